@@ -1,0 +1,1 @@
+"""MIME bodies carried by SIP: presence documents and text."""

@@ -1,0 +1,1 @@
+"""The transaction user: decides, owns the usages, does no I/O."""

@@ -1,0 +1,1 @@
+"""Pure translation between SIP and XMPP, one file per interworking RFC."""
