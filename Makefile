@@ -1,0 +1,52 @@
+# From a clean clone on Debian 12: `make run` shows the gateway at work, `make test` proves it.
+# Everything goes into .venv; a second run of either is quick, because stamp files remember what was installed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PEERS := prosody lua-unbound kamailio kamailio-tls-modules kamailio-presence-modules kamailio-sqlite-modules \
+	dnsmasq-base sip-tester stunnel4
+DEMO_NAMES := edge.example.net xmpp.example sip.example
+
+# compat: the default mode hides the twistd plugin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat
+
+.PHONY: run test lint bench peers clean
+
+run: $(VENV)/.installed certs/edge.pem
+	@$(BIN)/python -m demo
+
+test: $(VENV)/.installed-for-tests peers lint
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-for-tests
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --no-error-summary
+
+bench: $(VENV)/.installed
+	@$(BIN)/python -m bench
+
+# the real servers that tests/interop talks to
+peers:
+	@sh .ci/debian-packages $(PEERS)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+certs/edge.pem: | $(VENV)/.installed
+	@$(BIN)/python -m demo.authority certs $(DEMO_NAMES)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh .ci/debian-packages python3-venv
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "installing the gateway into $(VENV)"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-for-tests: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "installing the gateway and what its tests need into $(VENV)"
+	@$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
