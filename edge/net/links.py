@@ -1,0 +1,256 @@
+"""A route: the bounded queue in front of one link that is dialled on demand.
+
+A message for a partner that cannot be reached waits a while and then goes back to its sender with the reason, and a
+partner that is down is dialled ever more rarely. `edge.net.sip_pool` and the XMPP pool hold one route for each
+place they send to. Each token given to `Route.send` ends exactly once: handed to the link, or reported unsent.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from OpenSSL import SSL
+from twisted.internet import error
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from edge.codes import Code
+
+FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
+LONGEST_PAUSE = 60.0  # seconds; a partner that comes back is noticed within a minute
+STEADY = 10.0  # seconds a link must have lived before its loss counts as a new story and not as one more failed dial
+QUEUED_BYTES = 8 << 20  # per route: the queue is limited in messages, but those of a hostile peer are all large ones
+
+
+class Link(Protocol):
+    """What a route needs of a link that is up."""
+
+    def send(self, data: bytes, token: object) -> None:
+        """Take over the responsibility for ``token``."""
+
+
+L = TypeVar("L", bound=Link)
+Unsent = Callable[[object, Code, str], None]
+
+
+class DialError(Exception):
+    """A link could not be made, for a reason that has a code."""
+
+    def __init__(self, code: Code, text: str = "") -> None:
+        super().__init__(text or code.sentence)
+        self.code = code
+
+
+class Cause(NamedTuple):
+    """Why a link could not be made or was lost."""
+
+    code: Code
+    text: str
+
+
+class _Waiting(NamedTuple):
+    deadline: float
+    data: bytes
+    token: object
+
+
+class Route(Generic[L]):
+    """The way to one place.
+
+    ``dial`` makes a link that is ready for use, or fails with a `DialError` or an error of the network; its Deferred
+    can be cancelled. ``unsent`` is told of each token that did not reach a link. At most ``limit`` messages wait, none
+    longer than ``seconds``. ``rng`` scatters the pauses.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        dial: Callable[[], "Deferred[L]"],
+        unsent: Unsent,
+        *,
+        limit: int,
+        seconds: float,
+        rng: random.Random,
+    ) -> None:
+        self.state = "idle"  # "idle" | "connecting" | "up" | "resting" | "stopped"
+        self.link: L | None = None
+        self.cause: Cause | None = None  # of the last failure, as long as no link is up
+        self._clock = clock
+        self._dial = dial
+        self._unsent = unsent
+        self._limit = limit
+        self._seconds = seconds
+        self._rng = rng
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._failures = 0
+        self._up_since = 0.0
+        self._next_dial = 0.0
+        self._dialling: Deferred[L] | None = None
+        self._rest: IDelayedCall | None = None
+        self._expiry: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._queue)
+
+    def send(self, data: bytes, token: object) -> None:
+        """Hand ``data`` to the link, or let it wait for one."""
+        if self.link is not None:
+            self.link.send(data, token)
+            return
+        if self.state == "stopped":
+            self._give_back([token], Cause(Code.M02, "the gateway is stopping"))
+            return
+        deadline = self._clock.seconds() + self._seconds
+        if self.state == "resting" and self.cause is not None and deadline < self._next_dial:
+            self._give_back([token], self.cause)
+            return
+        if len(self._queue) >= self._limit or self._bytes + len(data) > QUEUED_BYTES:
+            self._give_back([token], Cause(Code.M01, Code.M01.sentence))
+            return
+        self._queue.append(_Waiting(deadline, data, token))
+        self._bytes += len(data)
+        if self._expiry is None:
+            self._expiry = self._clock.callLater(self._seconds, self._expire)
+        if self.state == "idle":
+            self._connect()
+
+    def link_lost(self, link: L, code: Code = Code.N03, text: str = "") -> None:
+        """``link`` is gone. A link that is not (or no longer) ours is none of our business."""
+        if link is not self.link:
+            return
+        self.link = None
+        if self._clock.seconds() - self._up_since < STEADY:
+            self._pause(Cause(code, text or code.sentence))
+        else:
+            self._failures = 0
+            self.state = "idle"
+
+    def stop(self) -> None:
+        """Give everything back and never dial again. Closing the link is its owner's business."""
+        self.state = "stopped"
+        self.link = None
+        dialling, self._dialling = self._dialling, None
+        if dialling is not None:
+            dialling.cancel()
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        self._give_back(self._emptied(), Cause(Code.M02, "the gateway is stopping"))
+
+    def _connect(self) -> None:
+        self.state = "connecting"
+        dialling = self._dial()
+        self._dialling = dialling
+        dialling.addCallbacks(self._connected, self._failed)
+
+    def _connected(self, link: L) -> None:
+        if self.state != "connecting":
+            return
+        self.state = "up"
+        self.link = link
+        self.cause = None
+        self._dialling = None
+        now = self._up_since = self._clock.seconds()
+        while self._queue and self.link is link:
+            waiting = self._taken()
+            if waiting.deadline < now:
+                self._give_back([waiting.token], Cause(Code.M02, Code.M02.sentence))
+            else:
+                link.send(waiting.data, waiting.token)
+
+    def _failed(self, failure: Failure) -> None:
+        if self.state == "connecting":
+            self._dialling = None
+            self._pause(cause_of(failure))
+
+    def _pause(self, cause: Cause) -> None:
+        """Rest before the next dial, and give back what cannot wait that long."""
+        self.state = "resting"
+        self.cause = cause
+        pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 10), LONGEST_PAUSE) * (0.75 + self._rng.random() / 4)
+        self._failures += 1
+        self._next_dial = self._clock.seconds() + pause
+        self._rest = self._clock.callLater(pause, self._rested)
+        if permanent(cause.code):
+            self._give_back(self._emptied(), cause)
+            return
+        late = []
+        while self._queue and self._queue[0].deadline < self._next_dial:
+            late.append(self._taken().token)
+        self._give_back(late, cause)
+
+    def _rested(self) -> None:
+        self._rest = None
+        if self._queue:
+            self._connect()
+        else:
+            self.state = "idle"
+
+    def _expire(self) -> None:
+        """The oldest message has waited long enough, or has gone already."""
+        self._expiry = None
+        now = self._clock.seconds()
+        late = []
+        while self._queue and self._queue[0].deadline <= now:
+            late.append(self._taken().token)
+        if self._queue:
+            self._expiry = self._clock.callLater(self._queue[0].deadline - now, self._expire)
+        self._give_back(late, self.cause or Cause(Code.M02, Code.M02.sentence))
+
+    def _taken(self) -> _Waiting:
+        waiting = self._queue.popleft()
+        self._bytes -= len(waiting.data)
+        return waiting
+
+    def _emptied(self) -> list[object]:
+        tokens = [waiting.token for waiting in self._queue]
+        self._queue.clear()
+        self._bytes = 0
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        return tokens
+
+    def _give_back(self, tokens: list[object], cause: Cause) -> None:
+        # last, because the sender's answer may come back to this route at once
+        for token in tokens:
+            self._unsent(token, cause.code, cause.text)
+
+
+def permanent(code: Code) -> bool:
+    """True when dialling again will not help before somebody has changed something."""
+    return code in (Code.D01, Code.D02, Code.T01) or code.name[0] in "CA"
+
+
+def cause_of(failure: Failure) -> Cause:
+    """The reason code of a failed dial or a lost link."""
+    problem = failure.value
+    if isinstance(problem, DialError):
+        return Cause(problem.code, str(problem))
+    if isinstance(problem, SSL.Error):
+        return _tls_cause(problem)
+    if isinstance(problem, (error.TimeoutError, TimeoutError, CancelledError)):
+        return Cause(Code.N02, Code.N02.sentence)
+    if isinstance(problem, error.NoRouteError):
+        return Cause(Code.N04, Code.N04.sentence)
+    if isinstance(problem, error.ConnectionRefusedError):
+        return Cause(Code.N01, Code.N01.sentence)
+    return Cause(Code.N03, Code.N03.sentence)
+
+
+# what OpenSSL says when the other side answers a ClientHello with something that is no TLS record
+_NO_TLS = ("wrong version number", "packet length too long", "http request", "unknown protocol")
+
+
+def _tls_cause(problem: SSL.Error) -> Cause:
+    reasons = [entry[2] for entry in problem.args[0] if len(entry) > 2] if problem.args else []
+    reason = reasons[0] if reasons else ""
+    if " alert " in f" {reason} ":
+        return Cause(Code.T05, f"{Code.T05.sentence}: {reason}")
+    if reason in _NO_TLS:
+        return Cause(Code.T01, Code.T01.sentence)
+    return Cause(Code.T02, f"{Code.T02.sentence}: {reason}" if reason else Code.T02.sentence)
