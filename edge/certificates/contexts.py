@@ -19,6 +19,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from edge.certificates.identity import Identity
+from edge.certificates.peers import judge
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Directory, HostPort, Peer, System
@@ -41,6 +42,7 @@ class Handshake:
 
     leaf: x509.Certificate | None
     chain: tuple[x509.Certificate, ...]  # what the peer sent, leaf first
+    path: tuple[x509.Certificate, ...]  # what OpenSSL made of it, from the leaf up to the root where it found one
     errors: tuple[tuple[int, int], ...]
     verified: bool
     tls_version: str = ""  # "TLSv1.2" | "TLSv1.3"
@@ -53,23 +55,33 @@ class Handshake:
         seen = connection.seen if isinstance(connection, Recorded) else []
         leaf: x509.Certificate | None = None
         chain: list[x509.Certificate] = []
+        path: list[x509.Certificate] = []
         readable = True
         try:
             leaf = connection.get_peer_certificate(as_cryptography=True)
             sent = connection.get_peer_cert_chain(as_cryptography=True) or []
             if leaf is not None:
                 chain = [leaf, *(each for each in sent if each != leaf)]
+                path = connection.get_verified_chain(as_cryptography=True) or chain
         except ValueError:
-            leaf, chain, readable = None, [], False
+            leaf, chain, path, readable = None, [], [], False
         return cls(
             leaf,
             tuple(chain),
+            tuple(path),
             tuple(pair for pair in seen if pair[1]),
             bool(seen),
             connection.get_protocol_version_name(),
             connection.get_cipher_name() or "",
             readable,
         )
+
+    @property
+    def fault(self) -> Code | None:
+        """Why the certificate proves nothing; None if its chain is good. Whose it is, is another question."""
+        if not self.readable:
+            return Code.T02
+        return judge(self.errors if self.verified else None, self.leaf, self.path[1:])
 
 
 class Contexts:
