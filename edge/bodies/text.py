@@ -1,0 +1,91 @@
+"""Plain text bodies: charsets, line ends, and the characters that XML cannot carry.
+
+`text/plain` as RFC 3428 and RFC 7572 §7 want it, both ways. Called by `edge.mapping.messages`, and by the other
+body formats for the text inside them.
+"""
+
+import re
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# XML 1.0 §2.2 Char, turned round. One of these in a stanza makes the receiving server close the whole stream.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# IANA charset names (and their common aliases) to Python's text codecs. A literal table, because `codecs.lookup`
+# imports modules by the name it is given, remembers every name it was asked for, and knows codecs that are no charsets.
+_CHARSETS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "utf-16": "utf-16",
+    "utf-16be": "utf-16-be",
+    "utf-16le": "utf-16-le",
+    "utf-32": "utf-32",
+    "iso-8859-1": "iso8859-1",
+    "latin1": "iso8859-1",
+    **{f"iso-8859-{part}": f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)},
+    **{f"windows-{page}": f"cp{page}" for page in range(1250, 1259)},
+    "ibm437": "cp437",
+    "ibm850": "cp850",
+    "koi8-r": "koi8-r",
+    "koi8-u": "koi8-u",
+    "macintosh": "mac-roman",
+    "tis-620": "tis-620",
+    "shift_jis": "shift_jis",
+    "windows-31j": "cp932",
+    "euc-jp": "euc_jp",
+    "iso-2022-jp": "iso2022_jp",
+    "gb2312": "gb2312",
+    "gbk": "gbk",
+    "gb18030": "gb18030",
+    "big5": "big5",
+    "big5-hkscs": "big5hkscs",
+    "euc-kr": "euc_kr",
+    "ks_c_5601-1987": "euc_kr",
+    "iso-2022-kr": "iso2022_kr",
+}
+
+
+class UnsupportedBody(RemoteProtocolError):
+    """A body that we do not take: 415, with the ``headers`` that say what we would take (RFC 3261 §21.4.13)."""
+
+    def __init__(self, text: str, headers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(text, Code.S04, status=415)
+        self.headers = headers
+
+
+def decode(body: bytes, charset: str = "") -> str:
+    """Return the text of a `text/plain` body: line ends are LF, no character is illegal in XML.
+
+    ``charset`` is the parameter of the Content-Type; without it a body is UTF-8 (RFC 3261 §7.4.1). Raises
+    `UnsupportedBody` for a charset we do not know, `RemoteProtocolError` (400) for octets that are not in it.
+    """
+    codec = _CHARSETS.get(charset.lower()) if charset else "utf-8"
+    if codec is None:
+        raise UnsupportedBody("the charset of the text is not supported", (("Accept", "text/plain;charset=UTF-8"),))
+    try:
+        text = body.decode(codec)
+    except UnicodeError:
+        raise RemoteProtocolError("the text is not in the charset it claims", Code.S01, status=400) from None
+    return text if text.isprintable() else legal(lines(text))
+
+
+def encode(text: str) -> bytes:
+    """Return ``text`` as the octets of a `text/plain` body in UTF-8, with CRLF line ends (RFC 2046 §4.1.1)."""
+    if "\n" in text or "\r" in text:
+        text = lines(text).replace("\n", "\r\n")
+    return text.encode("utf-8", "replace")
+
+
+def lines(text: str) -> str:
+    """Return ``text`` with every line end (CRLF, CR, LF) written as LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def legal(text: str) -> str:
+    """Return ``text`` with U+FFFD in the place of every character that XML 1.0 cannot carry (RFC 6120 §11.2)."""
+    return _ILLEGAL.sub(REPLACEMENT, text)
