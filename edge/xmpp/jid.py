@@ -1,0 +1,168 @@
+"""XMPP addresses in canonical form (RFC 7622).
+
+Whoever reads an address from the wire calls `JID.parse`; whoever composes one from parts calls
+`JID.build`. Both enforce the profiles of PRECIS, so that two addresses are the same exactly when their
+texts are. Domains are IDNA2008 (`edge.domains`): ``faß.de`` is not ``fass.de``.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address
+
+from precis_i18n import get_profile
+from precis_i18n.profile import Profile
+
+from edge import domains
+from edge.codes import Code
+from edge.domains import Domain
+from edge.errors import RemoteProtocolError
+from edge.xmpp.element import escape_attribute
+
+MAX_PART = 1023  # octets of each part, RFC 7622 §3.1
+MAX_JID = 3 * MAX_PART + 2  # octets of the whole
+CACHE = 8192  # addresses; bounded, because peers choose them
+CACHED_LENGTH = 256  # characters; longer ones are rare, and would make the cache's memory the peer's choice
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class JID:
+    """A canonical address. Made by `parse` and `build` alone; the parts are what PRECIS and IDNA made of them.
+
+    ``domain`` is in U-labels, as RFC 7622 §3.2.1 demands; `host` gives the same name in A-labels. ``quoted``
+    is the whole address ready to stand in an XML attribute.
+    """
+
+    local: str
+    domain: str
+    resource: str = ""
+    quoted: str = field(init=False)
+    _text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        text = f"{self.local}@{self.domain}" if self.local else self.domain
+        if self.resource:
+            text = f"{text}/{self.resource}"
+        object.__setattr__(self, "_text", text)
+        object.__setattr__(self, "quoted", escape_attribute(text))
+
+    @classmethod
+    def parse(cls, text: str) -> "JID":
+        """Return the address that ``text`` means; `RemoteProtocolError` (jid-malformed) if it means none."""
+        return _parse_cached(text) if len(text) <= CACHED_LENGTH else _parse(text)
+
+    @classmethod
+    def build(cls, local: str, host: str, resource: str = "") -> "JID":
+        """Return the address of these parts, each still to be prepared; the same errors as `parse`."""
+        if len(local) + len(host) + len(resource) <= CACHED_LENGTH:
+            return _build_cached(local, host, resource)
+        return _build(local, host, resource)
+
+    @property
+    def host(self) -> Domain:
+        """The domain in the form that everything but XMPP uses."""
+        return domains.domain(self.domain)
+
+    def bare(self) -> "JID":
+        """The address without its resource."""
+        return _without_resource(self) if self.resource else self
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"JID({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JID) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+# Printable ASCII without what RFC 7622 §3.3.1 excludes: " & ' / : < > @ and space.
+_ASCII_LOCAL = re.compile(r"[!#$%()*+,\-.0-9;=?A-Z\[\\\]^_`a-z{|}~]+")
+_EXCLUDED = frozenset("\"&'/:<>@")
+
+_username = get_profile("UsernameCaseMapped")
+_opaque = get_profile("OpaqueString")
+
+
+def _malformed(text: str) -> RemoteProtocolError:
+    return RemoteProtocolError(text, Code.S08)
+
+
+def _parse(text: str) -> JID:
+    # RFC 7622 §3.2: cut before any preparation, so that no prepared character becomes a separator.
+    head, slash, resource = text.partition("/")
+    if slash and not resource:
+        raise _malformed("an address has an empty resource")
+    local, at, host = head.partition("@")
+    if not at:
+        local, host = "", head
+    elif not local:
+        raise _malformed("an address has an empty localpart")
+    return _build(local, host, resource)
+
+
+def _build(local: str, host: str, resource: str) -> JID:
+    if len(local) + len(host) + len(resource) > MAX_JID:
+        raise _malformed("an address is too long")
+    return JID(_local(local) if local else "", _domain(host), _resource(resource) if resource else "")
+
+
+_parse_cached = lru_cache(CACHE)(_parse)
+_build_cached = lru_cache(CACHE)(_build)
+
+
+@lru_cache(CACHE)
+def _without_resource(jid: JID) -> JID:
+    return JID(jid.local, jid.domain)
+
+
+def _local(text: str) -> str:
+    """RFC 7622 §3.3."""
+    if len(text) <= MAX_PART and _ASCII_LOCAL.fullmatch(text):
+        return text.lower()
+    prepared = _enforce(_username, text, "localpart")
+    if not _EXCLUDED.isdisjoint(prepared):
+        raise _malformed("an address has a character in its localpart that is not allowed")
+    return prepared
+
+
+def _resource(text: str) -> str:
+    """RFC 7622 §3.4."""
+    if text.isascii() and text.isprintable() and len(text) <= MAX_PART:
+        return text
+    return _enforce(_opaque, text, "resource")
+
+
+def _domain(text: str) -> str:
+    """RFC 7622 §3.2: a host name in U-labels, or an IP literal."""
+    if text.startswith("["):
+        try:
+            return f"[{IPv6Address(text[1:-1])}]" if text.endswith("]") and "%" not in text else _no_literal()
+        except ValueError:
+            return _no_literal()
+    try:
+        prepared = domains.unicode(domains.domain(text))
+    except RemoteProtocolError:
+        raise _malformed("an address has a malformed domain") from None
+    return _bounded(prepared, "domain")
+
+
+def _no_literal() -> str:
+    raise _malformed("an address has a malformed IP literal") from None
+
+
+def _enforce(profile: Profile, text: str, part: str) -> str:
+    try:
+        return _bounded(profile.enforce(text), part)
+    except UnicodeError:
+        raise _malformed(f"an address has a character in its {part} that is not allowed") from None
+
+
+def _bounded(text: str, part: str) -> str:
+    if len(text.encode()) > MAX_PART:
+        raise _malformed(f"an address has a {part} of more than {MAX_PART} octets")
+    return text
