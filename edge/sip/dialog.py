@@ -1,0 +1,171 @@
+"""Dialogs: what two user agents remember to talk on (RFC 3261 §12).
+
+Used by `edge.sip.subscriber` and `edge.sip.notifier`. A hundred thousand dialogs live at once, so a
+`Dialog` is plain strings and numbers, shared where many dialogs have the same, and keeps no message. Its
+attributes are all there is to it: a store that keeps them can build the dialog again.
+
+Route elements, remote targets and the parameters of the remote URI come back byte for byte.
+COMPAT(lync): contacts are GRUUs without a host, Record-Route is long and signed, From and To carry
+``epid``; a peer refuses a changed route set, since Live Communications Server 2005.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from sys import intern
+
+from edge.errors import RemoteProtocolError
+from edge.sip.headers import NameAddr
+from edge.sip.message import Request, Response, request_bytes
+
+MAX_FORWARDS = "70"  # RFC 3261 §8.1.1.6
+ROUTES = 4096  # first hops whose kind (strict or loose) is remembered; there are few, but peers choose them
+
+DialogId = tuple[str, str, str]
+"""Call-ID, our tag, the peer's tag (RFC 3261 §12)."""
+
+
+class Dialog:
+    """One dialog, from our side; also the request that is going to make one (`initiate`)."""
+
+    __slots__ = (
+        "call_id", "local_tag", "remote_tag", "local_uri", "remote_uri", "remote_target", "route_set",
+        "local_cseq", "remote_cseq",
+    )
+
+    def __init__(
+        self, call_id: str, local_tag: str, remote_tag: str, local_uri: str, remote_uri: str, remote_target: str,
+        route_set: tuple[str, ...] = (), local_cseq: int = 0, remote_cseq: int | None = None,
+    ) -> None:
+        self.call_id = call_id
+        self.local_tag = local_tag
+        self.remote_tag = remote_tag
+        self.local_uri = intern(local_uri)
+        """Our From in requests, without the tag: a name-addr."""
+        self.remote_uri = intern(remote_uri)
+        """Our To in requests, without the tag but with every other parameter that the peer gave."""
+        self.remote_target = intern(remote_target)
+        """The URI of the peer's Contact."""
+        self.route_set = tuple(map(intern, route_set))
+        self.local_cseq = local_cseq
+        self.remote_cseq = remote_cseq
+
+    @classmethod
+    def initiate(cls, call_id: str, local_tag: str, local: str, target: str) -> "Dialog":
+        """Begin as UAC (RFC 3261 §8.1.1): from the URI ``local`` to the URI ``target``; `confirm` makes it a dialog."""
+        return cls(call_id, local_tag, "", f"<{local}>", f"<{target}>", target)
+
+    @classmethod
+    def as_uas(cls, request: Request, local_tag: str) -> "Dialog":
+        """The dialog that accepting ``request`` makes (RFC 3261 §12.1.1)."""
+        target = _target(request)
+        if target is None:
+            raise RemoteProtocolError("a request that makes a dialog has no usable Contact")
+        remote = request.from_
+        return cls(
+            request.call_id, local_tag, remote.tag, _without_tag(request.to), _without_tag(remote), target,
+            tuple(request.record_route), 0, request.cseq.number,
+        )
+
+    def confirm(self, message: Request | Response) -> None:
+        """Complete what `initiate` began, by a response (RFC 3261 §12.1.2) or a NOTIFY (RFC 6665 §4.4.1)."""
+        target = _target(message)
+        if target is None:
+            raise RemoteProtocolError("a message that makes a dialog has no usable Contact")
+        if isinstance(message, Response):
+            remote = message.to
+            route_set = message.record_route[::-1]
+        else:
+            remote = message.from_
+            route_set = message.record_route
+            self.remote_cseq = message.cseq.number
+        self.remote_uri = intern(_without_tag(remote))
+        self.remote_tag = remote.tag
+        self.remote_target = intern(target)
+        self.route_set = tuple(map(intern, route_set))
+
+    @property
+    def id(self) -> DialogId:
+        return self.call_id, self.local_tag, self.remote_tag
+
+    def covers(self, request: Request) -> bool:
+        """Whether ``request`` is sent within this dialog (RFC 3261 §12.2.2)."""
+        return (
+            request.from_.tag == self.remote_tag
+            and request.to.tag == self.local_tag
+            and request.call_id == self.call_id
+        )
+
+    def accepts(self, request: Request) -> bool:
+        """Take note of the CSeq. False: it is not higher than the last, and the answer is 500 (RFC 3261 §12.2.2)."""
+        number = request.cseq.number
+        if self.remote_cseq is not None and number <= self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def retarget(self, message: Request | Response) -> None:
+        """Refresh the remote target, and nothing else, from a message that may do so (RFC 3261 §12.2)."""
+        target = _target(message)
+        if target is not None:
+            self.remote_target = intern(target)
+
+    def request(
+        self, method: str, via: str, contact: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
+    ) -> bytes:
+        """The next request of ours (RFC 3261 §12.2.1.1). ``via`` and ``contact`` are complete header values."""
+        self.local_cseq += 1
+        uri = self.remote_target
+        routes = self.route_set
+        if routes and not _is_loose(routes[0]):
+            # "If the first URI in the route set does not contain the lr parameter": strict routing.
+            uri, routes = _strict_uri(routes[0]), (*routes[1:], f"<{uri}>")
+        to = f"{self.remote_uri};tag={self.remote_tag}" if self.remote_tag else self.remote_uri
+        rows = [
+            ("Via", via),
+            ("Max-Forwards", MAX_FORWARDS),
+            *(("Route", route) for route in routes),
+            ("From", f"{self.local_uri};tag={self.local_tag}"),
+            ("To", to),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.local_cseq} {method}"),
+            ("Contact", contact),
+            *headers,
+        ]
+        return request_bytes(method, uri, rows, body)
+
+
+def dialog_id(request: Request) -> DialogId:
+    """The dialog that a peer's request names; there is none if our tag is ""."""
+    return request.call_id, request.to.tag, request.from_.tag
+
+
+def record_route(request: Request) -> list[tuple[str, str]]:
+    """The rows that a response copies when it makes a dialog (RFC 3261 §12.1.1)."""
+    return [("Record-Route", row) for row in request.headers.rows("record-route")]
+
+
+def _target(message: Request | Response) -> str | None:
+    """The URI of the Contact, if it is a SIP or SIPS URI (RFC 3261 §12.1.1), exactly as written."""
+    contact = message.contact
+    if contact is None:
+        return None
+    uri = contact.uri
+    return uri if uri[:4].lower() == "sip:" or uri[:5].lower() == "sips:" else None
+
+
+def _without_tag(address: NameAddr) -> str:
+    kept = tuple(each for each in address.parameters if each[0] != "tag")
+    return str(NameAddr(address.display, address.uri, kept))
+
+
+@lru_cache(ROUTES)
+def _is_loose(route: str) -> bool:
+    return NameAddr.parse(route).sip_uri.has_parameter("lr")
+
+
+@lru_cache(ROUTES)
+def _strict_uri(route: str) -> str:
+    """The URI of a route element, without what a Request-URI may not have (RFC 3261 §12.2.1.1)."""
+    uri = NameAddr.parse(route).uri.partition("?")[0]
+    head, *parameters = uri.split(";")
+    return ";".join([head, *(each for each in parameters if not each.lower().startswith("method="))])
