@@ -1,0 +1,44 @@
+"""The checks of a server before it looks at what a request is about (RFC 3261 §8.2.1, §8.2.2).
+
+Called by the gateway after `edge.sip.message.check_request`. Admission comes before these checks, and what
+needs state (merged requests, dialogs) or knowledge of content comes after them.
+"""
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.sip.message import METHODS, Request
+
+Refusal = tuple[int, list[tuple[str, str]], Code]  # status, headers of the answer, reason code
+
+
+def refusal(
+    request: Request,
+    *,
+    methods: frozenset[str],
+    extensions: frozenset[str],
+    schemes: tuple[str, ...] = ("sip", "im", "pres"),
+) -> Refusal | None:
+    """What a request must be refused with, in the order of RFC 3261 §8.2; None if it may go on.
+
+    ``methods`` and ``extensions`` are those we support. Proxy-Require binds proxies only and is not looked at.
+    """
+    if request.method not in methods:
+        status = 405 if request.method in METHODS else 501
+        return status, [("Allow", ", ".join(sorted(methods)))], Code.S03
+    try:
+        supported = request.request_uri.scheme in schemes
+    except RemoteProtocolError as error:
+        if error.status != 416:
+            return error.status, [], error.code
+        supported = False
+    if not supported:
+        return 416, [], Code.S08
+    if request.method in ("ACK", "CANCEL") or b"require" not in request.headers:
+        return None
+    try:
+        unknown = [tag for tag in request.headers.elements("require") if tag.lower() not in extensions]
+    except RemoteProtocolError as error:
+        return error.status, [], error.code
+    if unknown:
+        return 420, [("Unsupported", ", ".join(unknown))], Code.S07
+    return None

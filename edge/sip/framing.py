@@ -1,0 +1,215 @@
+"""A byte stream cut into SIP messages (RFC 3261 §7.5, §18.3; keep-alives of RFC 5626 §4.4.1).
+
+One `Framer` per link. A chunk is worked through by offsets, so many messages in one chunk cost no copying
+of what follows, and a message in many chunks is looked at once. What cannot be read comes out as `Garbled`,
+with the answer to send; where the end of a message cannot be found, the stream is given up.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.sip.headers import MAX_LINE, Headers
+from edge.sip.message import Request, Response, parse_message, response_bytes
+
+MAX_HEAD = 65536  # octets; Microsoft edges send 6 kB and more, every hop adds a signed Record-Route
+MAX_BODY = 262144  # octets; far above any presence document or page-mode message
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """What could not be read. ``answer`` is a complete response, ``close`` says that nothing can follow."""
+
+    answer: bytes | None
+    close: bool
+    text: str
+    code: Code = Code.S01
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """CRLF CRLF between messages: the owner answers one CRLF."""
+
+
+PING: Final = Ping()
+
+Framed = Request | Response | Garbled | Ping
+
+
+class Framer:
+    """Cuts one direction of one link. After a `Garbled` with ``close`` it returns nothing any more."""
+
+    __slots__ = (
+        "_blank", "_buffer", "_max_body", "_max_head", "_message", "_name", "_need", "_searched", "_skip", "closed",
+    )
+
+    def __init__(self, max_head: int = MAX_HEAD, max_body: int = MAX_BODY, name: str = "edge") -> None:
+        """``name`` is the host part of the Warning headers in our answers."""
+        self._max_head = max_head
+        self._max_body = max_body
+        self._name = name
+        self._buffer = bytearray()
+        self._searched = 0  # octets of the buffer in which no end of a head begins
+        self._message: Request | Response | None = None  # its head is read, its body is not yet there
+        self._need = 0  # octets of that body
+        self._skip = 0  # octets of a body that belongs to a garbled head
+        self._blank = 0  # CRLFs since the last message
+        self.closed = False
+
+    @property
+    def buffered(self) -> int:
+        """Octets that wait for the rest of their message."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[Framed]:
+        """Take a chunk and return the messages that it completes, in order."""
+        if self.closed or not data:
+            return []
+        buffer = self._buffer
+        if buffer:
+            buffer += data
+            if self._waits():
+                return []
+            data = bytes(buffer)
+            buffer.clear()
+        found: list[Framed] = []
+        offset = self._take(data, found)
+        if self.closed:
+            self._message = None
+        elif offset < len(data):
+            buffer += data[offset:] if offset else data
+        return found
+
+    def _waits(self) -> bool:
+        """Whether the buffer still lacks what the next step needs; looks at new octets only."""
+        buffer = self._buffer
+        if self._message is not None:
+            return len(buffer) < self._need
+        if self._skip or buffer[0] == 13:
+            return False
+        searched = self._searched
+        if buffer.find(b"\r\n\r\n", searched) >= 0:
+            return False
+        self._searched = max(0, len(buffer) - 3)
+        return not self._too_long(buffer)
+
+    def _too_long(self, head: bytes | bytearray, start: int = 0) -> bool:
+        length = len(head) - start
+        return length > self._max_head or (length > MAX_LINE and head.find(b"\r\n", start, start + MAX_LINE) < 0)
+
+    def _take(self, data: bytes, found: list[Framed]) -> int:
+        """Work through ``data``; return how many octets are done with."""
+        offset = 0
+        size = len(data)
+        while offset < size:
+            message = self._message
+            if message is None:
+                if self._skip:
+                    step = min(self._skip, size - offset)
+                    self._skip -= step
+                    offset += step
+                    continue
+                if data[offset] == 13:
+                    if size - offset < 2:
+                        break
+                    if data[offset + 1] == 10:
+                        offset += 2
+                        self._blank += 1
+                        if self._blank == 2:
+                            self._blank = 0
+                            found.append(PING)
+                        continue
+                self._blank = 0
+                end = data.find(b"\r\n\r\n", offset)
+                if end < 0 or end - offset > self._max_head:
+                    if end >= 0 or self._too_long(data, offset):
+                        self._give_up(data[offset : offset + self._max_head], found)
+                    else:
+                        self._searched = max(0, size - offset - 3)
+                    break
+                head = data[offset:end]
+                offset = end + 4
+                try:
+                    message = parse_message(head, b"")
+                    need = _content_length(message.headers, self._max_body)
+                except RemoteProtocolError as error:
+                    self._garbled(head, error, found)
+                    if self.closed:
+                        break
+                    continue
+            else:
+                need = self._need
+                self._message = None
+            if offset + need > size:
+                self._message = message
+                self._need = need
+                break
+            if need:
+                message.body = data[offset : offset + need]
+                offset += need
+            found.append(message)
+        return offset
+
+    def _give_up(self, start: bytes, found: list[Framed]) -> None:
+        error = RemoteProtocolError("the header fields are too large", Code.S09)
+        head, _, _ = start.rpartition(b"\r\n")
+        self.closed = True
+        found.append(Garbled(_answer(head, error, self._name), True, str(error), error.code))
+
+    def _garbled(self, head: bytes, error: RemoteProtocolError, found: list[Framed]) -> None:
+        answer = _answer(head, error, self._name)
+        try:
+            self._skip = _content_length(_readable(head), self._max_body)
+        except RemoteProtocolError:
+            self.closed = True
+        found.append(Garbled(answer, self.closed, str(error), error.code))
+
+
+def _content_length(headers: Headers, limit: int) -> int:
+    """Octets of the body. On a stream the header is mandatory (RFC 3261 §18.3, §20.14)."""
+    row = headers.one(b"content-length")
+    if row is None:
+        raise RemoteProtocolError("the Content-Length header is missing")
+    if not row.isdigit():
+        raise RemoteProtocolError("the Content-Length header is no number")
+    if (len(row) > 10 and len(row.lstrip(b"0")) > 10) or int(row) > limit:
+        raise RemoteProtocolError("the body is too large", Code.S09)
+    return int(row)
+
+
+_NEEDED: Final = (b"via", b"from", b"to", b"call-id", b"cseq", b"content-length")
+
+
+def _readable(head: bytes) -> Headers:
+    """The headers that an answer needs, as far as they can be read from a garbled head."""
+    lines: list[bytes] = []
+    for line in head.split(b"\r\n")[1:]:
+        if line[:1] in (b" ", b"\t"):
+            if lines:
+                lines[-1] += b" " + line.strip(b" \t")
+            continue
+        lines.append(line)
+    kept: list[bytes] = []
+    for line in lines:
+        try:
+            headers = Headers([line])
+        except RemoteProtocolError:
+            continue
+        if any(name in _NEEDED for name in headers.names()) and not any(octet < 32 and octet != 9 for octet in line):
+            kept.append(line)
+    return Headers(kept[:256])
+
+
+def _answer(head: bytes, error: RemoteProtocolError, name: str) -> bytes | None:
+    """The response to a garbled request; None for a response, an ACK, and what has no readable Via."""
+    start = head.partition(b"\r\n")[0]
+    if start[:4].upper() == b"SIP/" or start[:4] == b"ACK ":
+        return None
+    headers = _readable(head)
+    if not headers.raw(b"via"):
+        return None
+    warning = f'399 {name} "{error.code} {error}"'
+    request = Request("", "", headers)
+    return response_bytes(request, error.status, to_tag=f"{crc32(head):08x}", headers=[("Warning", warning)])
