@@ -24,9 +24,11 @@ MAX_ID = 1000  # octets of a tuple's id, which becomes an XMPP resource (RFC 762
 
 # The activities of RFC 4480 §3.2; any other is written as the text of `other`.
 ACTIVITIES = frozenset(
-    "appointment away breakfast busy dinner holiday in-transit looking-for-work lunch meal meeting on-the-phone"
-    " performance permanent-absence playing presentation shopping sleeping spectator steering travel tv unknown"
-    " vacation working worship".split()
+    {
+        "appointment", "away", "breakfast", "busy", "dinner", "holiday", "in-transit", "looking-for-work", "lunch", "meal",
+        "meeting", "on-the-phone", "performance", "permanent-absence", "playing", "presentation", "shopping", "sleeping",
+        "spectator", "steering", "travel", "tv", "unknown", "vacation", "working", "worship",
+    }
 )
 
 
@@ -83,12 +85,12 @@ def parse(body: bytes) -> Document:
     """Read a document. Raises `RemoteProtocolError` (400) for anything that is not one, or that has a DOCTYPE."""
     if len(body) > MAX_BYTES:
         raise _malformed(f"the presence document is longer than {MAX_BYTES} bytes")
+    if b"<!DOCTYPE" in body:  # before anything of it is read
+        raise _malformed("the presence document has a document type declaration")
     try:
         root = etree.fromstring(body, _parser())
     except (etree.XMLSyntaxError, ValueError):
         raise _malformed("the presence document is not well-formed XML") from None
-    if root is None or root.getroottree().docinfo.doctype:
-        raise _malformed("the presence document has a document type declaration")
     entity = root.get("entity", "").strip()
     if root.tag != _PRESENCE or not entity:
         raise _malformed("the body is not a presence document about an entity")

@@ -118,7 +118,7 @@ def _jid_of(uri: SipUri) -> JID:
         raise RemoteProtocolError("an address has a password", Code.S01, status=400)
     local = _local_of(uri.user) if uri.user else ""
     jid = JID.build(local, uri.host, _resource_of(uri.parameter("gr")))
-    if jid.local != local:  # a combining character that met the last letter of an escape, or a mapping that is not stable
+    if jid.local != local:  # as when a combining character meets the last letter of an escape sequence
         raise _unmappable("the address does not survive the preparation of XMPP addresses")
     return jid
 

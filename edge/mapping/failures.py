@@ -1,0 +1,193 @@
+"""Failures across the two worlds: stanza error conditions <-> SIP status codes (RFC 7247 §7).
+
+Both tables are total: every condition of RFC 6120 §8.3.3 has a status, every status from 300 to 699 has a condition.
+They are published in docs/mapping.md. Called by the gateway whenever one side refuses what the other side sent.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.mapping.addresses import jid_of, jid_of_xmpp_uri, uri_of, xmpp_uri_of
+from edge.sip.message import Response
+from edge.sip.uri import SipUri
+from edge.xmpp.conditions import STANZA_CONDITIONS
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import StanzaError
+
+MAX_REASON = 200  # characters of a peer's text in our status line; a sentence, not an essay
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A final SIP response that says what a stanza error said. ``reason`` is empty for the status's own phrase."""
+
+    status: int
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def status_of(condition: str, *, full: bool, address: str = "", message: bool = True) -> int:
+    """Return the SIP status code of a stanza error condition (RFC 7247 §7.1 table 2).
+
+    ``full``: the error concerns a full JID. ``address``: the new address that `gone` or `redirect` carry.
+    ``message``: the stanza was a message; else it was about presence. The result is fit for non-INVITE requests.
+    """
+    if condition == "gone":
+        return 301 if address else 410
+    if condition == "redirect":
+        return 302 if address else 480
+    if condition == "service-unavailable":
+        return 480 if message else 403
+    row = _STATUS.get(condition, 400)
+    return row if isinstance(row, int) else row[0 if full else 1]
+
+
+def failure_of(error: StanzaError, *, full: bool, message: bool = True, allow: str = "") -> Failure:
+    """Return the whole SIP answer to a stanza error: status, phrase, and the headers that the status demands.
+
+    ``allow`` is the value of the Allow header of a 405 (RFC 3261 §8.2.1). A new address goes into Contact, when it
+    can be expressed in SIP; an address that cannot is as good as none.
+    """
+    contact = _contact_of(error.address) if error.address else ""
+    status = status_of(error.condition, full=full, address=contact, message=message)
+    headers: tuple[tuple[str, str], ...] = ()
+    if status in (301, 302):
+        headers = (("Contact", f"<{contact}>"),)
+    elif status == 405:
+        headers = (("Allow", allow),)
+    return Failure(status, _one_line(error.text), headers)
+
+
+def status_of_code(code: Code) -> int:
+    """Return the status that a peer is told when we ourselves fail it with ``code``.
+
+    A 503 would make the peer stop using the whole gateway (RFC 7247 §7.1, RFC 3261 §21.5.4), and a 408 must not
+    answer a non-INVITE request (RFC 4320 §4.2): both become 504.
+    """
+    if code.status in (408, 503):
+        return 504
+    return code.status or 500
+
+
+def condition_of(status: int, *, retry_after: int | None = None, address: str = "") -> tuple[str, str]:
+    """Return the stanza error condition and the error type of a SIP failure (RFC 7247 §7.2 table 3).
+
+    ``address`` is the new address of a 3xx as an xmpp: URI; a 301 without one cannot be `gone`. With a
+    ``retry_after`` (seconds) trying again makes sense, so the type is ``wait``.
+    """
+    if status == 301:
+        condition = "gone" if address else "item-not-found"
+    else:
+        condition = _CONDITION.get(status) or _CONDITION_OF_CLASS.get(status // 100, "undefined-condition")
+    return condition, "wait" if retry_after is not None else STANZA_CONDITIONS[condition]
+
+
+def condition_of_response(response: Response) -> tuple[str, str, str]:
+    """Return condition, type, and the xmpp: URI of the new address (empty if there is none) for a SIP failure."""
+    status = response.status
+    address = _address_of(response) if 300 <= status < 400 else ""
+    condition, kind = condition_of(status, retry_after=response.retry_after, address=address)
+    return condition, kind, address if condition in ("gone", "redirect") else ""
+
+
+# --- private: the tables ----------------------------------------------------------------------------------------------
+
+# RFC 7247 §7.1 table 2. A pair is (about a full JID, about a bare JID). `gone`, `redirect` and `service-unavailable`
+# depend on more than that and stand in `status_of`.
+_STATUS: dict[str, int | tuple[int, int]] = {
+    "bad-request": 400,
+    "conflict": 400,
+    "feature-not-implemented": (405, 501),
+    "forbidden": (403, 603),
+    "internal-server-error": 500,
+    "item-not-found": (404, 604),
+    "jid-malformed": 400,
+    "not-acceptable": (406, 606),
+    "not-allowed": 403,
+    "not-authorized": 403,  # table 2 says 401, which needs a challenge that nobody could answer (RFC 3261 §20.44)
+    "policy-violation": 403,
+    "recipient-unavailable": (480, 600),
+    "registration-required": 403,  # table 2 says 407: as for 401
+    "remote-server-not-found": 404,
+    "remote-server-timeout": 504,  # table 2 says 408, which must not answer a non-INVITE request (RFC 4320 §4.2)
+    "resource-constraint": 500,
+    "subscription-required": 400,
+    "undefined-condition": 400,
+    "unexpected-request": 491,
+}
+
+# RFC 7247 §7.2 table 3; 301 stands in `condition_of`.
+_CONDITION = {
+    380: "not-acceptable",
+    401: "not-authorized",
+    403: "forbidden",
+    404: "item-not-found",
+    405: "feature-not-implemented",
+    406: "not-acceptable",
+    407: "registration-required",
+    408: "remote-server-timeout",
+    410: "gone",
+    413: "policy-violation",
+    414: "policy-violation",
+    415: "not-acceptable",
+    416: "not-acceptable",
+    420: "feature-not-implemented",
+    421: "not-acceptable",
+    423: "resource-constraint",
+    430: "recipient-unavailable",
+    439: "feature-not-implemented",
+    440: "policy-violation",
+    480: "recipient-unavailable",
+    481: "item-not-found",
+    482: "not-acceptable",
+    483: "not-acceptable",
+    484: "item-not-found",
+    485: "item-not-found",
+    486: "recipient-unavailable",
+    487: "recipient-unavailable",
+    488: "not-acceptable",
+    489: "policy-violation",
+    491: "unexpected-request",
+    501: "feature-not-implemented",
+    502: "remote-server-not-found",
+    504: "remote-server-timeout",
+    505: "not-acceptable",
+    513: "policy-violation",
+    604: "item-not-found",
+    606: "not-acceptable",
+}
+_CONDITION_OF_CLASS = {3: "redirect", 4: "bad-request", 5: "internal-server-error", 6: "recipient-unavailable"}
+
+
+# --- private: addresses and text --------------------------------------------------------------------------------------
+
+
+def _contact_of(address: str) -> str:
+    """The SIP URI for the address in `gone` or `redirect`; empty if it has none."""
+    scheme = address.partition(":")[0].lower()
+    try:
+        if scheme in ("sip", "sips", "im", "pres"):
+            return str(replace(SipUri.parse(address.strip()), headers=""))  # headers of a URI are never obeyed
+        # COMPAT(older servers): a plain JID instead of a URI, as before RFC 6120; since 2004
+        jid = jid_of_xmpp_uri(address.strip()) if scheme == "xmpp" else JID.parse(address.strip())
+        return uri_of(jid)
+    except RemoteProtocolError:
+        return ""
+
+
+def _address_of(response: Response) -> str:
+    """The xmpp: URI for the Contact of a redirection; empty if it has none."""
+    try:
+        contact = response.contact
+        return xmpp_uri_of(jid_of(contact.sip_uri)) if contact is not None else ""
+    except RemoteProtocolError:
+        return ""
+
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def _one_line(text: str) -> str:
+    return _CONTROLS.sub(" ", text).strip()[:MAX_REASON]
