@@ -1,0 +1,203 @@
+"""Stream negotiation between servers: what its ends share (RFC 6120 §4, §5, §6).
+
+`edge.xmpp.initiating` and `edge.xmpp.receiving` are the two ends, `edge.xmpp.component` is their small sibling. All
+three are driven alike by `edge.net.xmpp_link`: it gives them what its parser finds, and what became of TLS and of the
+proof of the far end's name, and does what they return, in order. They hold no socket, no parser and no clock.
+
+TLS comes first, always: nothing but the stream header and ``<starttls/>`` is ever written or believed in clear.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from edge.codes import Code
+from edge.domains import Domain, domain, unicode
+from edge.errors import RemoteProtocolError
+from edge.xmpp.conditions import stream_error_bytes
+from edge.xmpp.element import NS_SERVER, NS_STREAMS, Element, escape_attribute
+from edge.xmpp.stream import StreamClosed, StreamOpened
+
+STREAMS = NS_STREAMS
+SERVER = NS_SERVER
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+XML = "<?xml version='1.0'?>"
+CLOSE = b"</stream:stream>"
+PEER_TEXT = 200  # characters of a peer's own words that we repeat in a log line or an error
+
+# What the far end is told when it is refused (RFC 6120 §4.9.3); every other reason is not-authorized.
+CONDITIONS = {
+    Code.A01: "policy-violation",
+    Code.A06: "host-unknown",
+    Code.A08: "policy-violation",
+    Code.L04: "policy-violation",
+    Code.M02: "connection-timeout",
+    Code.N03: "undefined-condition",
+    Code.T01: "policy-violation",
+    Code.X04: "invalid-from",
+    Code.X05: "invalid-namespace",
+    Code.X06: "connection-timeout",
+}
+
+Event = StreamOpened | Element | StreamClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """These bytes go out."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A new XML document begins: forget the parser and all that it has not given out (RFC 6120 §4.3.3, §5.4.3.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS:
+    """The handshake begins now; `Negotiation.secured` is told of its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Has the far end proved to be ``remote``, and may it talk to ``local``? The answer goes to `verified`."""
+
+    remote: Domain
+    local: Domain
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The stream is authenticated: stanzas may flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The stream is over: close the connection. ``code`` is None after an orderly end."""
+
+    code: Code | None = None
+    text: str = ""
+
+
+Output = Write | Restart | StartTLS | Verify | Ready | End
+
+
+class Negotiation(ABC):
+    """One end of one stream: ``local`` is the domain we are on it, ``remote`` that of the far end, "" until known."""
+
+    role: str  # for the log
+    receives = True  # whether stanzas come in on it; a stream between servers has one direction (RFC 6120 §4.5)
+
+    def __init__(self, local: Domain, remote: Domain) -> None:
+        self.local = local
+        self.remote = remote
+        self.ready = False
+        self.ended = False
+        self._opened = False  # our header is out in the present document
+        self._closed = False  # and so is our closing tag
+
+    # --- what the link calls --------------------------------------------------------------------
+
+    def start(self) -> list[Output]:
+        """The connection is there. The receiving end waits, the others speak first."""
+        return []
+
+    @abstractmethod
+    def receive(self, event: Event) -> list[Output]:
+        """The parser found this. Stanzas of a stream that is `ready` and `receives` do not come here."""
+
+    @abstractmethod
+    def secured(self) -> list[Output]:
+        """The TLS handshake is complete; that says nothing yet of who the far end is."""
+
+    @abstractmethod
+    def verified(self, fault: Code | None, text: str = "") -> list[Output]:
+        """The answer to `Verify`: ``fault`` is why the far end is refused, None if it is accepted."""
+
+    def offence(self, sender: Domain, recipient: Domain) -> Code | None:
+        """Why a stanza between these two may not come in on this stream (RFC 6120 §8.1.1.2, §8.1.2.2)."""
+        if sender != self.remote:
+            return Code.X04
+        return None if recipient == self.local else Code.A06
+
+    def fail(self, code: Code, text: str = "", condition: str = "") -> list[Output]:
+        """End the stream with an error that names ``code`` (RFC 6120 §4.9.1)."""
+        if self.ended:
+            return []
+        self.ended = True
+        text = text or code.sentence
+        outputs: list[Output] = []
+        if not self._closed:
+            condition = condition or CONDITIONS.get(code, "not-authorized")
+            header = b"" if self._opened else self._header()
+            outputs.append(Write(header + stream_error_bytes(condition, f"{code} {text}")))
+        return [*outputs, End(code, text)]
+
+    def finish(self) -> list[Output]:
+        """Say that no more will come from us; the far end does the same, and then it ends (RFC 6120 §4.4)."""
+        if self.ended or self._closed:
+            return []
+        if not self._opened:
+            self.ended = True
+            return [End()]
+        self._closed = True
+        return [Write(CLOSE)]
+
+    # --- what the ends share --------------------------------------------------------------------
+
+    @abstractmethod
+    def _header(self) -> bytes:
+        """Our stream header, which is out from now on (RFC 6120 §4.7)."""
+
+    def _stream_error(self, event: Event | None) -> list[Output]:
+        """The far end gives up (RFC 6120 §4.9.1.1): close, saying nothing more than the closing tag."""
+        self.ended = True
+        code = Code.N03 if self.ready else Code.A11
+        return [*self._last_words(), End(code, f"the peer ended the stream: {error_text(event)}")]
+
+    def _stream_closed(self) -> list[Output]:
+        """The far end has closed the stream: answer in kind. That is orderly only once it was established."""
+        self.ended = True
+        if self.ready or self._closed:
+            return [*self._last_words(), End()]
+        return [*self._last_words(), End(Code.N03, "the peer closed the stream before it was established")]
+
+    def _last_words(self) -> list[Output]:
+        return [Write(CLOSE)] if self._opened and not self._closed else []
+
+
+def header_bytes(namespace: str, local: Domain | str, remote: Domain | str, stream_id: str = "") -> bytes:
+    """A stream header; empty addresses and an empty id are left out (RFC 6120 §4.7)."""
+    given = (("from", unicode(Domain(local))), ("to", unicode(Domain(remote))), ("id", stream_id))
+    attributes = "".join(f" {name}='{escape_attribute(value)}'" for name, value in given if value)
+    return f"{XML}<stream:stream xmlns='{namespace}' xmlns:stream='{STREAMS}'{attributes} version='1.0'>".encode()
+
+
+def stream_domain(text: str | None) -> Domain | None:
+    """The domain that a stream header names, None if it names none or no possible one."""
+    if not text:
+        return None
+    try:
+        return domain(text)
+    except RemoteProtocolError:
+        return None
+
+
+def is_version_1(text: str | None) -> bool:
+    """Whether a header announces stream features at all (RFC 6120 §4.7.5)."""
+    major, dot, minor = (text or "").partition(".")
+    return bool(dot) and major.isdecimal() and minor.isdecimal() and int(major) >= 1
+
+
+def error_text(event: Event | None) -> str:
+    """What a ``<stream:error/>`` or a SASL ``<failure/>`` says, shortened, for people."""
+    condition, words = "", ""
+    if isinstance(event, Element):
+        for child in event.elements():
+            if child.name == "text":
+                words = child.text
+            elif not condition:
+                condition = child.name
+    said = f"{condition} ({words})" if words else condition or "without a reason"
+    return said[:PEER_TEXT]

@@ -1,0 +1,219 @@
+"""Conversations of the initiating entity, step by step and wrong at each step."""
+
+import pytest
+
+from edge.codes import Code
+from edge.domains import Domain, domain
+from edge.errors import LocalProtocolError
+from edge.xmpp.element import Element
+from edge.xmpp.initiating import INITIATING, OURS, STARTTLS, Action, Initiating, Input, State
+from edge.xmpp.negotiation import (
+    CLOSE,
+    SASL,
+    SERVER,
+    STREAMS,
+    TLS,
+    End,
+    Output,
+    Ready,
+    Restart,
+    StartTLS,
+    Verify,
+    Write,
+    header_bytes,
+)
+from edge.xmpp.stream import StreamClosed, StreamOpened
+
+US, THEM = Domain("sip.example"), Domain("xmpp.example")
+
+
+def header(from_: str = THEM, version: str = "1.0") -> StreamOpened:
+    return StreamOpened(from_, US, "id1", version, "", SERVER, False)
+
+
+def features(*children: Element) -> Element:
+    return Element("features", STREAMS, children=list(children))
+
+
+def mechanisms(*names: str) -> Element:
+    return Element("mechanisms", SASL, children=[Element("mechanism", SASL, children=[name]) for name in names])
+
+
+OFFER_TLS = features(Element("starttls", TLS, children=[Element("required", TLS)]))
+OFFER_EXTERNAL = features(mechanisms("EXTERNAL", "PLAIN"))
+PROCEED = Element("proceed", TLS)
+SUCCESS = Element("success", SASL)
+MESSAGE = Element("message", SERVER, {"from": "a@xmpp.example", "to": "b@sip.example"})
+
+# Every step of a good conversation: what comes in, what goes out.
+HEADER = Write(header_bytes(SERVER, US, THEM))
+AUTH = Write(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>c2lwLmV4YW1wbGU=</auth>")
+STEPS: list[tuple[object, list[Output]]] = [
+    ("start", [HEADER]),
+    (header(), []),
+    (OFFER_TLS, [Write(STARTTLS)]),
+    (PROCEED, [Restart(), StartTLS()]),
+    ("secured", [Verify(THEM, US)]),
+    ("verified", [Restart(), HEADER]),
+    (header(), []),
+    (OFFER_EXTERNAL, [AUTH]),
+    (SUCCESS, [Restart(), HEADER]),
+    (header(), []),
+    (features(), [Ready()]),
+]
+
+
+def give(negotiation: Initiating, step: object) -> list[Output]:
+    if step == "start":
+        return negotiation.start()
+    if step == "secured":
+        return negotiation.secured()
+    if step == "verified":
+        return negotiation.verified(None)
+    assert isinstance(step, StreamOpened | Element | StreamClosed)
+    return negotiation.receive(step)
+
+
+def after(steps: int) -> Initiating:
+    """The initiating entity after that many good steps."""
+    negotiation = Initiating(US, THEM)
+    for step, _ in STEPS[:steps]:
+        give(negotiation, step)
+    return negotiation
+
+
+def written(outputs: list[Output]) -> bytes:
+    return b"".join(output.data for output in outputs if isinstance(output, Write))
+
+
+def code_of(outputs: list[Output]) -> Code | None:
+    end = outputs[-1]
+    assert isinstance(end, End)
+    return end.code
+
+
+def test_initiating_reaches_ready_by_tls_and_external() -> None:
+    negotiation = Initiating(US, THEM)
+    for step, expected in STEPS:
+        assert not negotiation.ready
+        assert give(negotiation, step) == expected
+    assert negotiation.ready and negotiation.state is State.READY
+
+
+def test_initiating_writes_only_header_and_starttls_in_clear() -> None:
+    negotiation = Initiating(US, THEM)
+    clear = b"".join(written(give(negotiation, step)) for step, _ in STEPS[:4])
+    assert clear == header_bytes(SERVER, US, THEM) + STARTTLS
+
+
+def test_initiating_says_its_name_in_unicode_when_it_authenticates() -> None:
+    negotiation = Initiating(domain("münchen.example"), THEM)
+    for step, _ in STEPS[:7]:
+        give(negotiation, step)
+    assert b">bcO8bmNoZW4uZXhhbXBsZQ==<" in written(negotiation.receive(OFFER_EXTERNAL))
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [features(), features(mechanisms("EXTERNAL")), features(Element("starttls", "urn:other"))],
+    ids=["nothing", "sasl before tls", "other namespace"],
+)
+def test_initiating_gives_up_when_tls_is_not_offered(offer: Element) -> None:
+    outputs = after(2).receive(offer)
+    assert code_of(outputs) is Code.T01
+    assert b"auth" not in written(outputs).replace(b"xmpp.example", b"")
+    assert written(outputs).endswith(CLOSE)
+
+
+def test_initiating_gives_up_when_starttls_fails() -> None:
+    negotiation = after(3)
+    assert negotiation.receive(Element("failure", TLS)) == [
+        Write(CLOSE),
+        End(Code.T01, "the peer refused STARTTLS: without a reason"),
+    ]
+
+
+@pytest.mark.parametrize("version", ["", "0.9"])
+def test_initiating_gives_up_when_the_header_has_no_version(version: str) -> None:
+    outputs = after(1).receive(header(version=version))
+    assert code_of(outputs) is Code.T01 and b"<unsupported-version" in written(outputs)
+
+
+def test_initiating_says_why_when_the_certificate_is_refused() -> None:
+    outputs = after(5).verified(Code.C03)
+    assert code_of(outputs) is Code.C03
+    assert b"EDGE-C03 the certificate does not carry the expected name" in written(outputs)
+    assert b"<auth" not in written(outputs) and written(outputs).startswith(b"<?xml")
+
+
+@pytest.mark.parametrize("offer", [features(), features(mechanisms("PLAIN")), features(mechanisms())])
+def test_initiating_gives_up_when_external_is_not_offered(offer: Element) -> None:
+    assert code_of(after(7).receive(offer)) is Code.A11
+
+
+def test_initiating_reports_a_sasl_failure_in_the_peers_words() -> None:
+    failure = Element("failure", SASL, children=[Element("not-authorized", SASL)])
+    assert after(8).receive(failure) == [
+        Write(CLOSE),
+        End(Code.A11, "the peer refused SASL EXTERNAL: not-authorized"),
+    ]
+
+
+def test_initiating_keeps_whom_it_dialled_when_the_peer_says_another_name() -> None:
+    negotiation = Initiating(US, THEM)
+    for step, _ in STEPS[:4]:
+        give(negotiation, header("evil.example") if isinstance(step, StreamOpened) else step)
+    assert negotiation.secured() == [Verify(THEM, US)]
+    assert negotiation.verified(None) == [Restart(), HEADER]
+    assert negotiation.remote == THEM
+
+
+@pytest.mark.parametrize("steps", range(1, len(STEPS) + 1))
+def test_initiating_never_takes_a_stanza(steps: int) -> None:
+    """Not before authentication, and not after it: the far end answers on a stream of its own."""
+    negotiation = after(steps)
+    outputs = negotiation.receive(MESSAGE)
+    assert code_of(outputs) is Code.S01 and b"<not-authorized" in written(outputs)
+    assert negotiation.ended and negotiation.receive(MESSAGE) == []
+
+
+@pytest.mark.parametrize("steps", range(1, len(STEPS)))
+def test_initiating_reports_a_stream_error_before_it_is_ready_as_a_refusal(steps: int) -> None:
+    error = Element("error", STREAMS, children=[Element("policy-violation", "x")])
+    outputs = after(steps).receive(error)
+    assert outputs[-1] == End(Code.A11, "the peer ended the stream: policy-violation")
+    assert b"<stream:error" not in written(outputs)
+
+
+def test_initiating_reports_a_stream_error_after_it_was_ready_as_a_loss() -> None:
+    error = Element("error", STREAMS, children=[Element("system-shutdown", "x")])
+    assert after(len(STEPS)).receive(error) == [
+        Write(CLOSE),
+        End(Code.N03, "the peer ended the stream: system-shutdown"),
+    ]
+
+
+@pytest.mark.parametrize("steps", range(1, len(STEPS) + 1))
+def test_initiating_answers_a_closing_tag(steps: int) -> None:
+    outputs = after(steps).receive(StreamClosed())
+    assert code_of(outputs) is (None if steps == len(STEPS) else Code.N03)
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("given", Input)
+def test_initiating_table_leaves_a_state_only_for_the_next_or_the_end(state: State, given: Input) -> None:
+    try:
+        following, action = INITIATING.step(state, given)
+    except LocalProtocolError:
+        assert given in OURS and state is not State.ENDED
+        return
+    if following is State.ENDED:
+        assert action not in (Action.BE_READY, Action.AUTHENTICATE, Action.OPEN_AGAIN, Action.BEGIN_TLS)
+    else:
+        assert following == state + 1, "each step leads to the next one; none is left out, so TLS cannot be"
+
+
+def test_initiating_takes_a_late_verdict_when_it_has_ended() -> None:
+    negotiation = after(5)
+    negotiation.fail(Code.X06)
+    assert negotiation.verified(None) == [] and negotiation.verified(Code.C01) == []
