@@ -1,0 +1,187 @@
+"""The configuration as the gateway uses it: read whole, judged whole, and then never changed.
+
+`load` is for the gateway, `read` for `edge check`, which wants to see every fault and the summary of a configuration
+that cannot be used.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from edge.certificates.identity import Identity
+from edge.codes import Code
+from edge.config.addresses import dns_server, domain_name, listen_address
+from edge.config.faults import ConfigurationError, Fault, in_order
+from edge.config.ours import judge_identity, own_identity
+from edge.config.places import KeyPath
+from edge.config.schema import Defaults, EdgeFile, PartnersFile
+from edge.config.systems import Gathering
+from edge.config.tables import Document, fill, quoted
+from edge.domains import Domain
+from edge.partners import Directory, HostPort, System
+
+MAX_FILES = 5000  # partner files in a folder
+
+SIP_LISTEN = (HostPort("0.0.0.0", 5061), HostPort("::", 5061))  # if there are SIP systems and nothing else is said
+XMPP_LISTEN = (HostPort("0.0.0.0", 5269), HostPort("::", 5269))  # if there are systems with s2s links
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration without errors."""
+
+    path: Path
+    files: tuple[Path, ...]  # edge.toml and the partner files, in the order of reading
+    name: Domain
+    certificate: Path
+    key: Path
+    identity: Identity
+    ca: Path | None  # default trust for peers; None for the operating system's
+    sip_listen: tuple[HostPort, ...]
+    xmpp_listen: tuple[HostPort, ...]
+    dns_servers: tuple[HostPort, ...]  # empty: the system's
+    systems: tuple[System, ...]
+    directory: Directory
+    warnings: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSummary:
+    """What one file holds."""
+
+    path: Path
+    systems: int
+    domains: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that reading a configuration brought to light. ``config`` is None when there are errors."""
+
+    config: Config | None
+    faults: tuple[Fault, ...]  # errors first
+    ours: FileSummary
+    partners: tuple[FileSummary, ...]
+
+
+def load(path: Path, now: datetime | None = None) -> Config:
+    """The configuration of ``path``, an edge.toml. Raises `ConfigurationError` with every fault."""
+    reading = read(path, now)
+    if reading.config is None:
+        raise ConfigurationError(reading.faults)
+    return reading.config
+
+
+def read(path: Path, now: datetime | None = None) -> Reading:
+    """Read and judge everything; raises nothing. ``now`` is what certificates are held against."""
+    faults: list[Fault] = []
+    document = Document(path, faults)
+    if not document.is_readable:
+        return Reading(None, tuple(faults), FileSummary(path, 0, 0), ())
+    main = fill(document, EdgeFile)
+    gathering = Gathering()
+    ca = gathering.trust(document, ("tls", "ca"), main.tls.ca)
+    domains = [
+        gathering.add(document, ("inside", number), entry, Defaults(), ca) for number, entry in enumerate(main.inside)
+    ]
+    summary = FileSummary(path, len(domains), sum(domains))
+    files = _partner_files(document, main.edge.partners)
+    partners = tuple(_partners(Document(each, faults), gathering, ca) for each in files)
+    systems = tuple(gathering.systems)
+
+    names = [main.edge.name] if main.edge.name else []
+    name = next(iter(_parsed(document, ("edge", "name"), names, domain_name)), None)
+    identity = own_identity(document, main.tls)
+    if identity is not None:
+        judge_identity(document, identity, name, systems, now or datetime.now(UTC))
+    sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(systems, "tls") else ())
+    xmpp_listen = _listeners(document, "xmpp", main.xmpp.listen, XMPP_LISTEN if _has(systems, "s2s") else ())
+    for shared in sorted(set(sip_listen).intersection(xmpp_listen)):
+        if shared.port:
+            document.error(Code.K02, ("xmpp", "listen"), f"{shared} is listed for SIP and for XMPP")
+    servers = _parsed(document, ("dns", "servers"), main.dns.servers, dns_server)
+
+    order = (path, *files)
+    if identity is None or name is None or any(not fault.warning for fault in faults):
+        return Reading(None, in_order(faults, order), summary, partners)
+    directory = Directory(systems)
+    if not any(directory.opposite(system) for system in systems):
+        document.warn(Code.K02, (), "nothing can pass: no partner speaks the other protocol than an inside system")
+    ordered = in_order(faults, order)
+    config = Config(
+        path=path,
+        files=order,
+        name=name,
+        certificate=document.beside(main.tls.certificate),
+        key=document.beside(main.tls.key),
+        identity=identity,
+        ca=ca,
+        sip_listen=sip_listen,
+        xmpp_listen=xmpp_listen,
+        dns_servers=servers,
+        systems=systems,
+        directory=directory,
+        warnings=ordered,
+    )
+    return Reading(config, ordered, summary, partners)
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _partner_files(document: Document, name: str) -> list[Path]:
+    """The file, or the *.toml files of the folder in the order of their names."""
+    if not name:
+        return []  # noted already
+    at: KeyPath = ("edge", "partners")
+    place = document.beside(name)
+    if not place.is_dir():
+        return [place]
+    try:
+        found = sorted(each for each in place.iterdir() if each.suffix == ".toml" and not each.name.startswith("."))
+    except OSError as error:
+        document.error(Code.K04, at, f"the folder {quoted(name)} cannot be read: {error.strerror}")
+        return []
+    if not found:
+        document.warn(Code.K04, at, f"the folder {quoted(name)} has no *.toml file: there are no partners")
+    if len(found) > MAX_FILES:
+        document.error(Code.K04, at, f"the folder {quoted(name)} has more than {MAX_FILES} files")
+    return found[:MAX_FILES]
+
+
+def _partners(document: Document, gathering: Gathering, ca: Path | None) -> FileSummary:
+    if not document.is_readable:
+        return FileSummary(document.path, 0, 0)
+    content = fill(document, PartnersFile)
+    if content.defaults.tls.ca is not None:
+        ca = gathering.trust(document, ("defaults", "tls", "ca"), content.defaults.tls.ca)
+    domains = [
+        gathering.add(document, ("partner", number), entry, content.defaults, ca)
+        for number, entry in enumerate(content.partner)
+    ]
+    return FileSummary(document.path, len(domains), sum(domains))
+
+
+def _parsed(document: Document, at: KeyPath, texts: Iterable[str], parse: Callable[[str], T]) -> tuple[T, ...]:
+    """Each of ``texts`` once; what cannot be parsed is noted."""
+    found: dict[T, None] = {}
+    for text in texts:
+        try:
+            found[parse(text)] = None
+        except ValueError as error:
+            document.error(Code.K02, at, f"{quoted(text)}{document.owner(at[:-1])}: {error}")
+    return tuple(found)
+
+
+def _listeners(
+    document: Document, protocol: str, texts: Sequence[str] | None, default: tuple[HostPort, ...]
+) -> tuple[HostPort, ...]:
+    return default if texts is None else _parsed(document, (protocol, "listen"), texts, listen_address)
+
+
+def _has(systems: Sequence[System], link: str) -> bool:
+    return any(system.link == link for system in systems)

@@ -1,0 +1,104 @@
+"""Every key of edge.toml and of the partner files, with its type and its bounds. A key is here when it works.
+
+A field without a default is required. None means "not said": what then applies is decided in `edge.config.systems`
+and `edge.config.loading`. docs/configuration.md explains the keys to administrators; a test keeps both in step.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Text = Annotated[str, Meta(min_length=1)]
+Texts = Annotated[list[str], Meta(min_length=1)]
+SystemName = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z", description="1 to 64 letters, digits or any of . - _"),
+]
+Version = Literal["1.2", "1.3"]
+
+Connections = Annotated[int, Meta(ge=1, le=16)]  # Microsoft edges use up to 4 for one partner
+Messages = Annotated[int, Meta(ge=0, le=100_000)]  # each waits in memory
+Seconds = Annotated[float, Meta(ge=1, le=30)]  # a SIP peer gives up after 32 s and must have our answer before
+Bytes = Annotated[int, Meta(ge=10_000, le=262_144)]  # XMPP forbids less (RFC 6120 §13.12); SIP framing takes no more
+
+
+class PeerTls(Struct, frozen=True):
+    ca: Text | None = None
+    peer_names: Texts | None = None
+    min_version: Version | None = None
+
+
+class Limits(Struct, frozen=True):
+    connections_out: Connections | None = None
+    pending_messages: Messages | None = None
+    pending_seconds: Seconds | None = None
+    stanza_bytes: Bytes | None = None
+
+
+class Entry(Struct, frozen=True):
+    """One [[inside]] or [[partner]]."""
+
+    name: SystemName
+    domains: Texts
+    via: Literal["sip", "xmpp"]
+    link: Literal["component", "s2s"] | None = None
+    hosts: Literal["srv"] | Texts | None = None
+    secret_file: Text | None = None
+    page_type: Literal["chat", "normal"] | None = None
+    im_mode: Literal["page"] | None = None
+    contact: str = ""
+    notes: str = ""
+    tls: PeerTls = field(default_factory=PeerTls)
+    limits: Limits = field(default_factory=Limits)
+
+
+class Edge(Struct, frozen=True):
+    name: Text
+    partners: Text
+
+
+class Tls(Struct, frozen=True):
+    certificate: Text
+    key: Text
+    ca: Text = "system"
+
+
+class Listeners(Struct, frozen=True):
+    listen: list[str] | None = None
+
+
+class Dns(Struct, frozen=True):
+    servers: list[str] = field(default_factory=list)
+
+
+class EdgeFile(Struct, frozen=True):
+    """edge.toml: ourselves."""
+
+    edge: Edge
+    tls: Tls
+    sip: Listeners = field(default_factory=Listeners)
+    xmpp: Listeners = field(default_factory=Listeners)
+    dns: Dns = field(default_factory=Dns)
+    inside: list[Entry] = field(default_factory=list)
+
+
+class DefaultTls(Struct, frozen=True):
+    ca: Text | None = None
+    min_version: Version | None = None
+
+
+class Defaults(Struct, frozen=True):
+    """What applies to the partners of the same file that say nothing."""
+
+    page_type: Literal["chat", "normal"] | None = None
+    im_mode: Literal["page"] | None = None
+    tls: DefaultTls = field(default_factory=DefaultTls)
+    limits: Limits = field(default_factory=Limits)
+
+
+class PartnersFile(Struct, frozen=True):
+    """partners.toml, or one file of the partner folder: everyone else."""
+
+    version: Literal[1]
+    defaults: Defaults = field(default_factory=Defaults)
+    partner: list[Entry] = field(default_factory=list)

@@ -1,0 +1,219 @@
+"""From the entries of a configuration to `System`s: what must go together, what must not, and the defaults."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from edge.certificates.identity import IdentityError, authorities
+from edge.codes import Code
+from edge.config.addresses import domain_name, host_port
+from edge.config.places import KeyPath
+from edge.config.schema import Defaults, DefaultTls, Entry, Limits
+from edge.config.tables import Document, quoted
+from edge.domains import Domain, unicode
+from edge.partners import HostPort, System
+
+MAX_BUNDLE = 4 << 20  # bytes of a trust bundle; that of Debian has a quarter of a megabyte
+MAX_SECRET = 1024  # bytes of a secret file
+SYSTEM_TRUST = "system"  # the value of `ca` that means the operating system's trust store
+
+BUILT_IN = Defaults(
+    page_type="chat",
+    im_mode="page",
+    tls=DefaultTls(min_version="1.2"),
+    limits=Limits(connections_out=4, pending_messages=500, pending_seconds=30.0, stanza_bytes=262144),
+)
+
+T = TypeVar("T")
+
+
+class Gathering:
+    """The systems of all files so far. A name or a domain that comes again is a fault."""
+
+    def __init__(self) -> None:
+        self.systems: list[System] = []
+        self._names: dict[str, str] = {}  # name -> where it was given
+        self._domains: dict[Domain, tuple[Entry, bool, str]] = {}  # domain -> whose it is, and where that stands
+        self._bundles: dict[Path, bool] = {}  # trust bundle -> whether it is good
+
+    def add(self, document: Document, path: KeyPath, entry: Entry, defaults: Defaults, ca: Path | None) -> int:
+        """Take in the entry at ``path``; returns how many domains it has. ``ca`` is the trust it has by default."""
+        inside = path[0] == "inside"
+        self._claim_name(document, path, entry.name)
+        domains = self._claim_domains(document, path, entry, inside)
+        hosts = _hosts(document, path, entry)
+        _check_combination(document, path, entry)
+        tls, limits, built_in = entry.tls, entry.limits, BUILT_IN.limits
+        if tls.ca is not None:
+            ca = self.trust(document, (*path, "tls", "ca"), tls.ca)
+        system = System(
+            name=entry.name,
+            inside=inside,
+            protocol=entry.via,
+            domains=domains,
+            link="tls" if entry.via == "sip" else entry.link or "s2s",
+            hosts=hosts,
+            peer_names=_peer_names(document, path, entry, hosts),
+            secret=_secret(document, path, entry),
+            ca=ca,
+            min_version=_first(tls.min_version, defaults.tls.min_version, BUILT_IN.tls.min_version),
+            page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
+            im_mode=_first(entry.im_mode, defaults.im_mode, BUILT_IN.im_mode),
+            connections_out=_first(limits.connections_out, defaults.limits.connections_out, built_in.connections_out),
+            pending_messages=_first(
+                limits.pending_messages, defaults.limits.pending_messages, built_in.pending_messages
+            ),
+            pending_seconds=_first(limits.pending_seconds, defaults.limits.pending_seconds, built_in.pending_seconds),
+            stanza_bytes=_first(limits.stanza_bytes, defaults.limits.stanza_bytes, built_in.stanza_bytes),
+            contact=entry.contact,
+            notes=entry.notes,
+        )
+        self.systems.append(system)
+        return len(domains)
+
+    def trust(self, document: Document, path: KeyPath, name: str) -> Path | None:
+        """The trust bundle that ``name``, standing at ``path``, means; None for the operating system's."""
+        if name in ("", SYSTEM_TRUST):
+            return None
+        bundle = document.beside(name)
+        if bundle not in self._bundles:
+            content = document.read(bundle, MAX_BUNDLE, path)
+            self._bundles[bundle] = content is not None
+            if content is not None:
+                try:
+                    authorities(content)
+                except IdentityError as error:
+                    self._bundles[bundle] = False
+                    document.error(error.code, path, f"{error} {quoted(name)}")
+        return bundle if self._bundles[bundle] else None
+
+    def _claim_name(self, document: Document, path: KeyPath, name: str) -> None:
+        if not name:
+            return  # noted already
+        if name in self._names:
+            place = self._names[name]
+            document.error(Code.K02, (*path, "name"), f"the name {quoted(name)} is given twice (also in {place})")
+        self._names.setdefault(name, document.place((*path, "name")))
+
+    def _claim_domains(self, document: Document, path: KeyPath, entry: Entry, inside: bool) -> tuple[Domain, ...]:
+        found: dict[Domain, None] = {}
+        for text in entry.domains:
+            try:
+                name = domain_name(text)
+            except ValueError as error:
+                document.error(Code.K02, (*path, "domains"), f"{quoted(text)}{document.owner(path)}: {error}")
+                continue
+            first = self._domains.get(name)
+            if first is not None:
+                said = _claimed_twice(unicode(name), (entry, inside), first)
+                document.error(Code.K03, (*path, "domains"), said)
+                continue
+            self._domains[name] = (entry, inside, document.place((*path, "domains")))
+            found[name] = None
+        return tuple(found)
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _first(*values: T | None) -> T:
+    """The first of ``values`` that was said; the last always is."""
+    found = next(value for value in values if value is not None)
+    return found
+
+
+def _claimed_twice(name: str, now: tuple[Entry, bool], first: tuple[Entry, bool, str]) -> str:
+    entry, inside = now
+    other, other_inside, place = first
+    if other is entry:
+        return f"{quoted(name)} is listed twice in {_called(entry, inside)}"
+    if inside != other_inside:
+        partner = other if inside else entry
+        return f"{quoted(name)} is both our domain and a domain of {_called(partner, False)} (also in {place})"
+    both = f"{_called(other, inside)} and {_called(entry, inside)}"
+    return f"{quoted(name)} is a domain of both {both} (also in {place})"
+
+
+def _called(entry: Entry, inside: bool) -> str:
+    return f"{'inside' if inside else 'partner'} {quoted(entry.name)}"
+
+
+def _hosts(document: Document, path: KeyPath, entry: Entry) -> tuple[HostPort, ...] | None:
+    if entry.hosts is None or isinstance(entry.hosts, str):
+        return None
+    found: dict[HostPort, None] = {}
+    for text in entry.hosts:
+        try:
+            found[host_port(text)] = None
+        except ValueError as error:
+            document.error(Code.K02, (*path, "hosts"), f"host {quoted(text)}{document.owner(path)}: {error}")
+    return tuple(found)
+
+
+def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
+    """Refuse keys that would have no effect, and ask for those without which there would be no link."""
+    given = {
+        "link": entry.link,
+        "page_type": entry.page_type,
+        "im_mode": entry.im_mode,
+        "secret_file": entry.secret_file,
+        "tls.ca": entry.tls.ca,
+        "tls.peer_names": entry.tls.peer_names,
+        "tls.min_version": entry.tls.min_version,
+        "limits.connections_out": entry.limits.connections_out,
+    }
+    is_component = entry.via == "xmpp" and entry.link == "component"
+    idle: dict[str, str] = {}
+    if entry.via == "sip":
+        idle = dict.fromkeys(("link", "page_type"), 'of systems with via = "xmpp"')
+    elif entry.via == "xmpp":
+        idle = dict.fromkeys(("im_mode", "tls.peer_names", "limits.connections_out"), 'of systems with via = "sip"')
+    if is_component:
+        idle |= dict.fromkeys(("tls.ca", "tls.min_version"), "of links with TLS, and a component link has none")
+        for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):
+            if value is None or value == "srv":
+                document.error(Code.K02, path, f'a component link needs "{key}"{document.owner(path)}')
+    elif entry.via:
+        idle["secret_file"] = 'of systems with link = "component"'
+    for key, whose in idle.items():
+        if given[key] is not None:
+            name = key.rpartition(".")[2]
+            at = (*path, *key.split("."))
+            document.error(Code.K02, at, f"{quoted(name)}{document.owner(at[:-1])} is a key {whose}")
+
+
+def _peer_names(
+    document: Document, path: KeyPath, entry: Entry, hosts: tuple[HostPort, ...] | None
+) -> frozenset[Domain]:
+    """What was given, or nothing: then `System` has its own default."""
+    at = (*path, "tls", "peer_names")
+    found = set()
+    for text in entry.tls.peer_names or ():
+        try:
+            found.add(domain_name(text))
+        except ValueError as error:
+            document.error(Code.K02, at, f"peer name {quoted(text)}{document.owner(at[:-1])}: {error}")
+    if entry.via == "sip" and entry.tls.peer_names is None and any(each.is_address for each in hosts or ()):
+        document.error(
+            Code.K02,
+            (*path, "hosts"),
+            f'{document.owner(path).removeprefix(" in ")} has an IP address among its hosts and needs "peer_names" in '
+            f"[{path[0]}.tls]: no certificate speaks for an address",
+        )
+    return frozenset(found)
+
+
+def _secret(document: Document, path: KeyPath, entry: Entry) -> str:
+    if entry.secret_file is None:
+        return ""
+    at = (*path, "secret_file")
+    content = document.read(document.beside(entry.secret_file), MAX_SECRET, at)
+    if content is None:
+        return ""
+    try:
+        secret = content.decode().strip()
+    except UnicodeDecodeError:
+        secret = "\0"
+    if not secret or not secret.isprintable():
+        document.error(Code.K04, at, f"the secret file {quoted(entry.secret_file)} holds no single line of text")
+        return ""
+    return secret
