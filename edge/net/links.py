@@ -1,4 +1,4 @@
-"""A route: the bounded queue in front of one link that is dialled on demand.
+"""What all links share: the route, which is the bounded queue in front of one link that is dialled on demand.
 
 A message for a partner that cannot be reached waits a while and then goes back to its sender with the reason, and a
 partner that is down is dialled ever more rarely. `edge.net.sip_pool` and the XMPP pool hold one route for each
@@ -6,14 +6,24 @@ place they send to. Each token given to `Route.send` ends exactly once: handed t
 """
 
 import random
+import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IListeningPort,
+    IReactorSocket,
+    IReactorTCP,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory, ServerFactory
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 
 from edge.codes import Code
@@ -22,6 +32,15 @@ FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back is noticed within a minute
 STEADY = 10.0  # seconds a link must have lived before its loss counts as a new story and not as one more failed dial
 QUEUED_BYTES = 8 << 20  # per route: the queue is limited in messages, but those of a hostile peer are all large ones
+
+
+UNACKNOWLEDGED = 30_000  # milliseconds the kernel waits for the peer to acknowledge bytes; then the link is dead
+BACKLOG = 128  # connections the kernel holds before we accept them; the whole Internet may come at once
+QUIET = (60, 15, 4)  # TCP keep-alive on silent links: seconds until the first probe, between probes, and how many
+
+
+class Reactor(IReactorTCP, IReactorTime, IReactorSocket):
+    """What the pools need of Twisted's reactor."""
 
 
 class Link(Protocol):
@@ -221,6 +240,31 @@ class Route(Generic[L]):
             self._unsent(token, cause.code, cause.text)
 
 
+def tune(transport: object) -> None:
+    """Set a TCP connection up for short messages and for peers that vanish (TCP_USER_TIMEOUT: RFC 5482 §2)."""
+    if not isinstance(transport, Connection):
+        return
+    transport.setTcpNoDelay(True)
+    opened: socket.socket = transport.getHandle()
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in zip((socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT), QUIET, strict=True):
+        opened.setsockopt(socket.IPPROTO_TCP, option, value)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
+
+
+def listen(reactor: IReactorSocket, host: str, port: int, factory: "Factory[Any]") -> IListeningPort:
+    """Listen on one address. ``[::]`` is IPv6 alone, so that it can stand beside ``0.0.0.0``. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind((host, port))
+        opened.listen(BACKLOG)
+        opened.setblocking(False)
+        return reactor.adoptStreamPort(opened.fileno(), family, cast("ServerFactory[Any]", factory))
+
+
 def permanent(code: Code) -> bool:
     """True when dialling again will not help before somebody has changed something."""
     return code in (Code.D01, Code.D02, Code.T01) or code.name[0] in "CA"
@@ -233,14 +277,16 @@ def cause_of(failure: Failure) -> Cause:
         return Cause(problem.code, str(problem))
     if isinstance(problem, SSL.Error):
         return _tls_cause(problem)
-    if isinstance(problem, (error.TimeoutError, TimeoutError, CancelledError)):
+    if isinstance(problem, _TIMEOUTS):
         return Cause(Code.N02, Code.N02.sentence)
-    if isinstance(problem, error.NoRouteError):
-        return Cause(Code.N04, Code.N04.sentence)
     if isinstance(problem, error.ConnectionRefusedError):
         return Cause(Code.N01, Code.N01.sentence)
+    if isinstance(problem, error.ConnectError):
+        return Cause(Code.N04, Code.N04.sentence)
     return Cause(Code.N03, Code.N03.sentence)
 
+
+_TIMEOUTS = (error.TimeoutError, error.TCPTimedOutError, DeferredTimeout, CancelledError)
 
 # what OpenSSL says when the other side answers a ClientHello with something that is no TLS record
 _NO_TLS = ("wrong version number", "packet length too long", "http request", "unknown protocol")

@@ -144,7 +144,7 @@ class Locator:
         except LocateError:
             return None
         found = [cast("dns.Record_A | dns.Record_AAAA", each.payload).address for each in records[:ADDRESSES]]
-        return [str(ipaddress.ip_address(address)) for address in found]
+        return [str(ipaddress.ip_address(address)) for address in found if address]
 
     async def _ask(self, name: str, kind: int) -> list[dns.RRHeader]:
         """The records of one kind; none if the name or the kind does not exist, `LocateError` if nobody answers."""

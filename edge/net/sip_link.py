@@ -1,0 +1,380 @@
+"""One SIP connection over mutual TLS: whole chunks of messages in, one write a turn out.
+
+`edge.net.sip_pool` makes links, says what the peer's certificate proves, and is told when they are up or gone; messages
+go to the `Sink`. Framing is RFC 3261 §18.3, keep-alive RFC 5626 §4.4.1.
+
+The certificate is judged after the handshake. A link we dialled is closed at once when it is not whom we wanted, before
+anything is sent (RFC 5922 §7.3). A link we accepted from somebody who proves nothing stays open for a few requests,
+so that each can be answered 403 with the reason (RFC 5922 §7.4), and for nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Protocol as Interface
+from typing import cast
+
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from edge.certificates.contexts import Handshake
+from edge.codes import Code
+from edge.net.links import Cause, DialError, cause_of, tune
+from edge.net.sink import Sink
+from edge.net.turn import Turn
+from edge.partners import Peer
+from edge.sip.framing import Framer, Garbled, Ping
+from edge.sip.message import Request, Response
+
+HANDSHAKE = 15.0  # seconds until the TLS handshake is done; a sane peer needs three round trips
+UNPROVED = 30.0  # seconds a link may stay open whose peer proves nothing: time to read why in its own log
+REFUSALS = 5  # requests such a link gets answers to
+UNPROVED_BYTES = 1 << 16  # bytes it may send: a few large requests, and no memory worth an attack
+WAITING_BYTES = 1 << 20  # bytes held for a peer that does not read; then it is disconnected
+STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
+KEEP_ALIVE = 45.0  # seconds; a silent link we dialled is probed within two of them, and `tune` ends it 30 s later
+
+PING = b"\r\n\r\n"
+PONG = b"\r\n"
+
+NOBODY = Peer("sip", frozenset(), frozenset(), Code.T02)  # who the peer is before the handshake is done
+
+
+class Transport(Interface):
+    """What a link needs of the TLS connection under it."""
+
+    def write(self, data: bytes) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    def getPeer(self) -> "Address": ...
+    def getHandle(self) -> SSL.Connection: ...
+
+
+class Address(Interface):
+    """An IP address and port."""
+
+    host: str
+    port: int
+
+
+class Owner(Interface):
+    """Who keeps the links, and knows our partners."""
+
+    def prove(self, link: "SipLink", handshake: Handshake) -> Peer:
+        """Say who the far end is. For a link we dialled, anybody but whom we wanted is a fault."""
+
+    def framer(self, link: "SipLink") -> Framer:
+        """A framer with the limits of this peer."""
+
+    def link_lost(self, link: "SipLink", cause: Cause) -> None:
+        """The connection is gone, or never came up."""
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class SipLink(Protocol):
+    """A SIP connection. ``peer`` is what its far end proved to be, ``address`` and ``port`` where it is.
+
+    ``ready`` is given for a link we dial: it fires when the peer is proved, or fails with the reason.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        owner: Owner,
+        sink: Sink,
+        turn: Turn,
+        ready: "Deferred[SipLink] | None" = None,
+    ) -> None:
+        self.peer = NOBODY
+        self.address = ""
+        self.port = 0
+        self.outbound = ready is not None
+        self.alive = False  # the handshake is done, and the link not yet closed
+        self.key: object = None  # the owner's own mark
+        self._clock = clock
+        self._owner = owner
+        self._sink = sink
+        self._turn = turn
+        self._ready = ready
+        self._received: list[bytes] = []
+        self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._paused = False
+        self._cause: Cause | None = None  # why we closed it
+        self._deadline: IDelayedCall | None = None  # of the handshake, then of a peer that proves nothing
+        self._stall: IDelayedCall | None = None
+        self._keep_alive: IDelayedCall | None = None
+        self._refusals = REFUSALS
+        self._unproved_bytes = UNPROVED_BYTES
+        self._heard = self._pinged = self._answers = False
+        self._handshake: Handshake | None = None
+        self._announced = ""  # "up" | "refused": what the log knows of this link
+
+    # --- for the pool and the driver --------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` (a whole message) at the end of this turn. Written on a link that is gone, it is gone."""
+        if not self.alive:
+            return
+        if not self._out:
+            self._turn.add(self)
+        self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes > WAITING_BYTES and self._paused:
+            self._abort(Cause(Code.N03, "the peer does not read what it is sent"))
+
+    def send(self, data: bytes, token: object) -> None:
+        """Send a request; its ``token`` is reported as sent. (None: nobody waits for it.)"""
+        self.write(data)
+        if token is not None:
+            self._sink.sip_sent(token, self)
+
+    def flush(self) -> None:
+        """Write what has gathered, at once. Called by the `Turn`."""
+        if self._out and not self._paused and self.alive:
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._out.clear()
+            self._out_bytes = 0
+            self._wire.write(data)
+
+    def close(self, cause: Cause | None = None) -> None:
+        """Send what has gathered, then close in good order."""
+        if self.alive:
+            self.flush()
+            self.alive = False
+            self._cause = self._cause or cause
+            self._wire.unregisterProducer()
+            self._wire.loseConnection()
+            self._arm(HANDSHAKE, self._abort_now)  # a peer may leave our close_notify unanswered
+        elif self._handshake is None:
+            self._abort(cause or Cause(Code.N03, "closed by us"))
+
+    def abort(self) -> None:
+        """Drop the connection as it is."""
+        self._abort(Cause(Code.N03, "closed by us"))
+
+    def facts(self) -> dict[str, object]:
+        """What the log should say of this link."""
+        handshake = self._handshake
+        return {
+            "partner": ",".join(sorted(self.peer.systems)),
+            "direction": "out" if self.outbound else "in",
+            "peer_ip": self.address,
+            "peer_port": self.port,
+            "tls_version": handshake.tls_version if handshake else "",
+            "cipher": handshake.cipher if handshake else "",
+            "names": ",".join(sorted(self.peer.names)[:10]),
+        }
+
+    # --- for Twisted ------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._wire = cast(Transport, self.transport)
+        peer = self._wire.getPeer()
+        self.address, self.port = peer.host, peer.port
+        self._wire.registerProducer(self, True)
+        self._arm(HANDSHAKE, self._too_slow)
+
+    def handshakeCompleted(self) -> None:
+        """`IHandshakeListener`: now is the time to look at the certificate."""
+        self._disarm()
+        if self._cause is not None:
+            return
+        self._handshake = Handshake.of(self._wire.getHandle())
+        self.peer = self._owner.prove(self, self._handshake)
+        self._framer = self._owner.framer(self)
+        self.alive = True
+        if not self.peer.systems:
+            cause = Cause(self.peer.fault or Code.A01, "")
+            self._refused(cause)
+            if self.outbound:
+                self.close(cause)
+                self._failed(cause)
+            else:
+                self._arm(UNPROVED, self._unproved)
+            return
+        self._announced = "up"
+        self._sink.link_event("link.up", **self.facts())
+        if self._ready is not None:
+            self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
+            ready, self._ready = self._ready, None
+            ready.callback(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._received.append(data)
+
+    def chunk_ended(self) -> None:
+        """Everything that one read from the socket brought has been given to `dataReceived`."""
+        if self._received:
+            data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
+            self._received.clear()
+            if self.alive:
+                self._take(data)
+
+    def pauseProducing(self) -> None:
+        """The peer reads more slowly than we write."""
+        self._paused = True
+        if self._stall is None:
+            self._stall = self._clock.callLater(STALLED, self._stalled)
+
+    def resumeProducing(self) -> None:
+        """The peer has read again."""
+        self._paused = False
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        self.flush()
+
+    def stopProducing(self) -> None:
+        """The connection is going away; `connectionLost` follows."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.alive = False
+        self._disarm()
+        for call in (self._stall, self._keep_alive):
+            if call is not None:
+                call.cancel()
+        self._stall = self._keep_alive = None
+        self._out.clear()
+        cause = self._cause or cause_of(reason)
+        if self._announced == "up":
+            orderly = self._cause is None and isinstance(reason.value, ConnectionDone)
+            self._sink.link_event("link.down", code=None if orderly else cause.code, text=cause.text, **self.facts())
+        else:
+            self._refused(cause)
+        self._owner.link_lost(self, cause)
+        if self._handshake is not None:
+            self._sink.sip_lost(self)
+        self._failed(cause)
+
+    # --- private ----------------------------------------------------------------------------------------
+
+    def _take(self, data: bytes) -> None:
+        """Frame one chunk, answer what concerns the connection alone, and pass the rest on in one call."""
+        self._heard = True
+        if self._pinged and data.startswith(PONG):
+            self._answers = True
+        self._pinged = False
+        trusted = bool(self.peer.systems)
+        if not trusted:
+            self._unproved_bytes -= len(data)
+            if self._unproved_bytes < 0:
+                self._abort(Cause(Code.L04, Code.L04.sentence))
+                return
+        self._turn.begin()
+        try:
+            messages: list[Request | Response] = []
+            ending: Cause | None = None
+            for message in self._framer.feed(data):
+                if isinstance(message, Ping):
+                    self.write(PONG)
+                elif isinstance(message, Garbled):
+                    ending = self._garbled(message) or ending
+                elif trusted:
+                    messages.append(message)
+                elif isinstance(message, Request) and self._refusals > 0:
+                    self._refusals -= 1
+                    messages.append(message)
+            if messages:
+                self._sink.sip_received(self, messages)
+            if not trusted and self._refusals <= 0:
+                ending = Cause(self.peer.fault or Code.A01, "the peer proves nothing that would let it in")
+            if ending is not None:
+                self.close(ending)
+        finally:
+            self._turn.flush()
+
+    def _refused(self, cause: Cause) -> None:
+        if not self._announced:
+            self._announced = "refused"
+            self._sink.link_event("link.refused", code=cause.code, text=cause.text, **self.facts())
+
+    def _failed(self, cause: Cause) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None and not ready.called:
+            ready.errback(DialError(cause.code, cause.text))
+
+    def _garbled(self, message: Garbled) -> Cause | None:
+        self._sink.link_event("sip.garbled", code=message.code, text=message.text, **self.facts())
+        if message.answer is not None:
+            self.write(message.answer)
+        return Cause(message.code, message.text) if message.close else None
+
+    def _probe(self) -> None:
+        """Ask a silent peer for a sign of life (RFC 5626 §4.4.1).
+
+        Who never answers such a ping may still be alive: for those the kernel finds out (`tune`), because the ping
+        itself has to be acknowledged.
+        """
+        self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
+        if self._heard:
+            self._heard = False
+        elif self._pinged and self._answers:
+            self._abort(Cause(Code.N03, "the peer gives no sign of life"))
+        else:
+            self._pinged = True
+            self.write(PING)
+
+    def _too_slow(self) -> None:
+        self._abort(Cause(Code.L04 if not self.outbound else Code.N02, "the TLS handshake took too long"))
+
+    def _unproved(self) -> None:
+        self._deadline = None
+        self.close(Cause(self.peer.fault or Code.A01, "the peer proves nothing that would let it in"))
+
+    def _stalled(self) -> None:
+        self._stall = None
+        self._abort(Cause(Code.N03, "the peer does not read what it is sent"))
+
+    def _abort(self, cause: Cause) -> None:
+        self.alive = False
+        self._cause = self._cause or cause
+        self._abort_now()
+
+    def _abort_now(self) -> None:
+        self._disarm()
+        self._wire.abortConnection()
+
+    def _arm(self, seconds: float, call: Callable[[], None]) -> None:
+        self._disarm()
+        self._deadline = self._clock.callLater(seconds, call)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+
+
+class ChunkwiseTLS(TLSMemoryBIOProtocol):
+    """TLS that tells the link where one read from the socket ends, and writes at once.
+
+    A read brings many TLS records, and Twisted hands each of them over on its own; and its usual TLS transport gathers
+    writes by a timer, which `Turn` has done already.
+    """
+
+    def makeConnection(self, transport: object) -> None:
+        tune(transport)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]  # so Twisted has it
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)  # type: ignore[no-untyped-call]  # so Twisted has it
+        link = self.wrappedProtocol
+        if link is not None:
+            cast(SipLink, link).chunk_ended()
+
+
+class ChunkwiseTLSFactory(TLSMemoryBIOFactory):
+    """Puts `ChunkwiseTLS` around the links of a factory; one that declines a connection closes it."""
+
+    protocol = ChunkwiseTLS
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        # WrappingFactory narrows what IProtocolFactory allows: None for "no, thank you"
+        link: SipLink | None = self.wrappedFactory.buildProtocol(addr)
+        return None if link is None else ChunkwiseTLS(self, link)  # type: ignore[no-untyped-call]  # as above
