@@ -63,7 +63,7 @@ class Handshake:
             if leaf is not None:
                 chain = [leaf, *(each for each in sent if each != leaf)]
                 path = connection.get_verified_chain(as_cryptography=True) or chain
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             leaf, chain, path, readable = None, [], [], False
         return cls(
             leaf,
