@@ -1,9 +1,11 @@
-"""Stanzas: elements of a stream <-> frozen values <-> bytes (RFC 6120 §8, RFC 6121 §4, §5).
+"""Stanzas: elements of a stream <-> values <-> bytes (RFC 6120 §8, RFC 6121 §4, §5).
 
 `parse_stanza` is for what `edge.xmpp.stream` returned on an authenticated stream; the values and the
 builders are for everybody above. Bytes made here carry no namespace of their own: they are valid in every
 stream's content namespace, that of servers as well as that of components (RFC 6120 §4.8.2). Characters that
 XML cannot hold never get out.
+
+A stanza is never changed after it was made; only the speed of making one keeps the classes from being frozen.
 """
 
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ class StanzaError:
         return f"<error type='{kind}'><{condition} xmlns='{NS_STANZA_ERRORS}'{filled}{text}</error>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """RFC 6121 §5. A type that the RFC does not know counts as normal (§5.2.2).
 
@@ -71,7 +73,7 @@ class Message:
         return _stanza("message", self, kind, subject + bodies + thread)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Presence:
     """RFC 6121 §4.7. ``type`` is as received: what is not in `PRESENCE_TYPES` deserves a bad-request.
 
@@ -98,7 +100,7 @@ class Presence:
         return _stanza("presence", self, self.type, show + statuses + priority)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Iq:
     """RFC 6120 §8.2.3. ``type`` is as received. A get or set has exactly one child, the ``payload``; if it has
     none or several, the payload is None, which deserves a bad-request, as does an empty ``id``.
@@ -147,14 +149,24 @@ def message_bytes(
     from_: JID, to: JID, body: str, *, id: str, type: str, subject: str = "", thread: str = "", lang: str = ""
 ) -> bytes:
     """The bytes of a message with one body, the fast way. ``id`` and ``lang`` may be a peer's choice."""
-    begin = f"<message from='{from_.quoted}' to='{to.quoted}' id='{escape_attribute(legal(id))}' type='{type}'"
-    if lang:
-        begin = f"{begin} xml:lang='{escape_attribute(legal(lang))}'"
+    more = f" xml:lang='{escape_attribute(lang)}'" if lang else ""
     if subject:
-        subject = f"<subject>{escape(legal(subject))}</subject>"
+        subject = f"<subject>{escape(subject)}</subject>"
     if thread:
-        thread = f"<thread>{escape(legal(thread))}</thread>"
-    return f"{begin}>{subject}<body>{escape(legal(body))}</body>{thread}</message>".encode()
+        thread = f"<thread>{escape(thread)}</thread>"
+    if "'" in id or "&" in id or "<" in id or not id.isprintable():
+        id = escape_attribute(id)
+    text = (
+        f"<message from='{from_.quoted}' to='{to.quoted}' id='{id}' type='{type}'{more}>"
+        f"{subject}<body>{escape(body)}</body>{thread}</message>"
+    )
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # lone surrogates
+        return legal(text).encode()
+    if len(data.translate(None, _CONTROLS)) == len(data) and (0xEF not in data or b"\xef\xbf" not in data):
+        return data
+    return legal(text).encode()
 
 
 def error_bytes(stanza: Stanza, condition: str, text: str = "", type: str = "", *, address: str = "") -> bytes:
@@ -164,6 +176,9 @@ def error_bytes(stanza: Stanza, condition: str, text: str = "", type: str = "", 
     name = stanza.__class__.__name__.lower()
     begin = _begin(name, stanza.to, stanza.from_, stanza.id, "error", "")
     return f"{begin}>{StanzaError(condition, type, text, address).to_xml()}</{name}>".encode()
+
+
+_CONTROLS = bytes(sorted(set(range(0x20)) - {0x09, 0x0A, 0x0D}))  # illegal in XML 1.0, as U+FFFE and U+FFFF are
 
 
 def _begin(name: str, from_: JID | None, to: JID | None, id: str, type: str, lang: str) -> str:
