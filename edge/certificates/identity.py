@@ -123,14 +123,18 @@ def _refuse(code: Code, part: str, text: str) -> NoReturn:
 
 
 def _certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
+    begun = pem.count(b"-----BEGIN CERTIFICATE-----")
+    if not begun:
         _refuse(Code.K04, "certificate", "there is no PEM certificate in the file")
     try:
         with warnings.catch_warnings():  # old roots break today's rules in ways that do not matter
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            return tuple(x509.load_pem_x509_certificates(pem))
+            found = tuple(x509.load_pem_x509_certificates(pem))
     except (ValueError, x509.InvalidVersion):
+        found = ()
+    if len(found) != begun:  # a file that is being written ends in the middle of one
         _refuse(Code.K04, "certificate", "a certificate in the file is damaged")
+    return found
 
 
 def _chain(pem: bytes) -> tuple[x509.Certificate, ...]:
