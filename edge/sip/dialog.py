@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from sys import intern
 
+from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.sip.headers import NameAddr
 from edge.sip.message import Request, Response, request_bytes
 
 MAX_FORWARDS = "70"  # RFC 3261 §8.1.1.6
+MAX_ROUTE_SET = 8192  # characters; it is kept with the dialog. Three proxies of a Microsoft edge need 2,000
 ROUTES = 4096  # first hops whose kind (strict or loose) is remembered; there are few, but peers choose them
 
 DialogId = tuple[str, str, str]
@@ -45,7 +47,7 @@ class Dialog:
         """Our To in requests, without the tag but with every other parameter that the peer gave."""
         self.remote_target = intern(remote_target)
         """The URI of the peer's Contact."""
-        self.route_set = tuple(map(intern, route_set))
+        self.route_set = route_set
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
 
@@ -63,7 +65,7 @@ class Dialog:
         remote = request.from_
         return cls(
             request.call_id, local_tag, remote.tag, _without_tag(request.to), _without_tag(remote), target,
-            tuple(request.record_route), 0, request.cseq.number,
+            _route_set(request, reverse=False), 0, request.cseq.number,
         )
 
     def confirm(self, message: Request | Response) -> None:
@@ -71,17 +73,15 @@ class Dialog:
         target = _target(message)
         if target is None:
             raise RemoteProtocolError("a message that makes a dialog has no usable Contact")
-        if isinstance(message, Response):
-            remote = message.to
-            route_set = message.record_route[::-1]
-        else:
-            remote = message.from_
-            route_set = message.record_route
-            self.remote_cseq = message.cseq.number
-        self.remote_uri = intern(_without_tag(remote))
-        self.remote_tag = remote.tag
+        is_response = isinstance(message, Response)
+        remote = message.to if is_response else message.from_
+        tag, uri = remote.tag, _without_tag(remote)
+        self.route_set = _route_set(message, reverse=is_response)
+        self.remote_tag = tag
+        self.remote_uri = intern(uri)
         self.remote_target = intern(target)
-        self.route_set = tuple(map(intern, route_set))
+        if not is_response:
+            self.remote_cseq = message.cseq.number
 
     @property
     def id(self) -> DialogId:
@@ -141,7 +141,7 @@ def dialog_id(request: Request) -> DialogId:
 
 def record_route(request: Request) -> list[tuple[str, str]]:
     """The rows that a response copies when it makes a dialog (RFC 3261 §12.1.1)."""
-    return [("Record-Route", row) for row in request.headers.rows("record-route")]
+    return [("Record-Route", element) for element in request.record_route]
 
 
 def _target(message: Request | Response) -> str | None:
@@ -151,6 +151,17 @@ def _target(message: Request | Response) -> str | None:
         return None
     uri = contact.uri
     return uri if uri[:4].lower() == "sip:" or uri[:5].lower() == "sips:" else None
+
+
+def _route_set(message: Request | Response, reverse: bool) -> tuple[str, ...]:
+    routes = message.record_route
+    if sum(map(len, routes)) > MAX_ROUTE_SET:
+        raise RemoteProtocolError("the Record-Route is too long", Code.S09)
+    if reverse:
+        routes.reverse()
+    if routes:
+        _is_loose(routes[0])  # so that a malformed one is found now, and not when a request is written
+    return tuple(map(intern, routes))
 
 
 def _without_tag(address: NameAddr) -> str:

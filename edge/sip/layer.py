@@ -42,6 +42,14 @@ INVITE_OVERDUE_SECONDS = 180.0  # what a proxy's Timer C grants at least (RFC 32
 LAST_SECONDS = 1.0  # what the transaction user has for its answer once it was reminded
 
 COOKIE = "z9hG4bK"  # a branch that begins so is unique (RFC 3261 §8.1.1.7)
+# What each message meets; looking a member up in its enum costs ten times as much as a name.
+_TRYING = NonInviteServer.TRYING
+_SUCCESS = ServerInput.SUCCESS
+_ANSWERED = ClientInput.SUCCESS
+_NOTHING = ServerAction.NOTHING
+_SEND_AND_END = ServerAction.SEND_AND_END
+_DELIVER_AND_END = ClientAction.DELIVER_AND_END
+
 NOT_CANCELLED = ("MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INFO", "BYE", "PUBLISH", "REFER", "UPDATE", "PRACK")
 
 
@@ -133,6 +141,10 @@ class TransactionLayer:
             return self._acknowledge(key, request)
         if method == "CANCEL":
             return self._cancel(key, link, request, received)
+        if method == "BENOTIFY":
+            # COMPAT(lync): a NOTIFY that must never be answered, since Live Communications Server 2005. It is
+            # sent only to who offered `ms-benotify`, which we do not: nothing is lost.
+            return []
         known = self._servers.get(key)
         if known is not None:
             return self._step_server(known, ServerInput.REQUEST)
@@ -147,7 +159,7 @@ class TransactionLayer:
             merge_key = _merge_key(request, method)
         if len(self._servers) >= MAX_TRANSACTIONS:
             return [_refusal(link, request, 503, to_tag, received, [("Retry-After", str(RETRY_AFTER))])]
-        state = InviteServer.PROCEEDING if method == "INVITE" else NonInviteServer.TRYING
+        state = InviteServer.PROCEEDING if method == "INVITE" else _TRYING
         transaction = ServerTransaction(key, merge_key, link, request, to_tag, received, state)
         self._servers[key] = transaction
         if merge_key is not None:
@@ -174,10 +186,7 @@ class TransactionLayer:
         except RemoteProtocolError:
             return []
         status = response.status
-        if status >= 300:
-            given = ClientInput.FAILURE
-        else:
-            given = ClientInput.SUCCESS if status >= 200 else ClientInput.PROVISIONAL
+        given = _ANSWERED if 200 <= status < 300 else ClientInput.FAILURE if status >= 300 else ClientInput.PROVISIONAL
         return self._step_client(transaction, given, response)
 
     def respond(
@@ -190,18 +199,15 @@ class TransactionLayer:
         """
         if isinstance(transaction.state, NonInviteServer) and status == 408:
             raise LocalProtocolError("408 must not be sent to a request other than INVITE")
-        if status >= 300:
-            given = ServerInput.FAILURE
-        else:
-            given = ServerInput.SUCCESS if status >= 200 else ServerInput.PROVISIONAL
+        given = _SUCCESS if 200 <= status < 300 else ServerInput.FAILURE if status >= 300 else ServerInput.PROVISIONAL
         action = transaction.step(given)
-        if action is ServerAction.NOTHING:
+        if action is _NOTHING:
             return []
         data = response_bytes(
             transaction.request, status, reason=reason, to_tag=transaction.to_tag if status > 100 else "",
             headers=headers, body=body, received=transaction.received,
         )
-        if transaction.is_over:
+        if action is _SEND_AND_END:
             self._forget_server(transaction)
         else:
             transaction.sent = data
@@ -227,11 +233,7 @@ class TransactionLayer:
 
     def failed(self, transaction: ClientTransaction, status: int = 503) -> list[Output]:
         """The request could not be sent, or the link that carried it is gone."""
-        outputs = self._step_client(transaction, ClientInput.TRANSPORT_ERROR, None)
-        for output in outputs:
-            if isinstance(output, Failed):
-                output.status = status
-        return outputs
+        return self._step_client(transaction, ClientInput.TRANSPORT_ERROR, None, status)
 
     def link_lost(self, link: object) -> list[Output]:
         """Fail every request that was sent on ``link``. What came on it stays open: its answer finds another way."""
@@ -243,46 +245,44 @@ class TransactionLayer:
         if isinstance(item, ServerTransaction):
             return self._step_server(item, ServerInput.TIMER)
         if isinstance(item, ClientTransaction):
-            return self._step_client(item, ClientInput.TIMER, None)
+            return self._step_client(item, ClientInput.TIMER, None, 408)
         raise LocalProtocolError("the item is no transaction")
 
     # -- private
 
     def _step_server(self, transaction: ServerTransaction, given: ServerInput) -> list[Output]:
-        """Everything that can happen to a server transaction but an answer from the transaction user."""
-        was_over = transaction.is_over
+        """Everything that can happen to a server transaction but an ACK or an answer from the transaction user."""
         action = transaction.step(given)
-        if transaction.is_over and not was_over:
+        if action is ServerAction.END:
             self._forget_server(transaction)
-        if action is ServerAction.RESEND:
-            return [Send(transaction.link, transaction.sent)] if transaction.sent else []
-        if action is ServerAction.SEND_TRYING:
+        elif action is ServerAction.SEND_TRYING:
             self._rearm(transaction, OVERDUE_SECONDS - TRYING_SECONDS)
             transaction.sent = response_bytes(transaction.request, 100, received=transaction.received)
             return [Send(transaction.link, transaction.sent)]
-        if action is ServerAction.REMIND:
+        elif action is ServerAction.REMIND:
             self._rearm(transaction, LAST_SECONDS)
             return [Overdue(transaction)]
-        if action is ServerAction.TELL_CANCELLED:
+        elif action is ServerAction.TELL_CANCELLED:
             return [Cancelled(transaction)]
+        elif action is ServerAction.RESEND and transaction.sent:
+            return [Send(transaction.link, transaction.sent)]
         return []
 
     def _step_client(
-        self, transaction: ClientTransaction, given: ClientInput, response: Response | None
+        self, transaction: ClientTransaction, given: ClientInput, response: Response | None, status: int = 503
     ) -> list[Output]:
-        was_over = transaction.is_over
         action = transaction.step(given)
-        if transaction.is_over and not was_over:
+        if action is _DELIVER_AND_END or action >= ClientAction.ACK_AND_END:
             del self._clients[transaction.key]
-            Wheel.stop(transaction.slot, transaction)
-        if action is ClientAction.NOTHING:
+            transaction.slot.pop(transaction, None)
+        elif action is ClientAction.DELIVER_AND_WAIT or action is ClientAction.DELIVER_AND_LINGER:
+            self._rearm(transaction, TIMER_C if action is ClientAction.DELIVER_AND_WAIT else TIMER_M)
+        if action is ClientAction.NOTHING or action is ClientAction.END:
             return []
         if response is None:
-            return [Failed(transaction, 408 if action is ClientAction.TELL_TIMEOUT else 503)]
-        if action is ClientAction.ACK_AND_DELIVER:
+            return [Failed(transaction, status)]
+        if action is ClientAction.ACK_AND_END:
             return [Send(transaction.link, _ack(transaction.invite, response)), Answer(transaction, response)]
-        if action is ClientAction.DELIVER_AND_WAIT or action is ClientAction.DELIVER_AND_LINGER:
-            self._rearm(transaction, TIMER_C if action is ClientAction.DELIVER_AND_WAIT else TIMER_M)
         return [Answer(transaction, response)]
 
     def _rearm(self, transaction: ServerTransaction | ClientTransaction, seconds: float) -> None:
@@ -293,18 +293,17 @@ class TransactionLayer:
         del self._servers[transaction.key]
         if transaction.merge_key is not None:
             self._ongoing.pop(transaction.merge_key, None)
-        Wheel.stop(transaction.slot, transaction)
+        transaction.slot.pop(transaction, None)
 
     def _acknowledge(self, key: Sequence[object], request: Request) -> list[Output]:
         """An ACK is never answered. For a failure it has the INVITE's branch, for a 2xx one of its own."""
         transaction = self._servers.get(key) or self._ongoing.get(_merge_key(request, "INVITE"))
         if transaction is None:
             return []
-        if transaction.step(ServerInput.ACK) is ServerAction.TELL_ACKED:
-            return [Acked(transaction, request)]
-        if transaction.is_over:
+        action = transaction.step(ServerInput.ACK)
+        if action is ServerAction.END:
             self._forget_server(transaction)
-        return []
+        return [Acked(transaction, request)] if action is ServerAction.TELL_ACKED else []
 
     def _cancel(self, key: Sequence[object], link: object, request: Request, received: str) -> list[Output]:
         """RFC 3261 §9.2."""

@@ -36,17 +36,19 @@ class ServerInput(IntEnum):
 
 
 class ServerAction(IntEnum):
-    """What the layer does for a server transaction; entering TERMINATED always forgets it as well."""
+    """What the layer does for a server transaction. Only SEND_AND_END and END lead into TERMINATED."""
 
     NOTHING = 0
     SEND = 1  # the response that the transaction user gave
-    SEND_AND_AWAIT_ACK = 2  # the same, and start Timer H
-    SEND_AND_LINGER = 3  # the same, and start Timer L
-    RESEND = 4  # the last response, if there was one
-    SEND_TRYING = 5  # 100, of the layer's own accord, and wait on for the transaction user
-    REMIND = 6  # tell the transaction user that its time is over
-    TELL_ACKED = 7
-    TELL_CANCELLED = 8
+    SEND_AND_END = 2  # the same, and forget the transaction
+    SEND_AND_AWAIT_ACK = 3  # the same, and start Timer H
+    SEND_AND_LINGER = 4  # the same, and start Timer L
+    RESEND = 5  # the last response, if there was one
+    SEND_TRYING = 6  # 100, of the layer's own accord, and wait on for the transaction user
+    REMIND = 7  # tell the transaction user that its time is over
+    TELL_ACKED = 8
+    TELL_CANCELLED = 9
+    END = 10  # forget the transaction
 
 
 class InviteServer(IntEnum):
@@ -79,15 +81,16 @@ class ClientInput(IntEnum):
 
 
 class ClientAction(IntEnum):
-    """What the layer does for a client transaction; entering TERMINATED always forgets it as well."""
+    """What the layer does for a client transaction. Only those that end it lead into TERMINATED."""
 
     NOTHING = 0
     DELIVER = 1  # the response, to the transaction user
-    DELIVER_AND_WAIT = 2  # the same, and start Timer C
-    DELIVER_AND_LINGER = 3  # the same, and start Timer M
-    ACK_AND_DELIVER = 4  # acknowledge the failure, then deliver it
-    TELL_TIMEOUT = 5  # 408, as RFC 3261 §8.1.3.1 has it
-    TELL_ERROR = 6  # 503, the same
+    DELIVER_AND_END = 2  # the same, and forget the transaction
+    DELIVER_AND_WAIT = 3  # the same, and start Timer C
+    DELIVER_AND_LINGER = 4  # the same, and start Timer M
+    ACK_AND_END = 5  # acknowledge the failure, deliver it, and forget the transaction
+    FAIL_AND_END = 6  # tell the transaction user: 408 or 503 (RFC 3261 §8.1.3.1)
+    END = 7  # forget the transaction
 
 
 class InviteClient(IntEnum):
@@ -124,21 +127,21 @@ def _invite_server() -> Table[InviteServer, ServerInput, ServerAction]:
         (state.OVERDUE, given.FAILURE, state.COMPLETED, action.SEND_AND_AWAIT_ACK),
         (state.OVERDUE, given.ACK, state.OVERDUE, action.NOTHING),
         (state.OVERDUE, given.CANCEL, state.OVERDUE, action.TELL_CANCELLED),
-        (state.OVERDUE, given.TIMER, state.TERMINATED, action.NOTHING),
+        (state.OVERDUE, given.TIMER, state.TERMINATED, action.END),
         (state.COMPLETED, given.REQUEST, state.COMPLETED, action.RESEND),
         (state.COMPLETED, given.PROVISIONAL, state.COMPLETED, action.NOTHING),
         (state.COMPLETED, given.SUCCESS, state.COMPLETED, action.NOTHING),
         (state.COMPLETED, given.FAILURE, state.COMPLETED, action.NOTHING),
-        (state.COMPLETED, given.ACK, state.TERMINATED, action.NOTHING),  # Confirmed; Timer I is 0
+        (state.COMPLETED, given.ACK, state.TERMINATED, action.END),  # Confirmed; Timer I is 0
         (state.COMPLETED, given.CANCEL, state.COMPLETED, action.NOTHING),
-        (state.COMPLETED, given.TIMER, state.TERMINATED, action.NOTHING),  # Timer H
+        (state.COMPLETED, given.TIMER, state.TERMINATED, action.END),  # Timer H
         (state.ACCEPTED, given.REQUEST, state.ACCEPTED, action.NOTHING),  # RFC 6026 §7.1: absorbed
         (state.ACCEPTED, given.PROVISIONAL, state.ACCEPTED, action.NOTHING),
         (state.ACCEPTED, given.SUCCESS, state.ACCEPTED, action.SEND),  # the user's retransmission, RFC 3261 §13.3.1.4
         (state.ACCEPTED, given.FAILURE, state.ACCEPTED, action.NOTHING),
         (state.ACCEPTED, given.ACK, state.ACCEPTED, action.TELL_ACKED),
         (state.ACCEPTED, given.CANCEL, state.ACCEPTED, action.NOTHING),
-        (state.ACCEPTED, given.TIMER, state.TERMINATED, action.NOTHING),  # Timer L
+        (state.ACCEPTED, given.TIMER, state.TERMINATED, action.END),  # Timer L
         *((state.TERMINATED, late, state.TERMINATED, action.NOTHING) for late in given),
     )
 
@@ -148,20 +151,20 @@ def _non_invite_server() -> Table[NonInviteServer, ServerInput, ServerAction]:
     return Table(
         "non-INVITE server transaction", state, given,
         (state.TRYING, given.REQUEST, state.TRYING, action.NOTHING),
-        (state.TRYING, given.SUCCESS, state.TERMINATED, action.SEND),  # Completed; Timer J is 0
-        (state.TRYING, given.FAILURE, state.TERMINATED, action.SEND),
+        (state.TRYING, given.SUCCESS, state.TERMINATED, action.SEND_AND_END),  # Completed; Timer J is 0
+        (state.TRYING, given.FAILURE, state.TERMINATED, action.SEND_AND_END),
         (state.TRYING, given.CANCEL, state.TRYING, action.NOTHING),  # RFC 3261 §9.2: no effect
         (state.TRYING, given.TIMER, state.PROCEEDING, action.SEND_TRYING),  # RFC 4320 §4.1
         (state.PROCEEDING, given.REQUEST, state.PROCEEDING, action.RESEND),
-        (state.PROCEEDING, given.SUCCESS, state.TERMINATED, action.SEND),
-        (state.PROCEEDING, given.FAILURE, state.TERMINATED, action.SEND),
+        (state.PROCEEDING, given.SUCCESS, state.TERMINATED, action.SEND_AND_END),
+        (state.PROCEEDING, given.FAILURE, state.TERMINATED, action.SEND_AND_END),
         (state.PROCEEDING, given.CANCEL, state.PROCEEDING, action.NOTHING),
         (state.PROCEEDING, given.TIMER, state.OVERDUE, action.REMIND),
         (state.OVERDUE, given.REQUEST, state.OVERDUE, action.RESEND),
-        (state.OVERDUE, given.SUCCESS, state.TERMINATED, action.SEND),
-        (state.OVERDUE, given.FAILURE, state.TERMINATED, action.SEND),
+        (state.OVERDUE, given.SUCCESS, state.TERMINATED, action.SEND_AND_END),
+        (state.OVERDUE, given.FAILURE, state.TERMINATED, action.SEND_AND_END),
         (state.OVERDUE, given.CANCEL, state.OVERDUE, action.NOTHING),
-        (state.OVERDUE, given.TIMER, state.TERMINATED, action.NOTHING),  # RFC 4320 §4.2: too late for any answer
+        (state.OVERDUE, given.TIMER, state.TERMINATED, action.END),  # RFC 4320 §4.2: too late for any answer
         *((state.TERMINATED, late, state.TERMINATED, action.NOTHING) for late in given if late != given.PROVISIONAL),
         # RFC 4320 §4.1: the only provisional is 100, and the layer sends it. An ACK is matched to INVITEs only.
         illegal=[
@@ -177,18 +180,18 @@ def _invite_client() -> Table[InviteClient, ClientInput, ClientAction]:
         "INVITE client transaction", state, given,
         (state.CALLING, given.PROVISIONAL, state.PROCEEDING, action.DELIVER_AND_WAIT),
         (state.CALLING, given.SUCCESS, state.ACCEPTED, action.DELIVER_AND_LINGER),
-        (state.CALLING, given.FAILURE, state.TERMINATED, action.ACK_AND_DELIVER),  # Completed; Timer D is 0
-        (state.CALLING, given.TIMER, state.TERMINATED, action.TELL_TIMEOUT),  # Timer B
-        (state.CALLING, given.TRANSPORT_ERROR, state.TERMINATED, action.TELL_ERROR),
+        (state.CALLING, given.FAILURE, state.TERMINATED, action.ACK_AND_END),  # Completed; Timer D is 0
+        (state.CALLING, given.TIMER, state.TERMINATED, action.FAIL_AND_END),  # Timer B
+        (state.CALLING, given.TRANSPORT_ERROR, state.TERMINATED, action.FAIL_AND_END),
         (state.PROCEEDING, given.PROVISIONAL, state.PROCEEDING, action.DELIVER_AND_WAIT),
         (state.PROCEEDING, given.SUCCESS, state.ACCEPTED, action.DELIVER_AND_LINGER),
-        (state.PROCEEDING, given.FAILURE, state.TERMINATED, action.ACK_AND_DELIVER),
-        (state.PROCEEDING, given.TIMER, state.TERMINATED, action.TELL_TIMEOUT),  # Timer C
-        (state.PROCEEDING, given.TRANSPORT_ERROR, state.TERMINATED, action.TELL_ERROR),
+        (state.PROCEEDING, given.FAILURE, state.TERMINATED, action.ACK_AND_END),
+        (state.PROCEEDING, given.TIMER, state.TERMINATED, action.FAIL_AND_END),  # Timer C
+        (state.PROCEEDING, given.TRANSPORT_ERROR, state.TERMINATED, action.FAIL_AND_END),
         (state.ACCEPTED, given.PROVISIONAL, state.ACCEPTED, action.NOTHING),
         (state.ACCEPTED, given.SUCCESS, state.ACCEPTED, action.DELIVER),  # another branch of a fork, or again
         (state.ACCEPTED, given.FAILURE, state.ACCEPTED, action.NOTHING),
-        (state.ACCEPTED, given.TIMER, state.TERMINATED, action.NOTHING),  # Timer M
+        (state.ACCEPTED, given.TIMER, state.TERMINATED, action.END),  # Timer M
         (state.ACCEPTED, given.TRANSPORT_ERROR, state.ACCEPTED, action.NOTHING),
         *((state.TERMINATED, late, state.TERMINATED, action.NOTHING) for late in given),
     )
@@ -199,15 +202,15 @@ def _non_invite_client() -> Table[NonInviteClient, ClientInput, ClientAction]:
     return Table(
         "non-INVITE client transaction", state, given,
         (state.TRYING, given.PROVISIONAL, state.PROCEEDING, action.DELIVER),
-        (state.TRYING, given.SUCCESS, state.TERMINATED, action.DELIVER),  # Completed; Timer K is 0
-        (state.TRYING, given.FAILURE, state.TERMINATED, action.DELIVER),
-        (state.TRYING, given.TIMER, state.TERMINATED, action.TELL_TIMEOUT),  # Timer F
-        (state.TRYING, given.TRANSPORT_ERROR, state.TERMINATED, action.TELL_ERROR),
+        (state.TRYING, given.SUCCESS, state.TERMINATED, action.DELIVER_AND_END),  # Completed; Timer K is 0
+        (state.TRYING, given.FAILURE, state.TERMINATED, action.DELIVER_AND_END),
+        (state.TRYING, given.TIMER, state.TERMINATED, action.FAIL_AND_END),  # Timer F
+        (state.TRYING, given.TRANSPORT_ERROR, state.TERMINATED, action.FAIL_AND_END),
         (state.PROCEEDING, given.PROVISIONAL, state.PROCEEDING, action.DELIVER),
-        (state.PROCEEDING, given.SUCCESS, state.TERMINATED, action.DELIVER),
-        (state.PROCEEDING, given.FAILURE, state.TERMINATED, action.DELIVER),
-        (state.PROCEEDING, given.TIMER, state.TERMINATED, action.TELL_TIMEOUT),  # Timer F
-        (state.PROCEEDING, given.TRANSPORT_ERROR, state.TERMINATED, action.TELL_ERROR),
+        (state.PROCEEDING, given.SUCCESS, state.TERMINATED, action.DELIVER_AND_END),
+        (state.PROCEEDING, given.FAILURE, state.TERMINATED, action.DELIVER_AND_END),
+        (state.PROCEEDING, given.TIMER, state.TERMINATED, action.FAIL_AND_END),  # Timer F
+        (state.PROCEEDING, given.TRANSPORT_ERROR, state.TERMINATED, action.FAIL_AND_END),
         *((state.TERMINATED, late, state.TERMINATED, action.NOTHING) for late in given),
     )
 
@@ -255,11 +258,6 @@ class ServerTransaction:
             self.state, action = INVITE_SERVER.step(state, given)
         return action
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self.state is NonInviteServer.TERMINATED or self.state is InviteServer.TERMINATED
-
 
 class ClientTransaction:
     """A request of ours that waits for its answer. Made by `TransactionLayer.open_client`.
@@ -291,8 +289,3 @@ class ClientTransaction:
         else:
             self.state, action = INVITE_CLIENT.step(state, given)
         return action
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing can be received any more."""
-        return self.state is NonInviteClient.TERMINATED or self.state is InviteClient.TERMINATED

@@ -1,0 +1,196 @@
+"""The notifier's side of RFC 6665: a peer SUBSCRIBEs, we send NOTIFYs.
+
+Used by `edge.gateway.notifier`, which performs the outputs as `edge.sip.subscription` says and checks
+event package, Accept, admission and interval (`too_brief`) of a SUBSCRIBE without To tag before `accept`.
+
+    notifier, outputs = Notifier.accept(agent, transaction.request, transaction.to_tag, now)
+    usages[notifier.key] = notifier
+    perform(outputs)                                        # the 200, and `Left` if it is a fetch
+    perform(notifier.notify(now, active=True, body=document))   # at once: RFC 6665 §4.2.1.2
+
+Every `Renewed` wants a `notify` with the full state, every `Left` a `terminate`. One NOTIFY is under way
+at a time, so that no stale-CSeq answer can come of reordering; meanwhile the latest document waits, and
+replaces what waited. Pacing is the user's affair.
+"""
+
+from math import ceil
+from sys import intern
+
+from edge.sip.dialog import Dialog
+from edge.sip.headers import Event
+from edge.sip.message import Request, Response
+from edge.sip.subscription import (
+    PIDF,
+    PRESENCE,
+    REMOVING,
+    Closed,
+    Left,
+    Missed,
+    Output,
+    Rearm,
+    Renewed,
+    Reply,
+    SendRequest,
+    UsageKey,
+    UserAgent,
+    acceptance,
+    grant,
+    too_brief,
+)
+from edge.sip.subscription_tables import NOTIFIER
+from edge.sip.subscription_tables import NotifierAction as Action
+from edge.sip.subscription_tables import NotifierInput as Input
+from edge.sip.subscription_tables import NotifierState as State
+
+LEAVING_SECONDS = 5.0  # what the user may take for the last document; the peer's Timer N is 32 s
+
+
+class Notifier:
+    """One subscription. Its attributes are plain values: a store that keeps them can build it again.
+
+    ``event`` is the Event header of the SUBSCRIBE, ``branch`` that of the NOTIFY that waits for its answer.
+    ``user`` belongs to the transaction user.
+    """
+
+    __slots__ = ("agent", "dialog", "event", "state", "expires_at", "branch", "waiting", "user")
+
+    def __init__(self, agent: UserAgent, dialog: Dialog, event: str, state: State, expires_at: float) -> None:
+        self.agent = agent
+        self.dialog = dialog
+        self.event = event
+        self.state = state
+        self.expires_at = expires_at
+        self.branch = ""
+        self.waiting: tuple[str, bytes, str] | None = None  # reason of a termination, body, its type
+        self.user: object = None
+
+    @classmethod
+    def accept(
+        cls, agent: UserAgent, request: Request, local_tag: str, now: float
+    ) -> tuple["Notifier", list[Output]]:
+        """Accept a SUBSCRIBE that is not in a dialog. `RemoteProtocolError` if it cannot make one."""
+        event = request.event
+        header = PRESENCE if event is None else intern(_header(event))
+        granted = grant(agent, request)
+        state = State.PENDING if granted else State.LEAVING
+        notifier = cls(agent, Dialog.as_uas(request, local_tag), header, state, now + granted)
+        outputs: list[Output] = [acceptance(agent, request, header, granted)]
+        return notifier, outputs + ([Rearm(granted)] if granted else notifier._leave())
+
+    @property
+    def key(self) -> UsageKey:
+        return self.dialog.call_id, self.dialog.local_tag
+
+    def refreshed(self, request: Request, now: float) -> list[Output]:
+        """A SUBSCRIBE came within the dialog. Raises `RemoteProtocolError`, having changed nothing, if malformed."""
+        event = request.event
+        granted = grant(self.agent, request)
+        if not self.dialog.covers(request):
+            return [Reply(481)]
+        if event is None or event.package != PRESENCE:
+            return [Reply(489, (("Allow-Events", PRESENCE),))]
+        if _header(event) != self.event:
+            return [Reply(403)]  # RFC 6665 §4.5.2: a second usage of the dialog
+        if not self.dialog.accepts(request):
+            return [Reply(500)]
+        refusal = too_brief(self.agent, request)
+        if refusal is not None:
+            return [refusal]
+        action = self._step(Input.REFRESH if granted else Input.UNSUBSCRIBE)
+        if action is Action.REFUSE:
+            return [Reply(481)]
+        self.dialog.retarget(request)
+        self.expires_at = now + granted
+        reply = acceptance(self.agent, request, self.event, granted)
+        if action is Action.LEAVE:
+            return [reply, *self._leave()]
+        return [reply, Rearm(granted), Renewed(granted)]
+
+    def notify(
+        self, now: float, *, active: bool, body: bytes = b"", content_type: str = PIDF
+    ) -> list[Output]:
+        """Tell the watcher the state: now, or once the NOTIFY before is answered. No body: nothing is known."""
+        if self._step(Input.NOTIFY_ACTIVE if active else Input.NOTIFY_PENDING) is not Action.NOTIFY:
+            return []
+        if not body and active and self.waiting is not None:
+            return []  # what waits is newer than what the watcher has
+        return self._notify(now, "", body, content_type)
+
+    def terminate(
+        self, now: float, reason: str, *, retry_after: int = 0, body: bytes = b"", content_type: str = PIDF
+    ) -> list[Output]:
+        """End the subscription: `timeout` after `Left`, else a reason of RFC 6665 §4.1.3. `Closed` follows."""
+        if self._step(Input.TERMINATE) is not Action.NOTIFY:
+            return []
+        parameters = f"{reason};retry-after={retry_after}" if retry_after else reason
+        return self._notify(now, parameters, body, content_type)
+
+    def expire(self, now: float) -> list[Output]:
+        """The timer fired."""
+        action = self._step(Input.TIMER)
+        if action is Action.LEAVE:
+            return self._leave()
+        return self._notify(now, "timeout", b"", "") if action is Action.NOTIFY_UNASKED else []
+
+    def answered(self, response: Response, now: float) -> list[Output]:
+        """The answer to a NOTIFY came. A provisional one changes nothing."""
+        status = response.status
+        if status < 200 or response.via.branch != self.branch:
+            return []
+        return self._done(status, response.retry_after, now)
+
+    def failed(self, branch: str, status: int, now: float) -> list[Output]:
+        """A NOTIFY got no answer: 408 or 503 (RFC 3261 §8.1.3.1)."""
+        return self._done(status, None, now) if branch == self.branch else []
+
+    # -- private
+
+    def _step(self, given: Input) -> Action:
+        self.state, action = NOTIFIER.step(self.state, given)
+        return action
+
+    def _leave(self) -> list[Output]:
+        self.waiting = None  # the last document is to come
+        return [Left(), Rearm(LEAVING_SECONDS)]
+
+    def _done(self, status: int, retry_after: int | None, now: float) -> list[Output]:
+        """A NOTIFY is over (RFC 6665 §4.2.2)."""
+        self.branch = ""
+        waiting = self.waiting
+        if self.state is State.ENDING and waiting is None:
+            given = Input.FINISHED
+        elif status < 300:
+            given = Input.DELIVERED
+        else:
+            given = Input.REMOVED if status in REMOVING else Input.MISSED
+        action = self._step(given)
+        if action is Action.CLOSE:
+            self.waiting = None
+            return [Closed(0 if given is Input.FINISHED else status)]
+        if action is Action.NOTHING:
+            return []
+        if waiting is None:
+            return [Missed(status, retry_after)] if action is Action.TELL_MISSED else []
+        self.waiting = None
+        return self._notify(now, *waiting)
+
+    def _notify(self, now: float, reason: str, body: bytes, content_type: str) -> list[Output]:
+        if self.branch:
+            self.waiting = (reason, body, content_type)
+            return []
+        if self.state is State.ENDING:
+            state = f"terminated;reason={reason}"
+        else:
+            left = max(ceil(self.expires_at - now), 0)
+            state = f"active;expires={left}" if self.state is State.ACTIVE else f"pending;expires={left}"
+        headers = [("Event", self.event), ("Subscription-State", state)]
+        if body:
+            headers.append(("Content-Type", content_type))
+        branch = self.branch = self.agent.ids.branch()
+        data = self.dialog.request("NOTIFY", self.agent.via(branch), self.agent.contact, headers, body)
+        return [SendRequest("NOTIFY", branch, data)]
+
+
+def _header(event: Event) -> str:
+    """What makes two Event headers equal (RFC 6665 §8.2.1)."""
+    return event.package if event.id is None else f"{event.package};id={event.id}"
