@@ -275,7 +275,7 @@ def cause_of(failure: Failure) -> Cause:
     problem = failure.value
     if isinstance(problem, DialError):
         return Cause(problem.code, str(problem))
-    if isinstance(problem, SSL.Error):
+    if isinstance(problem, SSL.Error) and not isinstance(problem, SSL.SysCallError):
         return _tls_cause(problem)
     if isinstance(problem, _TIMEOUTS):
         return Cause(Code.N02, Code.N02.sentence)

@@ -1,0 +1,343 @@
+"""Routes: every token ends once, a partner that is down is dialled ever more rarely, a queue has an end."""
+
+import random
+import socket
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from OpenSSL import SSL
+from twisted.internet import error
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorSocket
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from edge.codes import Code
+from edge.net import links
+from edge.net.links import DialError, Route, cause_of, permanent
+
+
+class Link:
+    """Takes what it is given; may be lost while it is given something."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+        self.breaks_after: int | None = None
+        self.route: Route[Link] | None = None
+
+    def send(self, data: bytes, token: object) -> None:
+        self.sent.append(token)
+        if self.route is not None and self.breaks_after == len(self.sent):
+            self.route.link_lost(self)
+
+
+class Setting:
+    """A route, the dials it makes, and where its tokens went."""
+
+    def __init__(self, limit: int = 5, seconds: float = 30.0) -> None:
+        self.clock = Clock()
+        self.dials: list[Deferred[Link]] = []
+        self.dialled_at: list[float] = []
+        self.cancelled = 0
+        self.unsent: list[tuple[object, Code]] = []
+        self.links: list[Link] = []
+        self.route = Route(
+            self.clock, self.dial, self.note, limit=limit, seconds=seconds, rng=random.Random(7)
+        )
+
+    def dial(self) -> Deferred[Link]:
+        self.dialled_at.append(self.clock.seconds())
+        self.dials.append(Deferred(self.cancel))
+        return self.dials[-1]
+
+    def cancel(self, dial: Deferred[Link]) -> None:
+        self.cancelled += 1
+
+    def note(self, token: object, code: Code, text: str) -> None:
+        assert text
+        self.unsent.append((token, code))
+
+    def connect(self) -> Link:
+        link = Link()
+        self.links.append(link)
+        self.dials[-1].callback(link)
+        return link
+
+    def fail(self, code: Code = Code.N01) -> None:
+        self.dials[-1].errback(DialError(code))
+
+    def run_until_dialled(self, times: int) -> None:
+        while len(self.dials) < times:
+            self.clock.advance(0.25)
+
+
+@pytest.fixture
+def setting() -> Setting:
+    return Setting()
+
+
+def test_message_is_handed_over_when_the_link_is_up(setting: Setting) -> None:
+    setting.route.send(b"one", 1)
+    setting.route.send(b"two", 2)
+    assert (setting.route.state, len(setting.dials), len(setting.route)) == ("connecting", 1, 2)
+    link = setting.connect()
+    setting.route.send(b"three", 3)
+    assert link.sent == [1, 2, 3]
+    assert (setting.route.state, len(setting.route), setting.unsent) == ("up", 0, [])
+
+
+def test_pauses_double_up_to_a_minute(setting: Setting) -> None:
+    while len(setting.dials) < 11:
+        if not setting.route:
+            setting.route.send(b"x", object())
+        if setting.route.state == "connecting":
+            setting.fail()
+        setting.clock.advance(0.25)
+    pauses = [later - earlier for earlier, later in pairwise(setting.dialled_at)]
+    for number, pause in enumerate(pauses):
+        longest = min(2.0**number, 60.0)
+        assert 0.75 * longest <= pause <= longest + 0.5, pauses
+    assert len({round(pause / min(2.0**number, 60.0), 2) for number, pause in enumerate(pauses)}) > 3, "no scatter"
+
+
+def test_waiting_message_goes_with_the_next_dial(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.fail()
+    assert (setting.route.state, setting.unsent) == ("resting", [])
+    setting.run_until_dialled(2)
+    assert setting.connect().sent == [1]
+
+
+def test_message_is_given_back_with_the_cause_when_it_cannot_wait_for_the_next_dial() -> None:
+    setting = Setting(seconds=3.0)
+    setting.route.send(b"x", 1)
+    setting.fail()
+    setting.run_until_dialled(2)
+    setting.fail(Code.N02)  # a pause of two seconds and a message that is one old
+    setting.run_until_dialled(3)
+    setting.fail(Code.N04)
+    assert setting.unsent == [(1, Code.N04)]
+    setting.route.send(b"y", 2)
+    assert setting.unsent == [(1, Code.N04), (2, Code.N04)]
+
+
+@pytest.mark.parametrize("code", [Code.D01, Code.D02, Code.T01, Code.C01, Code.C03, Code.A11])
+def test_whole_queue_is_given_back_at_once_when_the_cause_is_permanent(setting: Setting, code: Code) -> None:
+    setting.route.send(b"x", 1)
+    setting.route.send(b"y", 2)
+    setting.fail(code)
+    assert setting.unsent == [(1, code), (2, code)]
+    assert permanent(code)
+
+
+@pytest.mark.parametrize("code", [Code.N01, Code.N03, Code.D06, Code.T02, Code.T05, Code.M02])
+def test_cause_that_may_pass_is_not_permanent(code: Code) -> None:
+    assert not permanent(code)
+
+
+def test_queue_has_an_end_in_messages(setting: Setting) -> None:
+    for token in range(7):
+        setting.route.send(b"x", token)
+    assert setting.unsent == [(5, Code.M01), (6, Code.M01)]
+
+
+def test_queue_has_an_end_in_bytes() -> None:
+    setting = Setting(limit=1000)
+    setting.route.send(bytes(links.QUEUED_BYTES), 1)
+    setting.route.send(b"x", 2)
+    assert setting.unsent == [(2, Code.M01)]
+    assert setting.connect().sent == [1]
+    setting.route.link_lost(setting.links[0])
+    setting.route.send(b"x", 3)
+    assert setting.unsent == [(2, Code.M01)]
+
+
+def test_message_expires_while_the_dial_takes_for_ever(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.clock.advance(10)
+    setting.route.send(b"y", 2)
+    setting.clock.advance(20)
+    assert setting.unsent == [(1, Code.M02)]
+    setting.clock.advance(10)
+    assert setting.unsent == [(1, Code.M02), (2, Code.M02)]
+    assert setting.connect().sent == []
+
+
+def test_expired_message_carries_the_last_cause(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.fail(Code.N04)
+    setting.run_until_dialled(2)
+    setting.clock.advance(30)
+    assert setting.unsent == [(1, Code.N04)]
+
+
+def test_lost_link_is_dialled_again_on_demand(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    link = setting.connect()
+    setting.clock.advance(links.STEADY)
+    setting.route.link_lost(link)
+    assert setting.route.state == "idle"
+    assert len(setting.dials) == 1
+    setting.route.send(b"y", 2)
+    assert setting.connect().sent == [2]
+
+
+def test_link_that_dies_young_counts_as_a_failed_dial(setting: Setting) -> None:
+    """TLS 1.3 shows the refusal of our certificate only after the handshake."""
+    setting.route.send(b"x", 1)
+    setting.route.link_lost(setting.connect(), Code.T05, "an alert")
+    assert (setting.route.state, setting.route.cause) == ("resting", (Code.T05, "an alert"))
+
+
+def test_link_of_somebody_else_changes_nothing(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.connect()
+    setting.route.link_lost(Link())
+    assert setting.route.state == "up"
+
+
+def test_rest_is_given_to_the_next_link_when_one_breaks_in_the_middle(setting: Setting) -> None:
+    for token in range(4):
+        setting.route.send(b"x", token)
+    link = Link()
+    link.route, link.breaks_after = setting.route, 2
+    setting.dials[-1].callback(link)
+    setting.run_until_dialled(2)
+    assert (link.sent, setting.connect().sent) == ([0, 1], [2, 3])
+
+
+def test_stop_gives_everything_back_and_ends_the_dial(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.route.stop()
+    setting.route.send(b"y", 2)
+    assert setting.unsent == [(1, Code.M02), (2, Code.M02)]
+    assert setting.cancelled == 1
+    assert setting.clock.getDelayedCalls() == []
+
+
+def test_stop_ends_a_rest(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.fail()
+    setting.route.stop()
+    assert setting.clock.getDelayedCalls() == []
+    assert len(setting.unsent) == 1
+
+
+def test_answer_that_comes_back_at_once_is_taken(setting: Setting) -> None:
+    """Who is told that a message was not sent may send another one, to the same place."""
+
+    def again(token: object, code: Code, text: str) -> None:
+        setting.unsent.append((token, code))
+        if token == 1:
+            setting.route.send(b"again", 2)
+
+    setting.route = Route(setting.clock, setting.dial, again, limit=5, seconds=30.0, rng=random.Random(7))
+    setting.route.send(b"x", 1)
+    setting.fail(Code.C01)
+    setting.run_until_dialled(2)
+    assert setting.connect().sent == [2]
+
+
+STEPS = st.one_of(
+    st.just("send"),
+    st.just("connect"),
+    st.just("lose"),
+    st.sampled_from([Code.N01, Code.N02, Code.C01]),
+    st.floats(0.0, 40.0, allow_nan=False),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STEPS, max_size=60), st.integers(1, 4), st.sampled_from([0.5, 3.0, 30.0]))
+def test_each_token_ends_exactly_once(steps: list[str | Code | float], limit: int, seconds: float) -> None:
+    setting = Setting(limit, seconds)
+    sent = 0
+    for step in steps:
+        pending = bool(setting.dials) and not setting.dials[-1].called
+        if step == "send":
+            setting.route.send(b"x", sent)
+            sent += 1
+        elif step == "connect" and pending:
+            setting.connect()
+        elif step == "lose" and setting.links:
+            setting.route.link_lost(setting.links[-1])
+        elif isinstance(step, Code) and pending:
+            setting.fail(step)
+        elif isinstance(step, float):
+            setting.clock.advance(step)
+        assert len(setting.route) <= limit
+        assert sum(not dial.called for dial in setting.dials) <= 1
+    setting.route.stop()
+    ended = [token for link in setting.links for token in link.sent] + [token for token, _ in setting.unsent]
+    assert sorted(ended) == list(range(sent))
+    assert setting.clock.getDelayedCalls() == []
+
+
+def tls(reason: str) -> SSL.Error:
+    return SSL.Error([("SSL routines", "", reason)])
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (DialError(Code.C03), Code.C03),
+        (error.ConnectionRefusedError(), Code.N01),
+        (error.TimeoutError(), Code.N02),
+        (error.TCPTimedOutError(), Code.N02),
+        (CancelledError(), Code.N02),
+        (error.ConnectionLost(), Code.N03),
+        (error.ConnectionDone(), Code.N03),
+        (error.NoRouteError(), Code.N04),
+        (error.ConnectError(113), Code.N04),
+        (tls("wrong version number"), Code.T01),
+        (tls("tlsv1 alert unknown ca"), Code.T05),
+        (tls("ssl/tls alert bad certificate"), Code.T05),
+        (tls("no shared cipher"), Code.T02),
+        (SSL.Error([]), Code.T02),
+        (SSL.Error(), Code.T02),
+        (SSL.SysCallError(-1, "Unexpected EOF"), Code.N03),
+    ],
+)
+def test_cause_is_found(problem: Exception, code: Code) -> None:
+    cause = cause_of(Failure(problem))
+    assert cause.code is code
+    assert cause.text
+
+
+class Sockets(TestCase):
+    """Listening and tuning, on loopback."""
+
+    async def test_listen_takes_both_families_of_one_port(self) -> None:
+        from twisted.internet import reactor
+
+        assert IReactorSocket.providedBy(reactor)
+        factory = Factory.forProtocol(Protocol)
+        four = links.listen(reactor, "127.0.0.1", 0, factory)
+        self.addCleanup(four.stopListening)
+        port = four.getHost().port
+        six = links.listen(reactor, "::", port, factory)
+        self.addCleanup(six.stopListening)
+        with pytest.raises(OSError, match="in use"):
+            links.listen(reactor, "127.0.0.1", port, factory)
+
+    async def test_tune_sets_what_finds_dead_peers(self) -> None:
+        from twisted.internet import reactor
+        from twisted.internet.endpoints import TCP4ClientEndpoint
+
+        listening = links.listen(reactor, "127.0.0.1", 0, Factory.forProtocol(Protocol))
+        self.addCleanup(listening.stopListening)
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
+        made = await endpoint.connect(Factory.forProtocol(Protocol))
+        links.tune(made.transport)
+        opened = made.transport.getHandle()
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == links.UNACKNOWLEDGED
+        made.transport.loseConnection()
+
+    def test_tune_leaves_alone_what_is_no_socket(self) -> None:
+        links.tune(object())
