@@ -1,0 +1,153 @@
+"""What all peers share: a process that is started, waited for and surely stopped, and addresses of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from glob import glob
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+STARTS_WITHIN = 20.0  # seconds; the slowest peer needs less than one on an idle machine
+STOPS_WITHIN = 5.0  # seconds, then it is killed
+SYSTEM_FOLDERS = ":/usr/local/sbin:/usr/sbin:/sbin"  # not in everybody's PATH
+
+
+def need(program: str, *files: str) -> str:
+    """Return the program's path. If it or a match of one of ``files`` is missing, skip the test; in CI fail."""
+    found = shutil.which(program, path=os.environ["PATH"] + SYSTEM_FOLDERS)
+    missing = [*([] if found else [program]), *(name for name in files if not glob(name))]
+    if not missing:
+        assert found is not None
+        return found
+    reason = f"{', '.join(missing)} not installed; as root, `make peers` does it"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+class Addresses:
+    """Loopback addresses that no other test run uses, one for each role, and free ports on them."""
+
+    def __init__(self) -> None:
+        number = os.getpid()
+        self._network = f"127.{1 + (number >> 8) % 254}.{number % 256}"
+        self._roles: list[str] = []
+
+    def of(self, role: str) -> str:
+        if role not in self._roles:
+            self._roles.append(role)
+        return f"{self._network}.{1 + self._roles.index(role)}"
+
+    def port(self, role: str) -> int:
+        """A port that was free for TCP and UDP a moment ago; nobody else is told of it."""
+        while True:
+            with (
+                socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram,
+            ):
+                stream.bind((self.of(role), 0))
+                port: int = stream.getsockname()[1]
+                try:
+                    datagram.bind((self.of(role), port))
+                except OSError:
+                    continue
+                return port
+
+
+class Process:
+    """A peer in the foreground, in a process group of its own, with its output in ``folder``/``name``.log."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self, command: Sequence[object], ready: Callable[[], bool]) -> None:
+        """Start and wait until ``ready``. A peer whose test run is killed gets a SIGTERM from the kernel."""
+        guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*guard, *map(str, command)],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_until(lambda: not self.running or ready(), f"{self.name} is ready", STARTS_WITHIN)
+            assert self.running, f"{self.name} has ended"
+        except AssertionError as error:
+            self.stop()
+            raise AssertionError(f"{error}; its log ends with\n{self.tail()}") from None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def tail(self, lines: int = 40) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """End the whole group; returns when no process of it is left. Harmless when there is none."""
+        if self._process is None:
+            return
+        group = self._process.pid
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(group, number)
+            except ProcessLookupError:
+                break
+            try:
+                wait_until(lambda: not self._any_left(group), f"{self.name} has stopped", STOPS_WITHIN)
+            except AssertionError:
+                continue
+            break
+        self._process.wait()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _any_left(self, group: int) -> bool:
+        assert self._process is not None
+        self._process.poll()  # so that the leader is no zombie
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def accepts(address: str, port: int) -> bool:
+    """True if somebody listens there for TCP."""
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
