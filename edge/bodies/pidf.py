@@ -11,7 +11,7 @@ from html import escape
 
 from lxml import etree
 
-from edge.bodies.text import legal
+from edge.bodies.text import language_tag, legal
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 
@@ -25,9 +25,9 @@ MAX_ID = 1000  # octets of a tuple's id, which becomes an XMPP resource (RFC 762
 # The activities of RFC 4480 §3.2; any other is written as the text of `other`.
 ACTIVITIES = frozenset(
     {
-        "appointment", "away", "breakfast", "busy", "dinner", "holiday", "in-transit", "looking-for-work", "lunch", "meal",
-        "meeting", "on-the-phone", "performance", "permanent-absence", "playing", "presentation", "shopping", "sleeping",
-        "spectator", "steering", "travel", "tv", "unknown", "vacation", "working", "worship",
+        "appointment", "away", "breakfast", "busy", "dinner", "holiday", "in-transit", "looking-for-work", "lunch",
+        "meal", "meeting", "on-the-phone", "performance", "permanent-absence", "playing", "presentation", "shopping",
+        "sleeping", "spectator", "steering", "travel", "tv", "unknown", "vacation", "working", "worship",
     }
 )
 
@@ -274,7 +274,7 @@ def _rpid(element: etree._Element, activities: list[str]) -> str:
 def _note(element: etree._Element, lang: str, notes: list[Note]) -> None:
     text = _text(element)
     if text and len(notes) < MAX_NOTES:
-        notes.append(Note(text, element.get(_LANG, lang)))
+        notes.append(Note(text, language_tag(element.get(_LANG, lang))))
 
 
 def _text(element: etree._Element) -> str:

@@ -50,6 +50,9 @@ _CHARSETS = {
 }
 
 
+_LANGUAGE = re.compile("[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")  # RFC 3261 §25.1 language-tag, bounded
+
+
 class UnsupportedBody(RemoteProtocolError):
     """A body that we do not take: 415, with the ``headers`` that say what we would take (RFC 3261 §21.4.13)."""
 
@@ -89,3 +92,9 @@ def lines(text: str) -> str:
 def legal(text: str) -> str:
     """Return ``text`` with U+FFFD in the place of every character that XML 1.0 cannot carry (RFC 6120 §11.2)."""
     return _ILLEGAL.sub(REPLACEMENT, text)
+
+
+def language_tag(value: str) -> str:
+    """Return the first tag of ``value``, a Content-Language or an xml:lang; empty if that is no language tag."""
+    tag = value.partition(",")[0].strip()
+    return tag if _LANGUAGE.fullmatch(tag) else ""

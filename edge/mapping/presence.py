@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from edge.bodies.pidf import Document, Note, Person, Tuple, resource_of, tuple_id
+from edge.bodies.text import language_tag
+from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.mapping.addresses import jid_of
 from edge.sip.uri import SipUri
@@ -139,23 +141,23 @@ def settle(document: Document, previous: Document | None) -> Document:
 
 
 def stanzas_of(
-    document: Document, previous: Document | None, contact: JID, watcher: JID, *, language: str = ""
+    document: Document, previous: Document | None, contact: JID, watcher: JID, *, lang: str = ""
 ) -> list[Presence]:
     """Return what ``watcher`` has to hear about ``contact`` now that ``document`` follows ``previous`` (RFC 8048 §6.3).
 
-    One stanza for each tuple whose state changed; a tuple that vanished is unavailable (RFC 3922 §6.3.1). A document
-    about somebody else says nothing. ``language`` is the Content-Language of the NOTIFY.
+    One stanza for each tuple whose state changed; a tuple that vanished is unavailable (RFC 3922 §6.3.1). ``lang`` is
+    the Content-Language of the NOTIFY. Raises `RemoteProtocolError` for a document about somebody else, which is to be
+    discarded (RFC 8048 §6.3).
     """
     if not about(document, contact):
-        return []
-    before = _states(settle(previous, None), contact, watcher, language) if previous is not None else {}
-    after = _states(settle(document, previous), contact, watcher, language)
+        raise RemoteProtocolError("the presence document is not about the contact who was subscribed to", Code.S01)
+    before = _states(settle(previous, None), contact, watcher, lang) if previous is not None else {}
+    after = _states(settle(document, previous), contact, watcher, lang)
     changed = [stanza for sender, stanza in after.items() if before.get(sender) != stanza]
-    if before:  # a bare "unavailable" adds nothing to those of the resources that follow
-        changed = [stanza for stanza in changed if not (stanza.type and _is_bare(stanza))]
-    return changed + [
-        _unavailable(sender, watcher) for sender, stanza in before.items() if not stanza.type and sender not in after
-    ]
+    vanished = [sender for sender, stanza in before.items() if not stanza.type and sender not in after]
+    if vanished and not document.tuples:  # a bare "unavailable" would add nothing to those of the resources
+        changed = [stanza for stanza in changed if not stanza.type]
+    return changed + [_unavailable(sender, watcher) for sender in vanished]
 
 
 def withdrawn(previous: Document | None, contact: JID, watcher: JID) -> list[Presence]:
@@ -232,37 +234,37 @@ def _person_of(stanza: Presence) -> Person | None:
 def _statuses(stanza: Presence) -> Iterator[tuple[str, str]]:
     for lang, text in stanza.statuses or (("", stanza.status),):
         if text:
-            yield lang or stanza.lang, text
+            yield language_tag(lang or stanza.lang), text
 
 
 # --- private: a document to stanzas -----------------------------------------------------------------------------------
 
 
-def _states(document: Document, contact: JID, watcher: JID, language: str) -> dict[JID, Presence]:
+def _states(document: Document, contact: JID, watcher: JID, lang: str) -> dict[JID, Presence]:
     """What a settled document says about each resource, by its address."""
     if not document.tuples:
-        return _without_tuples(document, contact, watcher, language)
+        return _without_tuples(document, contact, watcher, lang)
     states: dict[JID, Presence] = {}
     for item in document.tuples:
         sender = _sender(contact, resource_of(item.id))
         known = states.get(sender)
         # An id stands once (RFC 3863 §4.1.2); where a presence server merged documents carelessly, open is right
         if item.basic and (known is None or (known.type and item.basic == "open")):
-            states[sender] = _stanza(item, document, sender, watcher, language)
+            states[sender] = _stanza(item, document, sender, watcher, lang)
     return states
 
 
-def _without_tuples(document: Document, contact: JID, watcher: JID, language: str) -> dict[JID, Presence]:
+def _without_tuples(document: Document, contact: JID, watcher: JID, lang: str) -> dict[JID, Presence]:
     """A document about the person speaks for the bare address, one of notes alone for nobody (RFC 3922 §5.2.11)."""
     if document.notes and not document.persons:
         return {}
     active = any(person.activities or person.user_input for person in document.persons)
     sender = contact.bare()
     item = Tuple("", "open" if active else "closed")
-    return {sender: _stanza(item, document, sender, watcher, language)}
+    return {sender: _stanza(item, document, sender, watcher, lang)}
 
 
-def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, language: str) -> Presence:
+def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, lang: str) -> Presence:
     show = token = ""
     if item.basic == "open":
         if item.show in SHOWS:
@@ -276,7 +278,7 @@ def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, language
     notes = item.notes or tuple(note for person in document.persons for note in person.notes) or document.notes
     texts: dict[str, str] = {}
     for note in notes:
-        texts.setdefault("" if note.lang == language else note.lang, note.text)
+        texts.setdefault("" if note.lang == lang else note.lang, note.text)
     if not texts and token and token != show:
         texts[""] = token.replace("-", " ").capitalize()  # what the show cannot say, a status can
     statuses = tuple(texts.items())
@@ -284,7 +286,7 @@ def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, language
         from_=sender,
         to=watcher.bare(),
         type="" if item.basic == "open" else "unavailable",
-        lang=language,
+        lang=lang,
         show=show,
         status=statuses[0][1] if statuses else "",
         statuses=statuses,
@@ -294,10 +296,6 @@ def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, language
 
 def _unavailable(sender: JID, watcher: JID) -> Presence:
     return Presence(from_=sender, to=watcher.bare(), type="unavailable")
-
-
-def _is_bare(stanza: Presence) -> bool:
-    return stanza.from_ is not None and not stanza.from_.resource
 
 
 def _sender(contact: JID, resource: str) -> JID:
