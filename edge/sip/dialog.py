@@ -10,6 +10,7 @@ COMPAT(lync): contacts are GRUUs without a host, Record-Route is long and signed
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from sys import intern
 
@@ -21,6 +22,8 @@ from edge.sip.message import Request, Response, request_bytes
 MAX_FORWARDS = "70"  # RFC 3261 §8.1.1.6
 MAX_ROUTE_SET = 8192  # characters; it is kept with the dialog. Three proxies of a Microsoft edge need 2,000
 ROUTES = 4096  # first hops whose kind (strict or loose) is remembered; there are few, but peers choose them
+
+TARGET_REFRESH = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))  # RFC 6665 §3.2 and others
 
 DialogId = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag (RFC 3261 §12)."""
@@ -96,18 +99,26 @@ class Dialog:
         )
 
     def accepts(self, request: Request) -> bool:
-        """Take note of the CSeq. False: it is not higher than the last, and the answer is 500 (RFC 3261 §12.2.2)."""
+        """Take note of the CSeq, and of the target if the method refreshes it (RFC 3261 §12.2.2).
+
+        False: the CSeq is not higher than the last, and the answer is 500. Raises `RemoteProtocolError`, having
+        changed nothing, for a malformed Contact.
+        """
         number = request.cseq.number
+        target = _target(request) if request.method in TARGET_REFRESH else None
         if self.remote_cseq is not None and number <= self.remote_cseq:
             return False
         self.remote_cseq = number
-        return True
-
-    def retarget(self, message: Request | Response) -> None:
-        """Refresh the remote target, and nothing else, from a message that may do so (RFC 3261 §12.2)."""
-        target = _target(message)
         if target is not None:
             self.remote_target = intern(target)
+        return True
+
+    def retarget(self, response: Response) -> None:
+        """Refresh the remote target from a 2xx to a request that may do so (RFC 3261 §12.2.1.2)."""
+        with suppress(RemoteProtocolError):  # a malformed Contact is as good as none: responses are not refused
+            target = _target(response)
+            if target is not None:
+                self.remote_target = intern(target)
 
     def request(
         self, method: str, via: str, contact: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b""

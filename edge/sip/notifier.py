@@ -99,7 +99,6 @@ class Notifier:
         action = self._step(Input.REFRESH if granted else Input.UNSUBSCRIBE)
         if action is Action.REFUSE:
             return [Reply(481)]
-        self.dialog.retarget(request)
         self.expires_at = now + granted
         reply = acceptance(self.agent, request, self.event, granted)
         if action is Action.LEAVE:

@@ -138,6 +138,8 @@ class Subscriber:
         self.branch = ""
         granted = _number(response, "expires")
         granted = self.expires if granted is None else min(granted, self.expires)  # shorter, never longer
+        if self.dialog.remote_cseq is not None:
+            self.dialog.retarget(response)
         if self.timer is Timer.N:  # else a NOTIFY has been faster, and it is the authority
             self.expires_at = now + granted
         action = self._step(Input.SUCCESS)
@@ -167,9 +169,7 @@ class Subscriber:
             return [Reply(481)]
         if not confirmed:
             dialog.confirm(request)
-        elif dialog.accepts(request):
-            dialog.retarget(request)
-        else:
+        elif not dialog.accepts(request):
             return [Reply(500)]
         if told.state == "terminated":
             before = self.state
