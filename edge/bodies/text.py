@@ -90,7 +90,7 @@ def lines(text: str) -> str:
 
 
 def legal(text: str) -> str:
-    """Return ``text`` with U+FFFD in the place of every character that XML 1.0 cannot carry (RFC 6120 §11.2)."""
+    """Return ``text`` with U+FFFD in the place of every character that XML 1.0 cannot carry (RFC 6120 §11.3)."""
     return _ILLEGAL.sub(REPLACEMENT, text)
 
 

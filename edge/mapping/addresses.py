@@ -99,7 +99,7 @@ _PARAMETER_LITERALS = "[]/:&+$" + "!*'()"
 _NODE_LITERALS = "!$()*+,;="  # RFC 5122 §2.2 nodeallow
 _RESOURCE_LITERALS = "!$&'()*+,:;="  # RFC 5122 §2.2 resallow
 
-# RFC 3860 §3 takes the user from RFC 2822's dot-atom: these stand in a SIP user but not there. `?` and `/` could stand
+# RFC 3860 takes the user from RFC 2822's dot-atom: these stand in a SIP user but not there. `?` and `/` could stand
 # there, but are escaped too: readers that split a URI at them are common.
 _NO_DOT_ATOM = str.maketrans({character: f"%{ord(character):02X}" for character in "(),;?/"})
 _OUTER_DOTS = re.compile(r"^\.|\.$|(?<=\.)\.")  # a dot-atom has dots inside, one at a time

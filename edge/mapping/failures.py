@@ -170,7 +170,7 @@ def _contact_of(address: str) -> str:
     try:
         if scheme in ("sip", "sips", "im", "pres"):
             return str(replace(SipUri.parse(address.strip()), headers=""))  # headers of a URI are never obeyed
-        # COMPAT(older servers): a plain JID instead of a URI, as before RFC 6120; since 2004
+        # COMPAT(jabberd): a plain JID instead of a URI, from before RFC 6120 asked for one; since 2004
         jid = jid_of_xmpp_uri(address.strip()) if scheme == "xmpp" else JID.parse(address.strip())
         return uri_of(jid)
     except RemoteProtocolError:

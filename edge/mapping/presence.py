@@ -31,13 +31,13 @@ ACTIVITIES_OF_SHOW: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 # What RPID says in shows; the first row with an activity of the document wins. A tuple's own `show` goes before all.
+# COMPAT(lync): the second half of each row are tokens of Microsoft's, for whom an activity is free text; since 2007
 SHOW_OF_ACTIVITY: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "away",
         frozenset(
             {
                 "away", "breakfast", "lunch", "dinner", "meal", "in-transit", "shopping",
-                # COMPAT(lync): tokens of Microsoft's own vocabulary, where an activity is free text; since 2007
                 "idle", "be-right-back", "out-to-lunch",
             }
         ),
@@ -47,7 +47,6 @@ SHOW_OF_ACTIVITY: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "vacation", "holiday", "permanent-absence", "sleeping", "travel",
-                # COMPAT(lync): as above
                 "out-of-office", "off-work",
             }
         ),
@@ -57,7 +56,6 @@ SHOW_OF_ACTIVITY: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "busy", "on-the-phone", "meeting", "appointment", "presentation", "performance", "steering", "worship",
-                # COMPAT(lync): as above
                 "busyidle", "do-not-disturb", "urgent-interruptions-only", "in-presentation",
                 "in-a-call", "in-a-conference", "in-a-meeting",
             }
@@ -271,7 +269,8 @@ def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, lang: st
             show = item.show
         elif item.activities or item.user_input:
             show, token = show_of(item.activities, idle=item.user_input == "idle")
-        else:
+        elif not any(other.show or other.activities or other.user_input for other in document.tuples):
+            # only then: in a document whose tuples speak for themselves, the person repeats what one of them said
             persons = document.persons
             said = [activity for person in persons for activity in person.activities]
             show, token = show_of(said, idle=any(person.user_input == "idle" for person in persons))

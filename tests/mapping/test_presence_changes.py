@@ -1,0 +1,165 @@
+"""Tests of `edge.mapping.presence`: from one document to the next, and what is no document about the contact."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge.bodies.pidf import Document, Note, Person, Tuple, tuple_id
+from edge.errors import RemoteProtocolError
+from edge.mapping.presence import about, settle, stanzas_of, withdrawn
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Presence
+
+ROMEO = JID.parse("romeo@xmpp.example")  # the XMPP user
+JULIET = JID.parse("juliet@sip.example")  # the SIP user
+NOW = "2024-01-01T00:00:00.000Z"
+
+
+def document(*tuples: Tuple, **fields: Any) -> Document:
+    return Document("sip:juliet@sip.example", tuples, **fields)
+
+
+def heard(document: Document, previous: Document | None = None) -> list[Presence]:
+    return stanzas_of(document, previous, JULIET, ROMEO)
+
+
+def brief(stanzas: list[Presence]) -> list[tuple[str, str, str]]:
+    return [(stanza.from_.resource if stanza.from_ else "?", stanza.type, stanza.show) for stanza in stanzas]
+
+
+OPEN, CLOSED = Tuple("a", "open"), Tuple("a", "closed")
+B = Tuple("b", "open")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, (OPEN,), [("a", "", "")]),
+        (None, (CLOSED,), [("a", "unavailable", "")]),
+        ((OPEN,), (OPEN,), []),
+        ((CLOSED,), (CLOSED,), []),
+        ((OPEN,), (CLOSED,), [("a", "unavailable", "")]),
+        ((CLOSED,), (OPEN,), [("a", "", "")]),
+        ((OPEN,), (OPEN, B), [("b", "", "")]),
+        ((OPEN, B), (B,), [("a", "unavailable", "")]),
+        ((CLOSED, B), (B,), []),
+        ((OPEN,), (B,), [("b", "", ""), ("a", "unavailable", "")]),
+        ((OPEN, B), (replace(B, show="dnd"), OPEN), [("b", "", "dnd")]),
+        ((OPEN,), (replace(OPEN, timestamp=NOW, contact="sip:x@y.example"),), []),
+        ((OPEN, B), (), [("a", "unavailable", ""), ("b", "unavailable", "")]),
+        ((CLOSED,), (), [("", "unavailable", "")]),
+        (None, (), [("", "unavailable", "")]),
+        ((), (), []),
+        ((), (OPEN,), [("a", "", "")]),
+    ],
+)
+def test_stanzas_of_tells_only_the_news(
+    before: tuple[Tuple, ...] | None, after: tuple[Tuple, ...], expected: list[tuple[str, str, str]]
+) -> None:
+    previous = None if before is None else document(*before)
+    assert brief(heard(document(*after), previous)) == expected
+
+
+def test_stanzas_of_tells_of_the_person_through_every_tuple() -> None:
+    before = document(OPEN, B)
+    busy = document(OPEN, B, persons=(Person("p", ("busy",)),))
+    assert brief(heard(busy, before)) == [("a", "", "dnd"), ("b", "", "dnd")]
+
+
+def test_stanzas_of_leaves_the_person_out_when_tuples_speak_for_themselves() -> None:
+    busy = document(OPEN, replace(B, show="dnd"), persons=(Person("p", ("busy",)),))
+    assert brief(heard(busy)) == [("a", "", ""), ("b", "", "dnd")]
+
+
+def test_stanzas_of_speaks_for_the_bare_address_when_there_is_only_a_person() -> None:
+    busy = document(persons=(Person("p", ("busy",), notes=(Note("hm"),)),))
+    assert brief(heard(busy)) == [("", "", "dnd")]
+    assert brief(heard(document(), busy)) == [("", "unavailable", "")]
+    assert brief(heard(document(persons=(Person("p"),)))) == [("", "unavailable", "")]
+    assert brief(heard(busy, document(OPEN))) == [("", "", "dnd"), ("a", "unavailable", "")]
+
+
+def test_stanzas_of_says_nothing_of_notes_alone() -> None:
+    assert heard(document(notes=(Note("x"),))) == []
+    assert brief(heard(document(notes=(Note("x"),)), document(OPEN))) == [("a", "unavailable", "")]
+
+
+def test_stanzas_of_lets_open_win_when_an_id_stands_twice() -> None:
+    assert brief(heard(document(CLOSED, OPEN))) == [("a", "", "")]
+    assert brief(heard(document(OPEN, CLOSED))) == [("a", "", "")]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "resource"), [("ID-a_x20_b", "a b"), ("t1", "t1"), ("", ""), ("ID-", ""), ("a\ud7ffb\u0378", None)]
+)
+def test_stanzas_of_names_the_resource_by_the_tuple_id(identifier: str, resource: str | None) -> None:
+    (found,) = heard(document(Tuple(identifier, "open")))
+    assert found.from_ is not None
+    assert found.from_.bare() == JULIET
+    assert found.from_.resource == (tuple_id(identifier) if resource is None else resource)
+
+
+@pytest.mark.parametrize(
+    ("entity", "expected"),
+    [
+        ("sip:juliet@sip.example", True),
+        ("pres:juliet@sip.example", True),
+        ("SIP:Juliet@SIP.example:5061;transport=tls", True),
+        ("sip:juliet@sip.example;gr=phone", True),
+        ("juliet@sip.example", True),
+        ("sip:nurse@sip.example", False),
+        ("sip:juliet@evil.example", False),
+        ("tel:+123", False),
+        ("sip:", False),
+        ("", False),
+        ("sip:ju%00liet@sip.example", False),
+    ],
+)
+def test_about_knows_whom_a_document_describes(entity: str, expected: bool) -> None:
+    assert about(Document(entity), JULIET) is expected
+    assert about(Document(entity), JID.parse("juliet@sip.example/phone")) is expected
+
+
+def test_stanzas_of_refuses_a_document_about_somebody_else() -> None:
+    with pytest.raises(RemoteProtocolError):
+        heard(Document("sip:nurse@sip.example", (OPEN,)))
+
+
+@pytest.mark.parametrize(
+    ("item", "persons", "before", "expected"),
+    [
+        (Tuple("a"), (), None, ""),
+        (Tuple("a"), (), OPEN, "open"),
+        (Tuple("a"), (), CLOSED, "closed"),
+        (Tuple("a"), (), B, ""),
+        (Tuple("a"), (Person("p", ("busy",)),), CLOSED, "open"),
+        (Tuple("a"), (Person("p", (), "active"),), None, "open"),
+        (Tuple("a"), (Person("p"),), None, ""),
+        (Tuple("a", show="away"), (), None, "open"),
+        (Tuple("a", "closed"), (Person("p", ("busy",)),), OPEN, "closed"),
+    ],
+)
+def test_settle_fills_in_a_missing_basic(
+    item: Tuple, persons: tuple[Person, ...], before: Tuple | None, expected: str
+) -> None:
+    previous = None if before is None else document(before)
+    settled = settle(document(item, persons=persons), previous)
+    assert settled == document(replace(item, basic=expected), persons=persons)
+
+
+def test_stanzas_of_says_nothing_of_a_tuple_whose_state_nobody_knows() -> None:
+    silent = document(Tuple("a"))
+    assert heard(silent) == []
+    first = settle(document(OPEN), None)
+    second = settle(silent, first)
+    assert heard(silent, first) == []
+    assert heard(silent, second) == []  # still open, two documents later
+    assert brief(heard(document(CLOSED), second)) == [("a", "unavailable", "")]
+
+
+def test_withdrawn_takes_back_what_was_available() -> None:
+    known = document(OPEN, B, Tuple("c", "closed"))
+    assert brief(withdrawn(known, JULIET, ROMEO)) == [("a", "unavailable", ""), ("b", "unavailable", "")]
+    assert brief(withdrawn(document(persons=(Person("p", ("busy",)),)), JULIET, ROMEO)) == [("", "unavailable", "")]
+    assert withdrawn(None, JULIET, ROMEO) == []
