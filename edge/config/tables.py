@@ -21,6 +21,7 @@ from edge.config.places import KeyPath, Places
 
 MAX_FILE = 1 << 20  # bytes of a TOML file: several thousand partners
 SHOWN = 60  # characters of a wrong value that a fault repeats
+PATH_SHOWN = 1000  # characters of a path: it is of no use without its end
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -56,7 +57,7 @@ class Document:
 
     def read(self, file: Path, limit: int, path: KeyPath) -> bytes | None:
         """The content of a file that ``path`` names; None (and a fault) if there is none to be had."""
-        shown = "" if file == self.path else f' "{file}"'
+        shown = "" if file == self.path else f" {quoted(str(file), PATH_SHOWN)}"
         try:
             if not file.is_file():
                 problem = "is no regular file" if file.exists() else "does not exist"
@@ -128,9 +129,9 @@ def fill(document: Document, kind: type[S]) -> S:
     return _table(document, kind, document.data, (), _homes(kind))
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, limit: int = SHOWN) -> str:
     """``text`` in quotation marks, shortened, with nothing in it that a terminal would obey."""
-    return json.dumps(text[:SHOWN] + "..." if len(text) > SHOWN else text, ensure_ascii=not text.isprintable())
+    return json.dumps(text[:limit] + "..." if len(text) > limit else text, ensure_ascii=not text.isprintable())
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
@@ -140,7 +141,9 @@ _BLANKS: dict[object, object] = {str: "", int: 0, float: 0.0, list: [], Literal:
 
 def _table(document: Document, kind: type[S], table: object, path: KeyPath, homes: Mapping[str, list[str]]) -> S:
     if not isinstance(table, dict):
-        document.error(Code.K02, path, f"{quoted(str(path[-1]))} must be a table, not {_shown(table)}")
+        *_, array, key = ("", *path)
+        name, must = (array, "must hold tables") if isinstance(key, int) else (key, "must be a table")
+        document.error(Code.K02, path, f"{quoted(str(name))} {must}, not {_shown(table)}")
         return _blank(kind)
     known = {each.name: each for each in fields(kind)}
     for key in table:

@@ -1,0 +1,290 @@
+"""From entries to systems: defaults, what goes together, and what is claimed twice."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.config.systems import BUILT_IN, MAX_SECRET
+from edge.partners import HostPort, System
+from tests.config.written import EDGE, PARTNERS, Written, changed
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    return Written(tmp_path)
+
+
+def systems(written: Written, edge: str | None = None, partners: str | None = None) -> dict[str, System]:
+    config = written.write(edge, partners).read().config
+    assert config is not None, written.read().faults
+    return {system.name: system for system in config.systems}
+
+
+def test_entry_that_says_little_gets_the_defaults(written: Written) -> None:
+    assert systems(written)["fabrikam"] == System(
+        name="fabrikam",
+        inside=False,
+        protocol="sip",
+        domains=("fabrikam.com", "fabrikam.example"),  # type: ignore[arg-type]
+        link="tls",
+        hosts=None,
+        peer_names=frozenset({"fabrikam.com", "fabrikam.example"}),  # type: ignore[arg-type]
+    )
+
+
+def test_built_in_defaults_are_those_of_a_system() -> None:
+    bare = System("x", False, "sip", ())
+    assert BUILT_IN.page_type == bare.page_type
+    assert BUILT_IN.im_mode == bare.im_mode
+    assert BUILT_IN.tls.min_version == bare.min_version
+    for limit in ("connections_out", "pending_messages", "pending_seconds", "stanza_bytes"):
+        assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
+
+
+def test_entry_that_says_everything_is_taken_at_its_word(written: Written) -> None:
+    partners = """\
+version = 1
+[[partner]]
+name = "lync"
+domains = ["Bücher.example"]
+via = "sip"
+hosts = ["edge1.contoso.com:5061", "192.0.2.7:5062", "[2001:db8::7]:5063"]
+im_mode = "page"
+contact = "uc-team@contoso.com"
+notes = "CU10"
+[partner.tls]
+ca = "certs/ca.pem"
+peer_names = ["Edge.Contoso.com."]
+min_version = "1.3"
+[partner.limits]
+connections_out = 2
+pending_messages = 7
+pending_seconds = 5
+stanza_bytes = 20000
+[[partner]]
+name = "jabber"
+domains = ["jabber.example"]
+via = "xmpp"
+hosts = "srv"
+page_type = "normal"
+"""
+    found = systems(written, EDGE, partners)
+    assert found["lync"] == System(
+        name="lync",
+        inside=False,
+        protocol="sip",
+        domains=("xn--bcher-kva.example",),  # type: ignore[arg-type]
+        hosts=(HostPort("edge1.contoso.com", 5061), HostPort("192.0.2.7", 5062), HostPort("2001:db8::7", 5063)),
+        peer_names=frozenset({"edge.contoso.com"}),  # type: ignore[arg-type]
+        ca=written.folder / "certs" / "ca.pem",
+        min_version="1.3",
+        connections_out=2,
+        pending_messages=7,
+        pending_seconds=5.0,
+        stanza_bytes=20000,
+        contact="uc-team@contoso.com",
+        notes="CU10",
+    )
+    assert (found["jabber"].link, found["jabber"].hosts, found["jabber"].page_type) == ("s2s", None, "normal")
+
+
+def test_component_has_its_secret(written: Written) -> None:
+    office = systems(written)["office"]
+    assert (office.inside, office.link, office.secret, office.hosts) == (
+        True,
+        "component",
+        "hush",
+        (HostPort("127.0.0.1", 5347),),
+    )
+
+
+def test_defaults_apply_to_the_partners_that_say_nothing(written: Written) -> None:
+    head = """\
+version = 1
+[defaults]
+page_type = "normal"
+im_mode = "page"
+[defaults.tls]
+ca = "certs/ca.pem"
+min_version = "1.3"
+[defaults.limits]
+connections_out = 3
+pending_messages = 9
+pending_seconds = 12
+stanza_bytes = 30000
+"""
+    own = '\n[partner.tls]\nca = "system"\nmin_version = "1.2"\n[partner.limits]\npending_messages = 1\n'
+    found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own)
+    contoso, fabrikam, office = found["contoso"], found["fabrikam"], found["office"]
+    assert (contoso.ca, contoso.min_version) == (written.folder / "certs/ca.pem", "1.3")
+    assert (contoso.connections_out, contoso.pending_messages, contoso.pending_seconds) == (3, 9, 12.0)
+    assert (contoso.stanza_bytes, contoso.page_type) == (30000, "normal")
+    assert (fabrikam.ca, fabrikam.min_version, fabrikam.pending_messages) == (None, "1.2", 1)
+    assert (office.ca, office.min_version, office.pending_messages, office.page_type) == (None, "1.2", 500, "chat")
+
+
+def test_trust_of_edge_toml_applies_to_all_that_say_nothing(written: Written) -> None:
+    edge = changed(EDGE, '"certs/edge.key"\n', '"certs/edge.key"\nca = "certs/ca.pem"\n')
+    own = '[partner.tls]\nca = "system"\n'
+    found = systems(written, edge, PARTNERS + own)
+    assert [found[name].ca for name in ("office", "contoso", "fabrikam")] == [
+        written.folder / "certs/ca.pem",
+        written.folder / "certs/ca.pem",
+        None,
+    ]
+
+
+CLAIMED_TWICE = [
+    # what partner "contoso" lists, the fault
+    (
+        '"xmpp.example"',
+        '"xmpp.example" is both our domain and a domain of partner "contoso" (also in edge.toml line 11)',
+    ),
+    (
+        '"XMPP.Example."',
+        '"xmpp.example" is both our domain and a domain of partner "contoso" (also in edge.toml line 11)',
+    ),
+    ('"a.example", "A.example"', '"a.example" is listed twice in partner "contoso"'),
+    (
+        '"bücher.example", "xn--bcher-kva.example"',
+        '"bücher.example" is listed twice in partner "contoso"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("domains", "text"), CLAIMED_TWICE)
+def test_domain_that_is_claimed_twice_names_both_places(written: Written, domains: str, text: str) -> None:
+    faults = written.faults(EDGE, changed(PARTNERS, '"contoso.com"', domains))
+    assert faults == [("K03", "partners.toml line 5", text)]
+
+
+def test_domain_of_two_partners_names_both_places(written: Written) -> None:
+    assert written.faults(EDGE, changed(PARTNERS, '"fabrikam.example"', '"contoso.com"')) == [
+        (
+            "K03",
+            "partners.toml line 11",
+            '"contoso.com" is a domain of both partner "contoso" and partner "fabrikam" (also in partners.toml line 5)',
+        )
+    ]
+
+
+def test_domain_of_two_inside_systems_is_a_fault(written: Written) -> None:
+    more = '[[inside]]\nname = "lab"\ndomains = ["xmpp.example"]\nvia = "sip"\n'
+    assert written.faults(EDGE + more, PARTNERS) == [
+        (
+            "K03",
+            "edge.toml line 18",
+            '"xmpp.example" is a domain of both inside "office" and inside "lab" (also in edge.toml line 11)',
+        )
+    ]
+
+
+def test_name_that_is_given_twice_names_both_places(written: Written) -> None:
+    assert written.faults(EDGE, changed(PARTNERS, '"fabrikam"', '"office"')) == [
+        ("K02", "partners.toml line 10", 'the name "office" is given twice (also in edge.toml line 10)')
+    ]
+
+
+SPOILED = [
+    # added to partner "fabrikam" (via = "sip", found by SRV), the fault
+    ('link = "s2s"', 13, '"link" in partner "fabrikam" is a key of systems with via = "xmpp"'),
+    ('page_type = "chat"', 13, '"page_type" in partner "fabrikam" is a key of systems with via = "xmpp"'),
+    ('secret_file = "x"', 13, '"secret_file" in partner "fabrikam" is a key of systems with link = "component"'),
+    (
+        'hosts = ["192.0.2.1:5061"]',
+        13,
+        'partner "fabrikam" has an IP address among its hosts and needs "peer_names" in [partner.tls]: no certificate '
+        "speaks for an address",
+    ),
+    (
+        'hosts = ["edge.fabrikam.com"]',
+        13,
+        'host "edge.fabrikam.com" in partner "fabrikam": a port is missing, as in "edge.fabrikam.com:5061"',
+    ),
+    (
+        '[partner.tls]\npeer_names = ["*.fabrikam.com"]',
+        14,
+        'peer name "*.fabrikam.com" in [partner.tls] of partner "fabrikam": wildcards are not supported; list each '
+        "domain",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "line", "text"), SPOILED)
+def test_sip_entry_that_makes_no_sense_is_a_fault(written: Written, lines: str, line: int, text: str) -> None:
+    faults = [each for each in written.faults(EDGE, PARTNERS + lines) if each[0] != "K04"]
+    assert faults == [("K02", f"partners.toml line {line}", text)]
+
+
+JABBER = '[[partner]]\nname = "jabber"\ndomains = ["jabber.example"]\nvia = "xmpp"\n'
+
+SPOILED_XMPP = [
+    ('im_mode = "page"', 17, '"im_mode" in partner "jabber" is a key of systems with via = "sip"'),
+    (
+        '[partner.tls]\npeer_names = ["x.example"]',
+        18,
+        '"peer_names" in [partner.tls] of partner "jabber" is a key of systems with via = "sip"',
+    ),
+    (
+        "[partner.limits]\nconnections_out = 2",
+        18,
+        '"connections_out" in [partner.limits] of partner "jabber" is a key of systems with via = "sip"',
+    ),
+    ('link = "component"\nhosts = ["h.example:5347"]', 13, 'a component link needs "secret_file" in partner "jabber"'),
+    ('link = "component"\nsecret_file = "component.secret"', 13, 'a component link needs "hosts" in partner "jabber"'),
+    (
+        'link = "component"\nsecret_file = "component.secret"\nhosts = "srv"',
+        13,
+        'a component link needs "hosts" in partner "jabber"',
+    ),
+    (
+        'link = "component"\nsecret_file = "component.secret"\nhosts = ["h.example:1"]\n[partner.tls]\nca = "system"',
+        21,
+        '"ca" in [partner.tls] of partner "jabber" is a key of links with TLS, and a component link has none',
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "line", "text"), SPOILED_XMPP)
+def test_xmpp_entry_that_makes_no_sense_is_a_fault(written: Written, lines: str, line: int, text: str) -> None:
+    reading = written.write(EDGE, PARTNERS + JABBER + lines).read()
+    errors = [(fault.code.name, fault.place, fault.text) for fault in reading.faults if not fault.warning]
+    assert errors == [("K02", f"partners.toml line {line}", text)]
+
+
+def test_address_of_an_xmpp_host_needs_no_peer_names(written: Written) -> None:
+    found = systems(written, EDGE, PARTNERS + JABBER + 'hosts = ["192.0.2.1:5269"]\n')
+    assert found["jabber"].hosts == (HostPort("192.0.2.1", 5269),)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "holds no single line of text"),
+        (b" \n", "holds no single line of text"),
+        (b"one\ntwo\n", "holds no single line of text"),
+        (b"\xff\xfe", "holds no single line of text"),
+        (b"x" * (MAX_SECRET + 1), "has more than 1024 bytes"),
+        (None, "does not exist"),
+    ],
+)
+def test_secret_file_that_holds_no_secret_is_a_fault(written: Written, content: bytes | None, text: str) -> None:
+    secret = written.folder / "component.secret"
+    secret.unlink() if content is None else secret.write_bytes(content)
+    [(code, place, said)] = written.faults()
+    assert (code, place) == ("K04", "edge.toml line 15")
+    assert text in said
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"", "there is no PEM certificate"), (b"-----BEGIN CERTIFICATE-----", "damaged"), (None, "does not exist")],
+)
+def test_trust_bundle_that_is_none_is_one_fault(written: Written, content: bytes | None, text: str) -> None:
+    if content is not None:
+        (written.folder / "bundle.pem").write_bytes(content)
+    head = 'version = 1\n[defaults.tls]\nca = "bundle.pem"\n'
+    own = '[partner.tls]\nca = "bundle.pem"\n'
+    [(code, place, said)] = written.faults(EDGE, changed(PARTNERS, "version = 1\n", head) + own)
+    assert (code, place) == ("K04", "partners.toml line 3")
+    assert text in said
