@@ -1,0 +1,369 @@
+"""One SIP link by itself, with a clock that is moved by hand; and a peer that does not read, on a real socket."""
+
+from pathlib import Path
+
+import pytest
+from OpenSSL import SSL
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.task import Clock, deferLater
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from edge.certificates.contexts import Handshake
+from edge.codes import Code
+from edge.domains import Domain
+from edge.net import sip_link
+from edge.net.links import Cause, DialError
+from edge.net.sip_link import NOBODY, SipLink
+from edge.net.turn import Turn
+from edge.partners import Peer
+from edge.sip.framing import Framer
+from edge.sip.message import Request, Response
+from tests.net.loopback import LYNC, Creator, Recorder, Setting, partner, request, response
+
+NAMES = frozenset([Domain("lync.example")])
+PROVED = Peer("sip", NAMES, frozenset(["lync"]))
+STRANGER = Peer("sip", NAMES, frozenset(), Code.C01)
+
+
+class Address:
+    host = "192.0.2.1"
+    port = 5061
+
+
+class Transport:
+    """A TLS connection without a socket."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.producer: object = None
+        self.closing = ""
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def loseConnection(self) -> None:
+        assert self.producer is None, "TLS is not shut down while a producer is registered"
+        self.closing = self.closing or "closed"
+
+    def abortConnection(self) -> None:
+        self.closing = "aborted"
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        assert streaming
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def getPeer(self) -> Address:
+        return Address()
+
+    def getHandle(self) -> SSL.Connection:
+        return SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+
+
+class Bench:
+    """A link, its transport, and the owner that judges its peer."""
+
+    def __init__(self, peer: Peer = PROVED, outbound: bool = False) -> None:
+        self.clock = Clock()
+        self.sink = Recorder()
+        self.turn = Turn(self.clock)
+        self.transport = Transport()
+        self.lost: list[Cause] = []
+        self.outcome: list[object] = []
+        self._peer = peer
+        ready: Deferred[SipLink] | None = None
+        if outbound:
+            ready = Deferred()
+            ready.addBoth(self.outcome.append)
+        self.link = SipLink(self.clock, self, self.sink, self.turn, ready)
+        self.link.makeConnection(self.transport)
+
+    def prove(self, link: SipLink, handshake: Handshake) -> Peer:
+        return self._peer
+
+    def framer(self, link: SipLink) -> Framer:
+        return Framer(max_body=1000, name="edge.example")
+
+    def link_lost(self, link: SipLink, cause: Cause) -> None:
+        self.lost.append(cause)
+
+    def up(self) -> "Bench":
+        self.link.handshakeCompleted()
+        return self
+
+    def hear(self, *records: bytes) -> None:
+        """One read from the socket."""
+        for record in records:
+            self.link.dataReceived(record)
+        self.link.chunk_ended()
+
+    def lose(self, reason: Exception | None = None) -> None:
+        self.link.connectionLost(Failure(reason or ConnectionDone()))
+
+
+def test_messages_of_one_read_are_one_call() -> None:
+    bench = Bench().up()
+    bench.hear(request(1) + request(2)[:50], request(2)[50:], request(3) + request(4)[:10])
+    assert [[each.call_id for each in messages] for _, messages in bench.sink.received] == [["1", "2", "3"]]
+    bench.hear(request(4)[10:])
+    assert [each.call_id for each in bench.sink.received[1][1]] == ["4"]
+
+
+def test_answers_to_one_read_are_one_write() -> None:
+    bench = Bench().up()
+    bench.sink.answer = lambda link, message: link.write(response(message.cseq.number))
+    bench.hear(request(1) + request(2), request(3))
+    assert bench.transport.writes == [response(1) + response(2) + response(3)]
+    assert bench.sink.received[0][0] is bench.link
+
+
+def test_ping_is_answered_and_kept_from_the_driver() -> None:
+    bench = Bench().up()
+    bench.hear(b"\r\n\r\n")
+    assert bench.transport.writes == [b"\r\n"]
+    assert bench.sink.received == []
+
+
+def test_garbled_message_is_answered_and_others_go_on() -> None:
+    bench = Bench().up()
+    bad = request(1).replace(b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia", 1)
+    bench.hear(bad + request(2))
+    assert bench.transport.writes[0].startswith(b"SIP/2.0 505 ")
+    assert [each.call_id for each in bench.sink.received[0][1]] == ["2"]
+    assert bench.sink.codes("sip.garbled") == [Code.S01]
+    assert bench.transport.closing == ""
+
+
+def test_link_is_closed_when_the_end_of_a_message_cannot_be_found() -> None:
+    bench = Bench().up()
+    bench.sink.answer = lambda link, message: link.write(response(message.cseq.number))
+    bench.hear(request(1) + request(2).replace(b"Content-Length: 0\r\n", b"") + request(3))
+    (written,) = bench.transport.writes
+    assert b"SIP/2.0 400 " in written and response(1) in written
+    assert bench.transport.closing == "closed"
+    bench.hear(request(4))
+    bench.link.write(response(4))
+    bench.turn.flush()
+    assert (len(bench.sink.received), len(bench.transport.writes)) == (1, 1)
+
+
+def test_body_over_the_limit_of_the_partner_is_refused() -> None:
+    bench = Bench().up()
+    bench.hear(request(1, body=bytes(1001)))
+    assert bench.transport.writes[0].startswith(b"SIP/2.0 513 ")
+    assert bench.sink.received == []
+
+
+def test_peer_is_nobody_before_the_handshake() -> None:
+    bench = Bench()
+    assert (bench.link.peer, bench.link.alive, bench.link.address, bench.link.port) == (
+        NOBODY, False, "192.0.2.1", 5061
+    )  # fmt: skip
+    bench.link.write(b"x")
+    bench.turn.flush()
+    assert bench.transport.writes == []
+
+
+def test_handshake_has_a_deadline() -> None:
+    bench = Bench()
+    bench.clock.advance(sip_link.HANDSHAKE)
+    assert bench.transport.closing == "aborted"
+    bench.lose(ConnectionLost())
+    assert [cause.code for cause in bench.lost] == [Code.L04]
+    assert bench.sink.codes("link.refused") == [Code.L04]
+    assert bench.sink.lost == []
+
+
+def test_deadline_of_the_handshake_is_off_once_it_is_done() -> None:
+    bench = Bench().up()
+    bench.clock.advance(sip_link.HANDSHAKE * 10)
+    assert bench.transport.closing == ""
+
+
+def test_dialled_link_is_ready_when_its_peer_is_proved() -> None:
+    bench = Bench(outbound=True)
+    assert bench.outcome == []
+    bench.up()
+    assert bench.outcome == [bench.link]
+
+
+def test_dialled_link_fails_at_once_when_its_peer_is_another() -> None:
+    bench = Bench(STRANGER, outbound=True).up()
+    (failure,) = bench.outcome
+    assert isinstance(failure, Failure)
+    assert isinstance(failure.value, DialError)
+    assert failure.value.code is Code.C01
+    assert bench.transport.closing == "closed"
+    bench.lose()
+    assert bench.sink.codes("link.refused") == [Code.C01]
+    assert bench.sink.event("link.up") is None
+
+
+def test_dialled_link_fails_with_what_ended_its_handshake() -> None:
+    bench = Bench(outbound=True)
+    bench.lose(SSL.Error([("SSL routines", "", "tlsv1 alert unknown ca")]))
+    (failure,) = bench.outcome
+    assert isinstance(failure, Failure)
+    assert isinstance(failure.value, DialError)
+    assert failure.value.code is Code.T05
+
+
+def test_stranger_is_answered_a_few_times_and_closed() -> None:
+    bench = Bench(STRANGER).up()
+    for number in range(sip_link.REFUSALS + 3):
+        bench.hear(request(number))
+    assert len(bench.sink.received) == sip_link.REFUSALS
+    assert bench.transport.closing == "closed"
+
+
+def test_stranger_is_closed_in_time() -> None:
+    bench = Bench(STRANGER).up()
+    bench.clock.advance(sip_link.UNPROVED)
+    assert bench.transport.closing == "closed"
+
+
+def test_close_does_not_wait_for_ever() -> None:
+    bench = Bench().up()
+    bench.link.close()
+    assert bench.transport.closing == "closed"
+    bench.clock.advance(sip_link.HANDSHAKE)
+    assert bench.transport.closing == "aborted"
+
+
+def test_close_writes_what_has_gathered() -> None:
+    bench = Bench().up()
+    bench.link.write(response(1))
+    bench.link.close()
+    assert bench.transport.writes == [response(1)]
+
+
+def test_lost_link_leaves_no_timer() -> None:
+    for bench in (Bench(), Bench().up(), Bench(STRANGER).up(), Bench(outbound=True).up()):
+        bench.link.pauseProducing()
+        bench.link.close()
+        bench.lose()
+        bench.turn.flush()
+        assert bench.clock.getDelayedCalls() == []
+
+
+def test_loss_is_reported_with_its_reason() -> None:
+    bench = Bench().up()
+    bench.lose(ConnectionLost())
+    assert bench.sink.codes("link.down") == [Code.N03]
+    assert bench.sink.lost == [bench.link]
+    assert [cause.code for cause in bench.lost] == [Code.N03]
+
+
+def test_send_reports_the_token_and_responses_have_none() -> None:
+    bench = Bench().up()
+    bench.link.send(b"request", "token")
+    bench.link.send(b"response", None)
+    assert bench.sink.sent == [("token", bench.link)]
+
+
+def test_writes_wait_for_a_peer_that_reads_slowly() -> None:
+    bench = Bench().up()
+    bench.link.pauseProducing()
+    bench.link.write(b"one")
+    bench.turn.flush()
+    bench.link.write(b"two")
+    bench.turn.flush()
+    assert bench.transport.writes == []
+    bench.link.resumeProducing()
+    assert bench.transport.writes == [b"onetwo"]
+    bench.clock.advance(sip_link.STALLED)
+    assert bench.transport.closing == ""
+
+
+def test_peer_that_stops_reading_is_given_up_in_time() -> None:
+    bench = Bench().up()
+    bench.link.pauseProducing()
+    bench.clock.advance(sip_link.STALLED)
+    assert bench.transport.closing == "aborted"
+
+
+def test_peer_that_stops_reading_is_given_up_when_too_much_waits() -> None:
+    bench = Bench().up()
+    bench.link.pauseProducing()
+    for _ in range(17):
+        assert bench.transport.closing == ""
+        bench.link.write(bytes(sip_link.WAITING_BYTES // 16))
+    assert bench.transport.closing == "aborted"
+    bench.lose(ConnectionLost())
+    assert bench.sink.event("link.down")["text"] == "the peer does not read what it is sent"
+
+
+def minutes(bench: Bench, periods: int) -> None:
+    for _ in range(periods):
+        bench.clock.advance(sip_link.KEEP_ALIVE)
+
+
+def test_silent_link_that_we_dialled_is_probed() -> None:
+    bench = Bench(outbound=True).up()
+    minutes(bench, 1)
+    assert bench.transport.writes == [b"\r\n\r\n"]
+
+
+def test_link_with_traffic_is_not_probed() -> None:
+    bench = Bench(outbound=True).up()
+    for number in range(5):
+        bench.hear(request(number))
+        minutes(bench, 1)
+    assert bench.transport.writes == []
+
+
+def test_link_that_we_accepted_is_not_probed() -> None:
+    bench = Bench().up()
+    minutes(bench, 5)
+    assert bench.transport.writes == []
+
+
+def test_peer_that_never_answers_probes_is_left_to_the_kernel() -> None:
+    bench = Bench(outbound=True).up()
+    minutes(bench, 20)
+    assert bench.transport.closing == ""
+
+
+def test_peer_that_stops_answering_probes_is_dead() -> None:
+    bench = Bench(outbound=True).up()
+    for _ in range(3):
+        minutes(bench, 1)
+        bench.hear(b"\r\n")
+    minutes(bench, 2)
+    assert bench.transport.closing == ""
+    minutes(bench, 1)
+    assert bench.transport.closing == "aborted"
+
+
+class Slow(TestCase):
+    """A peer that stops reading, with the buffers of a real kernel between."""
+
+    timeout = 30
+
+    async def test_peer_that_reads_nothing_costs_bounded_memory(self) -> None:
+        setting = Setting(Path(self.mktemp()), partner())
+        self.addCleanup(setting.close)
+        far = await setting.connect(setting.listen(), Creator(LYNC))
+        await setting.sink.until(lambda: setting.sink.event("link.up"))
+        (link,) = setting.pool.links
+        far.transport.pauseProducing()
+        written = 0
+        while link.alive and written < 1 << 26:
+            link.write(bytes(1 << 16))
+            written += 1 << 16
+            await deferLater(reactor, 0, lambda: None)
+        assert not link.alive, "64 MB were taken for a peer that reads nothing"
+        await setting.sink.until(lambda: setting.sink.lost)
+        assert setting.sink.codes("link.down") == [Code.N03]
+
+
+@pytest.mark.parametrize("kind", [Request, Response])
+def test_proved_peer_may_send_both(kind: type) -> None:
+    bench = Bench().up()
+    bench.hear(request(1) if kind is Request else response(1))
+    assert [type(each) for each in bench.sink.received[0][1]] == [kind]
