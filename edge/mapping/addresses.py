@@ -99,8 +99,8 @@ _PARAMETER_LITERALS = "[]/:&+$" + "!*'()"
 _NODE_LITERALS = "!$()*+,;="  # RFC 5122 §2.2 nodeallow
 _RESOURCE_LITERALS = "!$&'()*+,:;="  # RFC 5122 §2.2 resallow
 
-# RFC 3860 takes the user from RFC 2822's dot-atom: these stand in a SIP user but not there. `?` and `/` could stand
-# there, but are escaped too: readers that split a URI at them are common.
+# RFC 3860 takes the user from the dot-atom of mail addresses: these stand in a SIP user but not there. `?` and `/`
+# could stand there, but are escaped too: readers that split a URI at them are common.
 _NO_DOT_ATOM = str.maketrans({character: f"%{ord(character):02X}" for character in "(),;?/"})
 _OUTER_DOTS = re.compile(r"^\.|\.$|(?<=\.)\.")  # a dot-atom has dots inside, one at a time
 
