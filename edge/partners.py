@@ -40,8 +40,9 @@ class HostPort(NamedTuple):
 class System:
     """One system of ours (``inside``) or one partner, as configured; every default is already applied.
 
-    ``hosts`` is None where DNS SRV says where to go. ``peer_names`` are the names of which a SIP peer's certificate
-    must carry one; when none are given they are the system's domains and the names among its hosts.
+    ``hosts`` is None where DNS SRV says where to go. ``peer_names`` are the names of which a peer's certificate must
+    carry one (XMPP: if it does not carry the domain of the stream); when none are given they are the system's domains
+    and the names among its hosts.
     ``ca`` is the PEM bundle its certificates are judged by, None for the operating system's trust store.
     """
 

@@ -68,9 +68,9 @@ class Reading:
     partners: tuple[FileSummary, ...]
 
 
-def load(path: Path, now: datetime | None = None) -> Config:
+def load(path: Path | str, now: datetime | None = None) -> Config:
     """The configuration of ``path``, an edge.toml. Raises `ConfigurationError` with every fault."""
-    reading = read(path, now)
+    reading = read(Path(path), now)
     if reading.config is None:
         raise ConfigurationError(reading.faults)
     return reading.config

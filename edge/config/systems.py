@@ -166,9 +166,10 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if entry.via == "sip":
         idle = dict.fromkeys(("link", "page_type"), 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
-        idle = dict.fromkeys(("im_mode", "tls.peer_names", "limits.connections_out"), 'of systems with via = "sip"')
+        idle = dict.fromkeys(("im_mode", "limits.connections_out"), 'of systems with via = "sip"')
     if is_component:
-        idle |= dict.fromkeys(("tls.ca", "tls.min_version"), "of links with TLS, and a component link has none")
+        in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
+        idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")
         for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):
             if value is None or value == "srv":
                 document.error(Code.K02, path, f'a component link needs "{key}"{document.owner(path)}')

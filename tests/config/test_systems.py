@@ -221,11 +221,6 @@ JABBER = '[[partner]]\nname = "jabber"\ndomains = ["jabber.example"]\nvia = "xmp
 SPOILED_XMPP = [
     ('im_mode = "page"', 17, '"im_mode" in partner "jabber" is a key of systems with via = "sip"'),
     (
-        '[partner.tls]\npeer_names = ["x.example"]',
-        18,
-        '"peer_names" in [partner.tls] of partner "jabber" is a key of systems with via = "sip"',
-    ),
-    (
         "[partner.limits]\nconnections_out = 2",
         18,
         '"connections_out" in [partner.limits] of partner "jabber" is a key of systems with via = "sip"',
@@ -237,11 +232,6 @@ SPOILED_XMPP = [
         13,
         'a component link needs "hosts" in partner "jabber"',
     ),
-    (
-        'link = "component"\nsecret_file = "component.secret"\nhosts = ["h.example:1"]\n[partner.tls]\nca = "system"',
-        21,
-        '"ca" in [partner.tls] of partner "jabber" is a key of links with TLS, and a component link has none',
-    ),
 ]
 
 
@@ -250,6 +240,18 @@ def test_xmpp_entry_that_makes_no_sense_is_a_fault(written: Written, lines: str,
     reading = written.write(EDGE, PARTNERS + JABBER + lines).read()
     errors = [(fault.code.name, fault.place, fault.text) for fault in reading.faults if not fault.warning]
     assert errors == [("K02", f"partners.toml line {line}", text)]
+
+
+@pytest.mark.parametrize("value", ['ca = "system"', 'peer_names = ["x.example"]', 'min_version = "1.3"'])
+def test_component_link_has_no_tls_to_set(written: Written, value: str) -> None:
+    [(code, place, text)] = written.faults(f"{EDGE}[inside.tls]\n{value}\n", PARTNERS)
+    assert (code, place) == ("K02", "edge.toml line 17")
+    assert text.endswith('of inside "office" is a key of links with TLS, and a component link has none')
+
+
+def test_xmpp_servers_may_have_other_names_than_their_domains(written: Written) -> None:
+    found = systems(written, EDGE, PARTNERS + JABBER + '[partner.tls]\npeer_names = ["x1.hoster.example"]\n')
+    assert found["jabber"].peer_names == {"x1.hoster.example"}
 
 
 def test_address_of_an_xmpp_host_needs_no_peer_names(written: Written) -> None:

@@ -1,0 +1,75 @@
+"""The schema and docs/configuration.md tell of the same keys, and the documented example works."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.config.loading import SIP_LISTEN, XMPP_LISTEN
+from edge.config.schema import Defaults, DefaultTls, Dns, Edge, Entry, Limits, Listeners, PartnersFile, PeerTls, Tls
+from edge.config.systems import BUILT_IN
+from tests.config.written import Written
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "`[edge]`": Edge,
+    "`[tls]`": Tls,
+    "`[sip]`": Listeners,
+    "`[xmpp]`": Listeners,
+    "`[dns]`": Dns,
+    "At the top": PartnersFile,
+    "`[defaults]`": Defaults,
+    "`[defaults.tls]`": DefaultTls,
+    "`[defaults.limits]`": Limits,
+    "`[[partner]]`": Entry,
+    "`[partner.tls]`": PeerTls,
+    "`[partner.limits]`": Limits,
+}
+
+
+def documented(section: str) -> dict[str, str]:
+    """key -> default, as the table of a section tells."""
+    text = DOCUMENT.split(f"\n### {section}\n", 1)[1]
+    text = re.split(r"\n##+ ", text, maxsplit=1)[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:3] == "| `"]
+    return {row[0].strip("` "): row[2] for row in rows}
+
+
+def is_table(field: msgspec.structs.FieldInfo) -> bool:
+    return "Struct" in str(getattr(field.type, "__mro__", "")) or "list[edge" in str(field.type)
+
+
+@pytest.mark.parametrize(("section", "kind"), SECTIONS.items(), ids=SECTIONS)
+def test_document_lists_exactly_the_keys_that_are_accepted(section: str, kind: type[msgspec.Struct]) -> None:
+    keys = [field.name for field in msgspec.structs.fields(kind) if not is_table(field)]
+    assert list(documented(section)) == keys
+
+
+@pytest.mark.parametrize(("section", "kind"), SECTIONS.items(), ids=SECTIONS)
+def test_document_says_which_keys_are_required(section: str, kind: type[msgspec.Struct]) -> None:
+    required = {field.name for field in msgspec.structs.fields(kind) if field.required}
+    assert {key for key, default in documented(section).items() if default == "required"} == required
+
+
+def test_document_tells_the_defaults_that_apply() -> None:
+    limits = {key: json.loads(default.strip("`")) for key, default in documented("`[partner.limits]`").items()}
+    assert limits == msgspec.to_builtins(BUILT_IN.limits)
+    assert documented("`[defaults.limits]`") == documented("`[partner.limits]`")
+    for section in ("`[[partner]]`", "`[defaults]`"):
+        assert documented(section)["page_type"] == f'`"{BUILT_IN.page_type}"`'
+        assert documented(section)["im_mode"] == f'`"{BUILT_IN.im_mode}"`'
+    for section in ("`[partner.tls]`", "`[defaults.tls]`"):
+        assert documented(section)["min_version"] == f'`"{BUILT_IN.tls.min_version}"`'
+    for section, listen in (("`[sip]`", SIP_LISTEN), ("`[xmpp]`", XMPP_LISTEN)):
+        assert json.loads(documented(section)["listen"].strip("`")) == [str(each) for each in listen]
+
+
+def test_documented_example_works(tmp_path: Path) -> None:
+    edge, partners = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    written = Written(tmp_path).write(edge.replace("../certs", "certs"), partners)
+    reading = written.read()
+    assert reading.config is not None, reading.faults
+    assert [system.name for system in reading.config.systems] == ["office", "contoso"]
