@@ -60,7 +60,7 @@ class Identity:
 
     @property
     def is_ordered(self) -> bool:
-        """True if each certificate of the file was issued by the next one (RFC 5246 §7.4.2)."""
+        """True if each certificate of the file was issued by the next one."""
         return all(_issued(child, parent) for child, parent in pairwise(self.chain))
 
     @property

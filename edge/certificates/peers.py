@@ -19,7 +19,7 @@ from edge.codes import Code
 from edge.domains import Domain, domain
 from edge.errors import RemoteProtocolError
 
-MAX_NAME = 255  # characters of one name in a certificate; DNS allows no longer one (RFC 1035 §2.3.4)
+MAX_NAME = 255  # characters of one name in a certificate; DNS allows no longer one
 MAX_NAMES = 1000  # names of one certificate; the largest shared certificates of public issuers have a few hundred
 
 ID_ON_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")  # RFC 6120 §13.7.1.4
