@@ -241,7 +241,7 @@ class Route(Generic[L]):
 
 
 def tune(transport: object) -> None:
-    """Set a TCP connection up for short messages and for peers that vanish (TCP_USER_TIMEOUT: RFC 5482 §2)."""
+    """Set a TCP connection up for short messages and for peers that vanish."""
     if not isinstance(transport, Connection):
         return
     transport.setTcpNoDelay(True)
@@ -253,14 +253,20 @@ def tune(transport: object) -> None:
 
 
 def listen(reactor: IReactorSocket, host: str, port: int, factory: "Factory[Any]") -> IListeningPort:
-    """Listen on one address. ``[::]`` is IPv6 alone, so that it can stand beside ``0.0.0.0``. Raises `OSError`."""
+    """Listen on one address. ``::`` is IPv6 alone, so that it can stand beside ``0.0.0.0``.
+
+    Raises `CannotListenError`.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind((host, port))
-        opened.listen(BACKLOG)
+        try:
+            opened.bind((host, port))
+            opened.listen(BACKLOG)
+        except OSError as problem:
+            raise error.CannotListenError(host, port, problem) from None  # type: ignore[no-untyped-call]  # so Twisted has it
         opened.setblocking(False)
         return reactor.adoptStreamPort(opened.fileno(), family, cast("ServerFactory[Any]", factory))
 

@@ -71,7 +71,7 @@ class SipPool:
         return frozenset(self._links)
 
     def listen(self, host: str, port: int) -> IListeningPort:
-        """Accept connections on one address; raises `OSError` when it is taken."""
+        """Accept connections on one address; raises `CannotListenError` when it is taken."""
         factory = ChunkwiseTLSFactory(self._contexts.accepting(), False, _Accepting(self), self._reactor)
         listening = listen(self._reactor, host, port, factory)
         self._ports.append(listening)

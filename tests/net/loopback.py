@@ -3,12 +3,13 @@
 import random
 import socket
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -17,6 +18,7 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from demo.authority import Authority, Issued
@@ -24,7 +26,7 @@ from edge.certificates.contexts import Contexts
 from edge.certificates.identity import Identity, parse
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net.locate import Locator
+from edge.net.locate import Candidate, LocateError, Locator
 from edge.net.sip_link import SipLink
 from edge.net.sip_pool import SipPool
 from edge.net.turn import Turn
@@ -34,6 +36,12 @@ from edge.sip.message import Request, Response
 PUBLIC = Authority("CA of everybody")
 EDGE = PUBLIC.issue(dns=["edge.example"])
 LYNC = PUBLIC.issue(dns=["lync.example"])
+OTHER = PUBLIC.issue(dns=["other.example"])
+BAD = [
+    (PUBLIC.issue(dns=["lync.example"], not_after=datetime.now(UTC) - timedelta(days=30)), Code.C02),
+    (Authority("Nobody").issue(dns=["lync.example"]), Code.C01),
+    (PUBLIC.issue(dns=["lync.example"], eku=["client"]), Code.C05),
+]
 
 
 def identity(issued: Issued) -> Identity:
@@ -187,7 +195,11 @@ class Setting:
     """A pool, its sink, and far ends; `close` ends everything."""
 
     def __init__(
-        self, folder: Path, *systems: System, identity_of: Issued = EDGE, servers: Sequence[HostPort] = ()
+        self,
+        folder: Path,
+        *systems: System,
+        identity_of: Issued = EDGE,
+        found: dict[str, list[Candidate]] | None = None,
     ) -> None:
         bundle = folder / "ca.pem"
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +208,7 @@ class Setting:
         self.systems = {system.name: system for system in listed}
         self.sink = Recorder()
         self.turn = Turn(reactor)
-        self.locator = Locator(reactor, servers, random.Random(1))
+        self.locator = Locator(reactor, (), random.Random(1)) if found is None else Found(found)
         self.pool = SipPool(
             reactor,
             self.sink,
@@ -232,6 +244,19 @@ class Setting:
         await self.pool.stop()
         self.locator.stop()
         await part(self.fars)
+
+
+class Found(Locator):
+    """Look-ups with answers that are there already."""
+
+    def __init__(self, found: dict[str, list[Candidate]]) -> None:
+        super().__init__(reactor, (), random.Random(1))
+        self._found = found
+
+    def sip(self, system: System, domain: Domain) -> "Deferred[list[Candidate]]":
+        if domain not in self._found:
+            return fail(LocateError(Code.D01))
+        return succeed(self._found[domain])
 
 
 class Server:
@@ -306,3 +331,19 @@ def free_port() -> int:
 def _with_ca(system: System, bundle: Path) -> System:
     fields = {name: getattr(system, name) for name in System.__dataclass_fields__}
     return System(**{**fields, "ca": bundle})
+
+
+class Base(TestCase):
+    """Makes settings and closes them."""
+
+    timeout = 30
+
+    def setting(self, *systems: System, **keys: object) -> Setting:
+        made = Setting(Path(self.mktemp()), *systems, **keys)
+        self.addCleanup(made.close)
+        return made
+
+    def served(self, issued: Issued | None = LYNC, **keys: object) -> Server:
+        server = Server(Creator(issued, **keys))
+        self.addCleanup(server.close)
+        return server

@@ -321,7 +321,7 @@ class Sockets(TestCase):
         port = four.getHost().port
         six = links.listen(reactor, "::", port, factory)
         self.addCleanup(six.stopListening)
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(error.CannotListenError, match="in use"):
             links.listen(reactor, "127.0.0.1", port, factory)
 
     async def test_tune_sets_what_finds_dead_peers(self) -> None:
