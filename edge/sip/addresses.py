@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from edge.errors import RemoteProtocolError
 from edge.sip import grammar
-from edge.sip.grammar import LWS, Parameters, parameters, parameters_text
-from edge.sip.uri import SipUri, port_number
+from edge.sip.grammar import LWS, TOKEN_OCTETS, Parameters, other_parameters, parameters, parameters_text
+from edge.sip.uri import SCHEMES, SipUri, port_number
 
 CACHE = 4096  # addresses and sent-by values; bounded, because peers choose them
 CACHED_LENGTH = 256  # octets; longer ones are parsed each time
@@ -31,15 +31,22 @@ class NameAddr(NamedTuple):
 
     @classmethod
     def of_row(cls, row: bytes) -> "NameAddr":
-        """The same from a raw row of a header that holds one address."""
-        address, bracket, rest = row.partition(b">")
-        if bracket and len(address) <= CACHED_LENGTH:
-            known = _address(address)
-            if known is not None:
-                if not rest:
+        """The same from a raw row of a header that holds one address. Quick if it ends with the address or a tag
+        follows: addresses and what stands behind the tag repeat from message to message, tags do not."""
+        if len(row) <= CACHED_LENGTH:
+            if row.endswith(b">"):
+                known = _address(row[:-1])
+                if known is not None:
                     return known
-                found = parameters(rest.decode("utf-8", "replace"))
-                return _new(NameAddr, (known.display, known.uri, found))
+            address, found, rest = row.partition(b">;tag=")
+            if found:
+                tag, more, others = rest.partition(b";")
+                if tag.isalnum() or (tag and not tag.translate(None, TOKEN_OCTETS)):
+                    known = _address(address)
+                    if known is not None:
+                        behind = other_parameters(others) if more else ()
+                        if behind is not None:
+                            return _new(NameAddr, (known[0], known[1], (("tag", tag.decode("ascii")), *behind)))
         return _name_addr(row.decode("utf-8", "replace").strip(LWS))
 
     @property
@@ -47,9 +54,7 @@ class NameAddr(NamedTuple):
         """The tag, "" if there is none (RFC 3261 §19.3)."""
         for name, value in self.parameters:
             if name == "tag":
-                if value and (value.isalnum() or grammar.TOKEN.fullmatch(value)):
-                    return value
-                raise RemoteProtocolError("a tag is empty or malformed")
+                return value or ""
         return ""
 
     @property
@@ -77,18 +82,29 @@ class Via(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Via":
         """Read one via-parm; `RemoteProtocolError` if it is anything else."""
-        sent, semicolon, rest = text.partition(";")
-        transport, host, port = _sent(sent) if len(sent) <= CACHED_LENGTH else _sent.__wrapped__(sent)
-        return _new_via(Via, (transport, host, port, parameters(semicolon + rest) if semicolon else ()))
+        return cls.of_element(text.encode("utf-8", "replace"))
+
+    @classmethod
+    def of_element(cls, octets: bytes) -> "Via":
+        """The same from a raw element. Quick if the branch comes first, because everything else repeats."""
+        if len(octets) <= CACHED_LENGTH:
+            sent, found, rest = octets.partition(b";branch=")
+            if found:
+                branch, more, others = rest.partition(b";")
+                if branch and not branch.translate(None, TOKEN_OCTETS):
+                    known = _sent(sent)
+                    if known is not None:
+                        behind = other_parameters(others) if more else ()
+                        if behind is not None:
+                            return _new(Via, (*known, (("branch", branch.decode("ascii")), *behind)))
+        return _via(octets.decode("utf-8", "replace"))
 
     @property
     def branch(self) -> str:
         """The branch, "" if there is none."""
         for name, value in self.parameters:
             if name == "branch":
-                if value and grammar.TOKEN.fullmatch(value):
-                    return value
-                raise RemoteProtocolError("a branch is empty or malformed")
+                return value or ""
         return ""
 
     @property
@@ -104,17 +120,22 @@ class Via(NamedTuple):
         return f"SIP/2.0/{self.transport} {self.sent_by}{parameters_text(self.parameters)}"
 
 
+def first_element(row: bytes) -> bytes:
+    """The first element of a row that is a list."""
+    text = row.decode("utf-8", "surrogateescape")
+    return grammar.elements(text)[0].encode("utf-8", "surrogateescape")
+
+
 # A display name without quotes is words of token characters; letters beyond ASCII are let through, because
 # nothing else can be meant by them.
-_DISPLAY: Final = re.compile(rf"(?:[{grammar.token_characters}\x80-\U0010ffff]+[ \t]*)*")
+_DISPLAY: Final = re.compile(rf"[{grammar.token_characters}\x80-\U0010ffff \t]*")
 _ADDR_SPEC: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!#-;=?-~]+")
 _SENT: Final = re.compile(
     rf"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([{grammar.token_characters}]+)[ \t]+"
-    r"([A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\])[ \t]*(?::[ \t]*([0-9]{1,5}))?[ \t]*",
+    r"([A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\])[ \t]*(?::[ \t]*([0-9]{1,5})[ \t]*)?",
     re.IGNORECASE,
 )
-_new = tuple.__new__
-_new_via = tuple.__new__
+_new: Final = tuple.__new__  # half the time of calling the class
 
 
 def _name_addr(text: str) -> NameAddr:
@@ -137,33 +158,52 @@ def _name_addr(text: str) -> NameAddr:
     uri, bracket, rest = rest.partition(">")
     if not bracket:
         raise RemoteProtocolError("the angle bracket of an address is not closed")
-    if _ADDR_SPEC.fullmatch(uri) is None:
-        raise RemoteProtocolError("the URI of an address is malformed")
-    return NameAddr(display, uri, parameters(rest) if rest else ())
+    return NameAddr(display, _uri(uri), parameters(rest) if rest else ())
 
 
 def _addr_spec(text: str) -> NameAddr:
     """An address without angle brackets: every parameter belongs to the header (RFC 3261 §20.10)."""
     uri, semicolon, rest = text.partition(";")
     uri = uri.rstrip(LWS)
-    if _ADDR_SPEC.fullmatch(uri) is None or "?" in uri or "," in uri:
-        raise RemoteProtocolError("an address is malformed, or lacks its angle brackets")
-    return NameAddr("", uri, parameters(semicolon + rest) if semicolon else ())
+    if "?" in uri or "," in uri:
+        raise RemoteProtocolError("an address with ? or , lacks its angle brackets")
+    return NameAddr("", _uri(uri), parameters(semicolon + rest) if semicolon else ())
+
+
+def _uri(text: str) -> str:
+    """A URI of any scheme; one of ours must be well-formed."""
+    if _ADDR_SPEC.fullmatch(text) is None:
+        raise RemoteProtocolError("the URI of an address is malformed")
+    if text.partition(":")[0].lower() in SCHEMES:
+        SipUri.parse(text)
+    return text
 
 
 @lru_cache(CACHE)
-def _address(before: bytes) -> NameAddr | None:
-    """The address that ends at the first ``>`` of a row; None if that bracket stands in a quoted display name."""
-    text = before.decode("utf-8", "replace").strip(LWS) + ">"
-    if text[:1] == '"' and grammar.QUOTED_STRING.match(text) is None:
+def _address(octets: bytes) -> NameAddr | None:
+    """The address that ``octets`` and a ``>`` are, without parameters; None if they are something else."""
+    try:
+        found = _name_addr(octets.decode("utf-8", "replace").lstrip(LWS) + ">")
+    except RemoteProtocolError:
         return None
-    return _name_addr(text)
+    return None if found.parameters else found
+
+
+def _via(text: str) -> Via:
+    sent, semicolon, rest = text.partition(";")
+    known = _SENT.fullmatch(sent.strip(LWS))
+    if known is None:
+        raise RemoteProtocolError("a Via header is malformed")
+    transport, host, port = known.groups()
+    number = None if port is None else port_number(port)
+    return Via(transport, host.lower(), number, parameters(semicolon + rest) if semicolon else ())
 
 
 @lru_cache(CACHE)
-def _sent(text: str) -> tuple[str, str, int | None]:
-    match = _SENT.fullmatch(text.strip(LWS))
-    if match is None:
-        raise RemoteProtocolError("a Via header is malformed")
-    transport, host, port = match.groups()
-    return transport, host.lower(), None if port is None else port_number(port)
+def _sent(octets: bytes) -> tuple[str, str, int | None] | None:
+    """Transport, host and port of a sent-by without parameters; None if ``octets`` are something else."""
+    try:
+        found = _via(octets.decode("utf-8", "replace"))
+    except RemoteProtocolError:
+        return None
+    return None if found.parameters else found[:3]

@@ -27,12 +27,15 @@ def refusal(
         return status, [("Allow", ", ".join(sorted(methods)))], Code.S03
     try:
         supported = request.request_uri.scheme in schemes
+        secure = request.to.uri[:5].lower() == "sips:" and "sips" not in schemes
     except RemoteProtocolError as error:
         if error.status != 416:
             return error.status, [], error.code
-        supported = False
+        supported = secure = False
     if not supported:
         return 416, [], Code.S08
+    if secure:  # nobody can promise TLS on every hop behind us (RFC 7247 §8)
+        return 480, [], Code.S08
     if request.method in ("ACK", "CANCEL") or b"require" not in request.headers:
         return None
     try:

@@ -11,8 +11,9 @@ from zlib import crc32
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
-from edge.sip.headers import MAX_LINE, Headers
+from edge.sip.headers import MAX_LINE, Headers, split_lines
 from edge.sip.message import Request, Response, parse_message, response_bytes
+from edge.sip.values import number_of
 
 MAX_HEAD = 65536  # octets; Microsoft edges send 6 kB and more, every hop adds a signed Record-Route
 MAX_BODY = 262144  # octets; far above any presence document or page-mode message
@@ -57,6 +58,7 @@ class Framer:
         self._skip = 0  # octets of a body that belongs to a garbled head
         self._blank = 0  # CRLFs since the last message
         self.closed = False
+        """Whether the stream has been given up."""
 
     @property
     def buffered(self) -> int:
@@ -75,29 +77,22 @@ class Framer:
             data = bytes(buffer)
             buffer.clear()
         found: list[Framed] = []
-        offset = self._take(data, found)
-        if self.closed:
-            self._message = None
-        elif offset < len(data):
-            buffer += data[offset:] if offset else data
+        done = self._take(data, found)
+        if done < len(data) and not self.closed:
+            buffer += data[done:]
         return found
 
     def _waits(self) -> bool:
-        """Whether the buffer still lacks what the next step needs; looks at new octets only."""
+        """Whether the buffer still lacks what the next step needs. Looks at new octets only."""
         buffer = self._buffer
         if self._message is not None:
             return len(buffer) < self._need
-        if self._skip or buffer[0] == 13:
+        if buffer[0] == 13:
             return False
-        searched = self._searched
-        if buffer.find(b"\r\n\r\n", searched) >= 0:
+        if buffer.find(b"\r\n\r\n", self._searched) >= 0:
             return False
         self._searched = max(0, len(buffer) - 3)
-        return not self._too_long(buffer)
-
-    def _too_long(self, head: bytes | bytearray, start: int = 0) -> bool:
-        length = len(head) - start
-        return length > self._max_head or (length > MAX_LINE and head.find(b"\r\n", start, start + MAX_LINE) < 0)
+        return not self._too_long(buffer, 0)
 
     def _take(self, data: bytes, found: list[Framed]) -> int:
         """Work through ``data``; return how many octets are done with."""
@@ -105,29 +100,30 @@ class Framer:
         size = len(data)
         while offset < size:
             message = self._message
-            if message is None:
-                if self._skip:
-                    step = min(self._skip, size - offset)
-                    self._skip -= step
-                    offset += step
-                    continue
-                if data[offset] == 13:
-                    if size - offset < 2:
-                        break
-                    if data[offset + 1] == 10:
-                        offset += 2
-                        self._blank += 1
-                        if self._blank == 2:
-                            self._blank = 0
-                            found.append(PING)
-                        continue
+            if message is not None:
+                self._message = None
+                need = self._need
+            elif self._skip:
+                step = min(self._skip, size - offset)
+                self._skip -= step
+                offset += step
+                continue
+            elif data[offset] == 13:
+                if offset + 1 == size:
+                    break
+                offset += 2
+                self._empty_line(data[offset - 1] == 10, found)
+                if self.closed:
+                    break
+                continue
+            else:
                 self._blank = 0
                 end = data.find(b"\r\n\r\n", offset)
                 if end < 0 or end - offset > self._max_head:
                     if end >= 0 or self._too_long(data, offset):
-                        self._give_up(data[offset : offset + self._max_head], found)
-                    else:
-                        self._searched = max(0, size - offset - 3)
+                        error = RemoteProtocolError("the header fields are too large", Code.S09)
+                        self._give_up(data[offset : offset + self._max_head].rpartition(b"\r\n")[0], error, found)
+                    self._searched = max(0, size - offset - 3)
                     break
                 head = data[offset:end]
                 offset = end + 4
@@ -139,9 +135,6 @@ class Framer:
                     if self.closed:
                         break
                     continue
-            else:
-                need = self._need
-                self._message = None
             if offset + need > size:
                 self._message = message
                 self._need = need
@@ -152,64 +145,60 @@ class Framer:
             found.append(message)
         return offset
 
-    def _give_up(self, start: bytes, found: list[Framed]) -> None:
-        error = RemoteProtocolError("the header fields are too large", Code.S09)
-        head, _, _ = start.rpartition(b"\r\n")
-        self.closed = True
-        found.append(Garbled(_answer(head, error, self._name), True, str(error), error.code))
+    def _too_long(self, head: bytes | bytearray, start: int) -> bool:
+        length = len(head) - start
+        return length > self._max_head or (length > MAX_LINE and head.find(b"\r\n", start, start + MAX_LINE) < 0)
+
+    def _empty_line(self, complete: bool, found: list[Framed]) -> None:
+        if not complete:
+            self._give_up(b"", RemoteProtocolError("a CR stands alone between two messages"), found)
+            return
+        self._blank += 1
+        if self._blank == 2:
+            self._blank = 0
+            found.append(PING)
 
     def _garbled(self, head: bytes, error: RemoteProtocolError, found: list[Framed]) -> None:
-        answer = _answer(head, error, self._name)
+        """Go on behind a message with an unreadable start line; give up if its header lines are no better, because
+        then somebody else may find its end in another place."""
         try:
-            self._skip = _content_length(_readable(head), self._max_body)
+            self._skip = _content_length(Headers(split_lines(head)[1:]), self._max_body)
         except RemoteProtocolError:
-            self.closed = True
-        found.append(Garbled(answer, self.closed, str(error), error.code))
+            self._give_up(head, error, found)
+        else:
+            found.append(Garbled(_answer(head, error, self._name), False, str(error), error.code))
+
+    def _give_up(self, head: bytes, error: RemoteProtocolError, found: list[Framed]) -> None:
+        self.closed = True
+        found.append(Garbled(_answer(head, error, self._name), True, str(error), error.code))
 
 
 def _content_length(headers: Headers, limit: int) -> int:
     """Octets of the body. On a stream the header is mandatory (RFC 3261 §18.3, §20.14)."""
-    row = headers.one(b"content-length")
+    row = headers.index.get(b"content-length")
     if row is None:
         raise RemoteProtocolError("the Content-Length header is missing")
-    if not row.isdigit():
-        raise RemoteProtocolError("the Content-Length header is no number")
-    if (len(row) > 10 and len(row.lstrip(b"0")) > 10) or int(row) > limit:
+    if not isinstance(row, bytes):
+        raise RemoteProtocolError("the Content-Length header is given twice")
+    length = number_of(row)
+    if length is None or length > limit:
         raise RemoteProtocolError("the body is too large", Code.S09)
-    return int(row)
-
-
-_NEEDED: Final = (b"via", b"from", b"to", b"call-id", b"cseq", b"content-length")
-
-
-def _readable(head: bytes) -> Headers:
-    """The headers that an answer needs, as far as they can be read from a garbled head."""
-    lines: list[bytes] = []
-    for line in head.split(b"\r\n")[1:]:
-        if line[:1] in (b" ", b"\t"):
-            if lines:
-                lines[-1] += b" " + line.strip(b" \t")
-            continue
-        lines.append(line)
-    kept: list[bytes] = []
-    for line in lines:
-        try:
-            headers = Headers([line])
-        except RemoteProtocolError:
-            continue
-        if any(name in _NEEDED for name in headers.names()) and not any(octet < 32 and octet != 9 for octet in line):
-            kept.append(line)
-    return Headers(kept[:256])
+    return length
 
 
 def _answer(head: bytes, error: RemoteProtocolError, name: str) -> bytes | None:
-    """The response to a garbled request; None for a response, an ACK, and what has no readable Via."""
-    start = head.partition(b"\r\n")[0]
-    if start[:4].upper() == b"SIP/" or start[:4] == b"ACK ":
+    """The response to a garbled request; None for a response, an ACK, and what has no readable Via.
+
+    There is no transaction and nothing to be remembered, so the tag comes from the request (RFC 3261 §8.2.7).
+    """
+    start = head[:4].upper()
+    if start in (b"SIP/", b"ACK "):
         return None
-    headers = _readable(head)
-    if not headers.raw(b"via"):
+    request = Request("", "", Headers.salvage(head, _COPIED))
+    if b"via" not in request.headers:
         return None
     warning = f'399 {name} "{error.code} {error}"'
-    request = Request("", "", headers)
     return response_bytes(request, error.status, to_tag=f"{crc32(head):08x}", headers=[("Warning", warning)])
+
+
+_COPIED: Final = frozenset({b"via", b"from", b"to", b"call-id", b"cseq"})  # RFC 3261 §8.2.6

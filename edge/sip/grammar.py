@@ -5,16 +5,20 @@ uses a pattern that can match the same character in two ways, so scanning is lin
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from edge.errors import RemoteProtocolError
 
 Parameters = tuple[tuple[str, str | None], ...]
 
+CACHE = 4096  # parameter lists; bounded, because peers choose them
+
 LWS: Final = " \t"  # what is left of LWS once header lines are unfolded
 
 token_characters: Final = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN: Final = re.compile(rf"[{token_characters}]+")
+TOKEN_OCTETS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~"
 QUOTED_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # every control character but HT
 
@@ -71,28 +75,17 @@ def parameters(text: str) -> Parameters:
     parts = _outside_quotes(text) if '"' in text else text.split(";")
     if parts[0].strip(LWS):
         raise RemoteProtocolError("something stands between a value and its parameters")
-    found: list[tuple[str, str | None]] = []
-    for part in parts[1:]:
-        name, equals, value = part.partition("=")
-        known = _KNOWN_NAMES.get(name)
-        if known is None:
-            known = name.strip(LWS).lower()
-            if TOKEN.fullmatch(known) is None:
-                raise RemoteProtocolError("a parameter has no name, or a malformed one")
-        if not equals:
-            found.append((known, None))
-            continue
-        if not value.isalnum() or not value.isascii():
-            value = value.strip(LWS)
-            if value[:1] == '"':
-                if QUOTED_STRING.fullmatch(value) is None or CONTROL.search(value) is not None:
-                    raise RemoteProtocolError("a quoted parameter is malformed")
-            elif _VALUE.fullmatch(value) is None:
-                raise RemoteProtocolError("the value of a parameter is malformed")
-        found.append((known, value))
+    found = [_parameter(part) for part in parts[1:]]
     if len(found) > 1 and len(dict(found)) != len(found):
         raise RemoteProtocolError("a parameter is given twice")
     return tuple(found)
+
+
+@lru_cache(CACHE)
+def other_parameters(octets: bytes) -> Parameters | None:
+    """The parameters behind a tag or branch, without their first semicolon; None if they must be read with it."""
+    found = parameters(";" + octets.decode("utf-8", "replace"))
+    return None if any(name in ("tag", "branch") for name, _ in found) else found
 
 
 def parameters_text(items: Parameters) -> str:
@@ -109,6 +102,29 @@ def value_of(items: Parameters, name: str) -> str | None:
 
 
 _KNOWN_NAMES: Final = {name: name for name in ("branch", "tag", "epid", "received", "rport", "lr", "expires", "q")}
+
+
+def _parameter(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    known = _KNOWN_NAMES.get(name)
+    if known is None:
+        known = name.strip(LWS).lower()
+        if TOKEN.fullmatch(known) is None:
+            raise RemoteProtocolError("a parameter has no name, or a malformed one")
+    if equals and value.isalnum() and value.isascii():
+        return known, value
+    value = value.strip(LWS)
+    if known in ("tag", "branch"):
+        if TOKEN.fullmatch(value) is None:
+            raise RemoteProtocolError(f"a {known} is empty or malformed")
+    elif not equals:
+        return known, None
+    elif value[:1] == '"':
+        if QUOTED_STRING.fullmatch(value) is None or CONTROL.search(value) is not None:
+            raise RemoteProtocolError("a quoted parameter is malformed")
+    elif _VALUE.fullmatch(value) is None:
+        raise RemoteProtocolError("the value of a parameter is malformed")
+    return known, value
 
 
 def _outside_quotes(text: str) -> list[str]:

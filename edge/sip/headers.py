@@ -17,10 +17,19 @@ from edge.sip.values import CSeq, Event, MediaType, SubscriptionState
 
 __all__ = ["CSeq", "Event", "Headers", "MediaType", "NameAddr", "SubscriptionState", "Via"]
 
-MAX_HEADERS = 256  # rows; RFC 4475's longest message has 50, a Microsoft edge sends about 40
+MAX_HEADERS = 256  # lines, continuations included; RFC 4475's longest message has 50, a Microsoft edge sends about 40
 MAX_LINE = 8192  # octets of one row; signed Record-Routes of Microsoft edges have 600, embedded RTF several thousand
 SPELLINGS = 2048  # spellings of header names that are remembered; bounded, because peers choose them
 SPELLING_LENGTH = 64  # octets; a longer header name is read anew each time
+REPEATED = 4096  # lines that are remembered; bounded, because peers choose them
+REPEATED_LENGTH = 256  # octets; longer lines are split each time, so that these lines stay below 2 MB
+
+REPEATING: Final = frozenset({
+    b"accept", b"allow", b"allow-events", b"contact", b"content-length", b"content-type", b"cseq", b"event",
+    b"expires", b"max-forwards", b"mime-version", b"ms-keep-alive", b"ms-text-format", b"proxy-require",
+    b"record-route", b"require", b"server", b"subscription-state", b"supported", b"user-agent",
+})
+"""Headers whose lines are mostly the same from message to message: each such line is split once."""
 
 COMPACT: Final = {
     b"a": b"accept-contact",
@@ -46,36 +55,63 @@ COMPACT: Final = {
 
 
 class Headers:
-    """Rows by canonical name: lower case, long form. A name that occurs once has its row, otherwise a list."""
+    """The header fields of a message. Names are canonical: lower case, long form."""
 
-    __slots__ = ("_index",)
+    __slots__ = ("index",)
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        """Index header lines. `parse` is the usual door; `edge.sip.message` comes here with lines already split."""
+        """Index header lines. `parse` is the usual door; `edge.sip.message` comes here with lines already split.
+
+        ``index`` is for the hot paths: a name that occurs once has its row, any other a list; not stripped.
+        """
+        if len(lines) > MAX_HEADERS:
+            raise RemoteProtocolError("the message has too many header lines", Code.S09)
         index: dict[bytes, bytes | list[bytes]] = {}
         spellings = _SPELLINGS
+        repeated = _REPEATED
         try:
             for line in lines:
-                spelling, row = line.split(b":", 1)
-                name = spellings[spelling]
+                known = repeated.get(line)
+                if known is None:
+                    spelling, row = line.split(b":", 1)
+                    name = spellings[spelling]
+                    if name in REPEATING:
+                        _repeat(line, name, row)
+                else:
+                    name, row = known
                 if name in index:
                     _append(index, name, row)
                 else:
                     index[name] = row
         except (KeyError, ValueError):
             index = _index_slowly(lines)
-        self._index = index
-        if len(lines) > MAX_HEADERS:
-            raise RemoteProtocolError("the message has too many header fields", Code.S09)
+        self.index = index
 
     @classmethod
     def parse(cls, block: bytes) -> "Headers":
         """Index a header block without start line and empty line: folding, compact forms, space before colons."""
         return cls(split_lines(block))
 
+    @classmethod
+    def salvage(cls, head: bytes, names: frozenset[bytes]) -> "Headers":
+        """What can be read of some headers in a garbled head, its start line included: for an answer."""
+        pieces: list[list[bytes]] = [[]]
+        for line in head.split(b"\r\n")[1 : MAX_HEADERS + 1]:
+            if line[:1] in (b" ", b"\t"):
+                pieces[-1].append(line.strip(b" \t"))
+            else:
+                pieces.append([line])
+        kept = []
+        for piece in pieces[1:]:
+            line = b" ".join(piece)
+            name = line.partition(b":")[0].rstrip(b" \t").lower()
+            if COMPACT.get(name, name) in names and _CONTROL.search(line) is None and len(line) <= MAX_LINE:
+                kept.append(line)
+        return cls(kept)
+
     def raw(self, name: bytes) -> Sequence[bytes]:
         """The rows of a header, unfolded and stripped, in order. ``name`` is canonical."""
-        found = self._index.get(name)
+        found = self.index.get(name)
         if found is None:
             return ()
         if isinstance(found, bytes):
@@ -84,12 +120,12 @@ class Headers:
 
     def one(self, name: bytes) -> bytes | None:
         """The row of a header that may occur once, None if there is none. `RemoteProtocolError` if there are two."""
-        found = self._index.get(name)
+        found = self.index.get(name)
         if found is None:
             return None
         if isinstance(found, bytes):
             return found.strip(b" \t")
-        raise RemoteProtocolError(f"the {name.decode('ascii').title()} header is given twice")
+        raise RemoteProtocolError(f"the {spelled(name)} header is given twice")
 
     def get(self, name: str) -> str | None:
         """The first row of a header as text; octets that are not UTF-8 are replaced."""
@@ -116,22 +152,28 @@ class Headers:
 
     def names(self) -> Iterable[bytes]:
         """The canonical names that occur."""
-        return self._index.keys()
+        return self.index.keys()
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._index
+        return name in self.index
 
 
 def split_lines(block: bytes) -> list[bytes]:
     """Cut at CRLF. `RemoteProtocolError` for a CR or LF alone, which other parsers take as the end of a line."""
     lines = block.splitlines()
-    if lines and sum(map(len, lines)) + 2 * len(lines) - 2 != len(block):
+    if b"\r\n".join(lines) != block:
         raise RemoteProtocolError("a CR or LF stands alone in the header fields")
     if len(block) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
         raise RemoteProtocolError("a header line is too long", Code.S09)
     return lines
 
 
+def spelled(name: bytes) -> str:
+    """A canonical name the way the standards spell it."""
+    return _SPELLED.get(name, name).decode("ascii")
+
+
+_CONTROL: Final = re.compile(grammar.CONTROL.pattern.encode("ascii"))
 _TOKEN: Final = re.compile(grammar.TOKEN.pattern.encode("ascii"))
 _STANDARD: Final = (
     b"Accept Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authorization Call-ID Call-Info "
@@ -143,7 +185,17 @@ _STANDARD: Final = (
     b"Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate "
 )
 _SPELLINGS: Final[dict[bytes, bytes]] = {name: name.lower() for name in _STANDARD.split()}
+_SPELLED: Final = {name: spelling for spelling, name in _SPELLINGS.items()}
 _SPELLINGS.update(COMPACT)
+_SPELLINGS.update({short.upper(): name for short, name in COMPACT.items()})
+_REPEATED: Final[dict[bytes, tuple[bytes, bytes]]] = {}
+
+
+def _repeat(line: bytes, name: bytes, row: bytes) -> None:
+    if len(line) <= REPEATED_LENGTH:
+        if len(_REPEATED) >= REPEATED:
+            _REPEATED.clear()
+        _REPEATED[line] = (name, row)
 
 
 def _append(index: dict[bytes, bytes | list[bytes]], name: bytes, row: bytes) -> None:

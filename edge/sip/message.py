@@ -6,15 +6,14 @@ nobody touches is not looked at.
 """
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from edge.errors import LocalProtocolError, RemoteProtocolError
+from edge.errors import RemoteProtocolError
 from edge.sip import grammar
-from edge.sip.addresses import NameAddr, Via
-from edge.sip.headers import Headers, split_lines
-from edge.sip.status import REASONS
-from edge.sip.status import reason as phrase
+from edge.sip.addresses import NameAddr, Via, first_element
+from edge.sip.headers import Headers, spelled, split_lines
+from edge.sip.serialise import request_bytes, response_bytes
 from edge.sip.uri import SipUri
 from edge.sip.values import (
     CSeq,
@@ -22,17 +21,24 @@ from edge.sip.values import (
     MediaType,
     SubscriptionState,
     cseq_of,
-    delta,
     event_of,
     media_type_of,
+    number_of,
     subscription_state_of,
 )
 
+__all__ = [
+    "METHODS", "Message", "Request", "Response", "check_request", "check_response", "parse_message", "request_bytes",
+    "response_bytes",
+]
+
+STATUS_LINES = 256  # status lines that are remembered; bounded, because peers choose the phrases
+
 # The methods that are recognized, whether or not they are supported (RFC 3261 §8.2.1).
-METHODS: Final = frozenset(
-    ("INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "MESSAGE", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO")
-    + ("PRACK", "UPDATE", "REFER", "BENOTIFY", "NEGOTIATE", "SERVICE")
-)
+METHODS: Final = frozenset({
+    "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "MESSAGE", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO",
+    "PRACK", "UPDATE", "REFER", "BENOTIFY", "NEGOTIATE", "SERVICE",
+})
 
 
 class Message:
@@ -54,11 +60,10 @@ class Message:
         """The top Via."""
         found = self._via
         if found is None:
-            rows = self.headers.raw(b"via")
-            if not rows:
+            row = self._first(b"via")
+            if row is None:
                 raise RemoteProtocolError("the Via header is missing")
-            row = rows[0].decode("utf-8", "replace")
-            found = self._via = Via.parse(row if "," not in row else grammar.elements(row)[0])
+            found = self._via = Via.of_element(row)
         return found
 
     @property
@@ -88,8 +93,8 @@ class Message:
         """The Call-ID."""
         found = self._call_id
         if found is None:
-            row = self._mandatory(b"call-id")
-            if _CALL_ID.fullmatch(row) is None:
+            row = self._mandatory(b"call-id").strip(b" \t")
+            if not row or row.translate(None, _VISIBLE):
                 raise RemoteProtocolError("the Call-ID header is malformed")
             found = self._call_id = row.decode("ascii")
         return found
@@ -105,12 +110,12 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (RFC 3261 §20.22)."""
-        row = self.headers.one(b"max-forwards")
+        row = self._optional(b"max-forwards")
         if row is None:
             return None
         found = _HOPS.get(row)
         if found is None:
-            found = delta(row.decode("ascii")) if row.isdigit() else None
+            found = number_of(row)
             if found is None or found > 255:
                 raise RemoteProtocolError("the Max-Forwards header is no number from 0 to 255")
         return found
@@ -118,38 +123,31 @@ class Message:
     @property
     def expires(self) -> int | None:
         """Expires in seconds; a number beyond 32 bits counts as absent."""
-        row = self.headers.one(b"expires")
-        if row is None:
-            return None
-        if not row.isdigit():
-            raise RemoteProtocolError("the Expires header is no number")
-        return delta(row.decode("ascii"))
+        row = self._optional(b"expires")
+        return None if row is None else number_of(row)
 
     @property
     def content_type(self) -> MediaType | None:
         """The type of the body."""
-        row = self.headers.one(b"content-type")
+        row = self._optional(b"content-type")
         return None if row is None else media_type_of(row)
 
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact."""
-        rows = self.headers.raw(b"contact")
-        if not rows:
-            return None
-        row = rows[0]
-        return NameAddr.of_row(row if b"," not in row else grammar.elements(row.decode("utf-8", "replace"))[0].encode())
+        row = self._first(b"contact")
+        return None if row is None else NameAddr.of_row(row)
 
     @property
     def event(self) -> Event | None:
         """The Event header."""
-        row = self.headers.one(b"event")
+        row = self._optional(b"event")
         return None if row is None else event_of(row)
 
     @property
     def subscription_state(self) -> SubscriptionState | None:
         """The Subscription-State header."""
-        row = self.headers.one(b"subscription-state")
+        row = self._optional(b"subscription-state")
         return None if row is None else subscription_state_of(row)
 
     @property
@@ -162,31 +160,51 @@ class Message:
         """Seconds of Retry-After; None also if it is malformed, because nothing depends on it."""
         rows = self.headers.raw(b"retry-after")
         match = _SECONDS.match(rows[0]) if rows else None
-        return None if match is None else delta(match[0].decode("ascii"))
+        return None if match is None else number_of(match[0])
+
+    def _first(self, name: bytes) -> bytes | None:
+        row = self.headers.index.get(name)
+        if row is None:
+            return None
+        if not isinstance(row, bytes):
+            row = row[0]
+        return first_element(row) if b"," in row else row
 
     def _mandatory(self, name: bytes) -> bytes:
-        row = self.headers.one(name)
-        if not row:
-            raise RemoteProtocolError(f"the {name.decode('ascii').title()} header is missing")
-        return row
+        row = self.headers.index.get(name)
+        if isinstance(row, bytes):
+            return row
+        if row is None:
+            raise RemoteProtocolError(f"the {spelled(name)} header is missing")
+        raise RemoteProtocolError(f"the {spelled(name)} header is given twice")
+
+    def _optional(self, name: bytes) -> bytes | None:
+        row = self.headers.index.get(name)
+        return row if row is None or isinstance(row, bytes) else self._mandatory(name)
 
 
 class Request(Message):
     """A request. ``uri`` is the text of the Request-URI."""
 
-    __slots__ = ("method", "uri")
+    __slots__ = ("_request_uri", "method", "uri")
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
+        self.headers = headers
+        self.body = body
+        self._via = self._from = self._to = self._call_id = self._cseq = None  # as above, without the call
         self.method = method
         self.uri = uri
+        self._request_uri: SipUri | None = None
 
     @property
     def request_uri(self) -> SipUri:
         """The Request-URI in its parts. Headers in it are refused, never obeyed (RFC 3261 §19.1.5)."""
-        found = SipUri.parse(self.uri)
-        if found.headers:
-            raise RemoteProtocolError("the Request-URI holds header fields")
+        found = self._request_uri
+        if found is None:
+            found = SipUri.parse(self.uri)
+            if found.headers:
+                raise RemoteProtocolError("the Request-URI holds header fields")
+            self._request_uri = found
         return found
 
     @property
@@ -218,9 +236,9 @@ def parse_message(head: bytes, body: bytes) -> Request | Response:
         if not uri.isascii():
             raise RemoteProtocolError("the Request-URI is not ASCII")
         return Request(method, uri.decode("ascii"), Headers(lines), body)
-    match = _STATUS_LINE.fullmatch(start)
-    if match is not None:
-        return Response(int(match[1]), match[2].decode("utf-8", "replace"), Headers(lines), body)
+    status = _status_line(start)
+    if status is not None:
+        return Response(*status, Headers(lines), body)
     version = _VERSION.fullmatch(parts[0] if len(parts) < 3 or parts[0][:4].upper() == b"SIP/" else parts[-1])
     if version is not None and version[0].upper() != b"SIP/2.0":
         raise RemoteProtocolError("the SIP version is not supported", status=505)
@@ -235,16 +253,15 @@ def check_request(request: Request) -> None:
     method = request.method
     cseq = request.cseq
     request.call_id  # noqa: B018 - reading is checking
-    via = request.via
-    via.branch  # noqa: B018
+    request.via  # noqa: B018
     request.max_forwards  # noqa: B018
-    _check_uri(request.uri, whole=True)
-    from_ = request.from_
-    from_.tag  # noqa: B018
-    _check_uri(from_.uri)
-    to = request.to
-    to.tag  # noqa: B018
-    _check_uri(to.uri)
+    request.from_  # noqa: B018
+    request.to  # noqa: B018
+    try:
+        request.request_uri  # noqa: B018
+    except RemoteProtocolError as error:
+        if error.status != 416:
+            raise
     if cseq.method != method and method in METHODS:
         raise RemoteProtocolError("the CSeq header names another method")
 
@@ -253,101 +270,27 @@ def check_response(response: Response) -> None:
     """The same for a response, which is dropped if this raises (RFC 3261 §8.1.3)."""
     response.cseq  # noqa: B018 - reading is checking
     response.call_id  # noqa: B018
-    response.via.branch  # noqa: B018
-    response.from_.tag  # noqa: B018
-    response.to.tag  # noqa: B018
-
-
-def response_bytes(
-    request: Request,
-    status: int,
-    *,
-    reason: str | None = None,
-    to_tag: str = "",
-    headers: Sequence[tuple[str, str]] = (),
-    body: bytes = b"",
-    received: str = "",
-) -> bytes:
-    """Write the response to ``request`` (RFC 3261 §8.2.6): its Via rows, From, To, Call-ID and CSeq as they came.
-
-    ``to_tag`` is added if the To header has none; ``received`` is what the top Via gets (RFC 3261 §18.2.1).
-    """
-    raw = request.headers.raw
-    lines = [_STATUS_LINES.get(status) or b"SIP/2.0 %d %b" % (status, phrase(status).encode())]
-    if reason is not None:
-        lines[0] = b"SIP/2.0 %d %b" % (status, reason.encode())
-    vias = raw(b"via")
-    if received and vias:
-        vias = [_with_received(vias[0], received), *vias[1:]]
-    lines += [b"Via: " + row for row in vias]
-    lines += [b"From: " + row for row in raw(b"from")]
-    to = raw(b"to")
-    if to_tag and to and not _has_tag(request, to[0]):
-        to = [b"%b;tag=%b" % (to[0], to_tag.encode())]
-    lines += [b"To: " + row for row in to]
-    lines += [b"Call-ID: " + row for row in raw(b"call-id")]
-    lines += [b"CSeq: " + row for row in raw(b"cseq")]
-    return _written(lines, headers, body)
-
-
-def request_bytes(method: str, uri: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> bytes:
-    """Write a request; Content-Length comes last. `LocalProtocolError` for CR, LF or NUL anywhere in its head."""
-    return _written([f"{method} {uri} SIP/2.0".encode("utf-8", "surrogateescape")], headers, body)
+    response.via  # noqa: B018
+    response.from_  # noqa: B018
+    response.to  # noqa: B018
 
 
 _METHODS: Final = {method.encode("ascii"): method for method in METHODS}
-_HOPS: Final = {str(hops).encode("ascii"): hops for hops in range(256)}
-_STATUS_LINES: Final = {status: f"SIP/2.0 {status} {words}".encode("ascii") for status, words in REASONS.items()}
+_HOPS: Final = {f"{space}{hops}".encode("ascii"): hops for hops in range(256) for space in ("", " ")}
 _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _VERSION: Final = re.compile(rb"SIP/[0-9]{1,9}\.[0-9]{1,9}", re.IGNORECASE)
 _TOKEN: Final = re.compile(grammar.TOKEN.pattern.encode("ascii"))
-_CALL_ID: Final = re.compile(rb"[!-~]+")
+_VISIBLE: Final = bytes(range(33, 127))
 _SECONDS: Final = re.compile(rb"[0-9]+")
-_RECEIVED: Final = re.compile(rb";[ \t]*received[ \t]*=[^;,]*", re.IGNORECASE)
+
+
+@lru_cache(STATUS_LINES)
+def _status_line(line: bytes) -> tuple[int, str] | None:
+    match = _STATUS_LINE.fullmatch(line)
+    return None if match is None else (int(match[1]), (match[2] or b"").decode("utf-8", "replace"))
 
 
 def _method(octets: bytes) -> str:
     if _TOKEN.fullmatch(octets) is None:
         raise RemoteProtocolError("the method is malformed")
     return octets.decode("ascii")
-
-
-def _check_uri(text: str, whole: bool = False) -> None:
-    try:
-        uri = SipUri.parse(text)
-    except RemoteProtocolError as error:
-        if error.status != 416:
-            raise
-    else:
-        if whole and uri.headers:
-            raise RemoteProtocolError("the Request-URI holds header fields")
-
-
-def _has_tag(request: Request, row: bytes) -> bool:
-    if b"tag" not in row.lower():
-        return False
-    try:
-        return request.to.tag != ""
-    except RemoteProtocolError:
-        return True
-
-
-def _with_received(row: bytes, received: str) -> bytes:
-    """The row with ``received`` in its first element, in place of what the sender may have put there."""
-    first, comma, others = row.partition(b",")
-    if comma and b'"' in row:
-        element = grammar.elements(row.decode("utf-8", "surrogateescape"))[0].encode("utf-8", "surrogateescape")
-        others = row[len(element) :].lstrip(b" \t")[1:]
-        first = element
-    if b"received" in first.lower():
-        first = _RECEIVED.sub(b"", first)
-    return b"%b;received=%b%b%b" % (first.rstrip(b" \t"), received.encode("ascii"), comma, others)
-
-
-def _written(lines: list[bytes], headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
-    lines += [f"{name}: {value}".encode("utf-8", "surrogateescape") for name, value in headers]
-    lines.append(b"Content-Length: %d\r\n\r\n" % len(body))
-    head = b"\r\n".join(lines)
-    if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
-        raise LocalProtocolError("a CR or LF in a header of ours")
-    return head + body

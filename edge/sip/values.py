@@ -4,14 +4,18 @@ Called through `edge.sip.headers` and `edge.sip.message`. Few different rows occ
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from edge.errors import RemoteProtocolError
 from edge.sip import grammar
 from edge.sip.grammar import LWS, Parameters, is_token, parameters, parameters_text
 
+T = TypeVar("T")
+
 CACHE = 1024  # rows of each kind; bounded, because peers choose them
+MAX_LENGTH = 512  # octets; RFC 4475's longest row of these kinds has 160. What is refused is not remembered
 MAX_NUMBER = 2**32 - 1  # RFC 3261 §20.16 and §20.19: both fit 32 bits
 
 
@@ -28,10 +32,10 @@ class CSeq(NamedTuple):
         if match is None:
             raise RemoteProtocolError("the CSeq header is malformed")
         digits, method = match.groups()
-        number = delta(digits)
-        if number is None:
+        counted = number(digits)
+        if counted is None:
             raise RemoteProtocolError("the CSeq number is too large")
-        return cls(number, method)
+        return cls(counted, method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
@@ -72,8 +76,8 @@ class SubscriptionState(NamedTuple):
         return cls(
             state.lower(),
             None if reason is None else reason.lower(),
-            _number(others, "expires"),
-            _number(others, "retry-after"),
+            _seconds(others, "expires"),
+            _seconds(others, "retry-after"),
         )
 
     def __str__(self) -> str:
@@ -109,38 +113,39 @@ class MediaType(NamedTuple):
         return self.type + parameters_text(tuple(written))
 
 
-def delta(text: str) -> int | None:
-    """Read delta-seconds or another 32-bit number; None if it is larger. ``text`` must be ASCII digits."""
-    digits = text.lstrip("0") or "0"
+def number(digits: str) -> int | None:
+    """Read ASCII digits; None if the number is beyond 32 bits."""
+    digits = digits.lstrip("0") or "0"
     if len(digits) > 10:
         return None
-    number = int(digits)
-    return number if number <= MAX_NUMBER else None
+    found = int(digits)
+    return found if found <= MAX_NUMBER else None
 
 
-@lru_cache(CACHE)
-def cseq_of(row: bytes) -> CSeq:
-    """`CSeq.parse` of a raw row."""
-    return CSeq.parse(row.decode("utf-8", "replace"))
+def _kept(parse: Callable[[str], T]) -> Callable[[bytes], T]:
+    """``parse`` for raw rows, which it remembers."""
+
+    @lru_cache(CACHE)
+    def read(row: bytes) -> T:
+        if len(row) > MAX_LENGTH:
+            raise RemoteProtocolError("a header is too long")
+        return parse(row.decode("utf-8", "replace"))
+
+    return read
 
 
-@lru_cache(CACHE)
-def event_of(row: bytes) -> Event:
-    """`Event.parse` of a raw row."""
-    return Event.parse(row.decode("utf-8", "replace"))
+def _number(text: str) -> int | None:
+    stripped = text.strip(LWS)
+    if not (stripped.isdigit() and stripped.isascii()):
+        raise RemoteProtocolError("a header that counts something is no number")
+    return number(stripped)
 
 
-@lru_cache(CACHE)
-def subscription_state_of(row: bytes) -> SubscriptionState:
-    """`SubscriptionState.parse` of a raw row."""
-    return SubscriptionState.parse(row.decode("utf-8", "replace"))
-
-
-@lru_cache(CACHE)
-def media_type_of(row: bytes) -> MediaType:
-    """`MediaType.parse` of a raw row."""
-    return MediaType.parse(row.decode("utf-8", "replace"))
-
+cseq_of: Final = _kept(CSeq.parse)
+event_of: Final = _kept(Event.parse)
+subscription_state_of: Final = _kept(SubscriptionState.parse)
+media_type_of: Final = _kept(MediaType.parse)
+number_of: Final = _kept(_number)
 
 _CSEQ: Final = re.compile(rf"([0-9]+)[ \t]+([{grammar.token_characters}]+)")
 _MEDIA: Final = re.compile(rf"([{grammar.token_characters}]+)[ \t]*/[ \t]*([{grammar.token_characters}]+)")
@@ -154,13 +159,9 @@ def _head(text: str, fault: str) -> tuple[str, Parameters]:
     return word, parameters(semicolon + rest) if semicolon else ()
 
 
-def _number(items: Parameters, name: str) -> int | None:
+def _seconds(items: Parameters, name: str) -> int | None:
     value = grammar.value_of(items, name)
-    if value is None:
-        return None
-    if not (value.isdigit() and value.isascii()):
-        raise RemoteProtocolError(f"the {name} parameter is no number")
-    return delta(value)
+    return None if value is None else _number(value)
 
 
 def _written(value: str | None) -> str | None:
