@@ -187,7 +187,8 @@ class Directory:
         if sender is None:
             return _UNLISTED
         decision: Admit | Refuse
-        if sender.name not in peer.systems:
+        # a certificate speaks for a whole system, a stream for one domain only
+        if sender.name not in peer.systems or (peer.protocol == "xmpp" and from_domain not in peer.names):
             decision = Refuse(peer.fault or Code.A05)
         elif recipient is None:
             return _UNKNOWN

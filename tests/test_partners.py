@@ -164,6 +164,21 @@ def test_admit_refuses_with_the_first_reason(peer: Peer, sender: Domain, recipie
         assert directory.admit(peer, sender, recipient) == Refuse(code)
 
 
+def test_admit_takes_a_stream_for_its_own_domain_only() -> None:
+    directory = Directory(SYSTEMS)
+    stream = directory.identify("xmpp", names("im.office.example"))
+    assert isinstance(directory.admit(stream, domain("im.office.example"), LISTED), Admit)
+    assert directory.admit(stream, domain("office.example"), LISTED) == Refuse(Code.A05)
+
+
+def test_admit_takes_a_certificate_for_every_domain_of_its_system() -> None:
+    two = system("two", "sip", "a.example", "b.example")
+    directory = Directory([OFFICE, two])
+    link = directory.identify("sip", names("a.example"))
+    for each in two.domains:
+        assert directory.admit(link, each, domain("office.example")) == Admit(two, OFFICE)
+
+
 def test_admit_tells_peers_apart_that_differ_in_their_systems_only() -> None:
     directory = Directory(SYSTEMS)
     assert isinstance(directory.admit(GOOD, LISTED, domain("office.example")), Admit)

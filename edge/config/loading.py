@@ -79,6 +79,7 @@ def load(path: Path | str, now: datetime | None = None) -> Config:
 def read(path: Path, now: datetime | None = None) -> Reading:
     """Read and judge everything; raises nothing. ``now`` is what certificates are held against."""
     faults: list[Fault] = []
+    path = path.absolute()  # a daemon changes its directory
     document = Document(path, faults)
     if not document.is_readable:
         return Reading(None, tuple(faults), FileSummary(path, 0, 0), ())

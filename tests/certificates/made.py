@@ -64,7 +64,7 @@ def make(
 ) -> Made:
     """A certificate, signed by ``issuer`` or by itself. ``raw_san`` is the inside of the extension's SEQUENCE."""
     own = key(number)
-    name = subject if isinstance(subject, x509.Name) else common_name(subject)
+    name = subject if isinstance(subject, x509.Name) else named(subject)
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -97,7 +97,7 @@ def authority(subject: str, *, issuer: Made | None = None, number: int, **more: 
     return make(subject=subject, issuer=issuer, is_authority=True, number=number, **more)  # type: ignore[arg-type]
 
 
-def common_name(text: str) -> x509.Name:
+def named(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
 

@@ -20,9 +20,9 @@ from tests.certificates.made import (
     XMPP_ADDR,
     Made,
     authority,
-    common_name,
     dns,
     make,
+    named,
     seen_by_openssl,
     srv,
     tlv,
@@ -151,11 +151,11 @@ def printed(*pairs: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
 
 
 SUBJECTS = [
-    common_name("contoso.com"),
+    named("contoso.com"),
     printed((NameOID.ORGANIZATIONAL_UNIT_NAME, "CN=contoso.com,")),
     printed((NameOID.ORGANIZATION_NAME, "/CN=contoso.com"), (NameOID.COMMON_NAME, "evil.example")),
     printed((NameOID.COMMON_NAME, "evil.example"), (NameOID.COMMON_NAME, "contoso.com")),
-    common_name("contoso.com\0.evil.example"),
+    named("contoso.com\0.evil.example"),
     x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "contoso.com", x509.name._ASN1Type.BMPString)]),
 ]
 
