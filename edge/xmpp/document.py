@@ -93,7 +93,10 @@ class Document:
         parser.StartCdataSectionHandler = self._cdata_begins
         parser.EndCdataSectionHandler = self._cdata_ends
         self._await_root(announce)
-        self._show(header)
+        try:
+            self._show(header)
+        except _Pause:  # the header is the end as well
+            self.drop()
 
     def parse(self, data: bytes, pausing: bool) -> bytes:
         """Parse ``data``, which ends with no unfinished tag. Return what was not looked at.
@@ -126,6 +129,11 @@ class Document:
     def pending(self) -> int:
         """The octets of the stanza that has begun and not ended; 0 between stanzas."""
         return self.fed - self._stanza_start if self._stack else 0
+
+    @property
+    def unfinished(self) -> int:
+        """The octets at the end of what expat was shown that it cannot make anything of yet."""
+        return self.fed - self._parser.CurrentByteIndex
 
     def _show(self, data: bytes) -> None:
         try:

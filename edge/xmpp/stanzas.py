@@ -226,7 +226,8 @@ def _message(element: Element, from_: JID, to: JID, id: str, type: str, lang: st
         if isinstance(child, str):
             continue
         if child.namespace != element.namespace:
-            extensions.append(child)
+            if child.namespace not in CONTENT_NAMESPACES:  # written by us, it would become a part of the stanza
+                extensions.append(child)
         elif child.name == "body":
             texts.append((child.attributes.get(LANG, ""), child.text))
         elif child.name == "subject":
@@ -262,7 +263,8 @@ def _presence(element: Element, from_: JID, to: JID, id: str, type: str, lang: s
         if isinstance(child, str):
             continue
         if child.namespace != element.namespace:
-            extensions.append(child)
+            if child.namespace not in CONTENT_NAMESPACES:  # written by us, it would become a part of the stanza
+                extensions.append(child)
         elif child.name == "show":
             show = child.text if child.text in SHOWS else ""
         elif child.name == "status":

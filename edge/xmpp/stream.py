@@ -23,6 +23,7 @@ MAX_ATTRIBUTES = 64  # of one element
 MAX_ELEMENTS = 5000  # of one stanza
 MAX_NEGOTIATED = 100  # first-level elements before authentication; each costs a new parser, a negotiation has about 10
 MAX_REFERENCE = 16  # octets; the longest legal one is &#x10FFFF; with some leading zeros
+LONGEST_PART = 3  # octets; of a character, or of what may yet become ]]>: all that expat may be shown in part
 RENEW = 256 * 1024  # octets; expat's memory of names is some 50 times what it was shown, and a stream lasts for months
 
 
@@ -50,7 +51,7 @@ class StreamParser:
         self._limits = Limits(max_stanza, max_depth, max_attributes, max_elements)
         self._negotiating = True
         self._dead = False
-        self._documents = 0  # how many `reset` has begun
+        self._resets = 0
         self._negotiated = 0  # first-level elements while negotiating
         self._events: list[Event] = []
         self._document: Document | None = None
@@ -78,23 +79,23 @@ class StreamParser:
     def reset(self) -> None:
         """A new document begins (RFC 6120 §4.3.3); all bytes fed so far and not yet returned are forgotten."""
         self._events.clear()
+        self._resets += 1
         self._begin()
 
     def _begin(self) -> None:
         if self._document is not None:
             self._document.drop()
             self._document = None
-        self._documents += 1
         self._header = b""  # the stream header's bytes, once complete
         self._head: Head | None = Head()
         self._held = bytearray()  # an unfinished tag or reference that expat has not been shown
         self._tag = Tag()  # how far `_held` has been searched for its end
 
     def _one_by_one(self, data: bytes) -> Iterator[Event]:
-        documents = self._documents
+        resets = self._resets
         for begin in range(0, len(data), MAX_TAG):
             piece = data[begin : begin + MAX_TAG]
-            while piece and not self._dead and documents == self._documents:
+            while piece and not self._dead and resets == self._resets:
                 try:
                     piece = self._step(piece)
                 except StreamError as error:
@@ -102,7 +103,7 @@ class StreamParser:
                     raise
                 for event in self._take():
                     yield event
-                    if documents != self._documents:
+                    if resets != self._resets:
                         return
 
     def _take(self) -> list[Event]:
@@ -145,7 +146,7 @@ class StreamParser:
         """Parse what is inside the stream; return what stands behind a pause."""
         held = self._held
         if held:
-            if len(held) > len(_CDATA):  # so it is a tag, and has been searched
+            if len(held) > len(_CDATA) and held[0] == 0x3C:  # so it is a tag, and has been searched
                 end = self._tag.end(data, 0)
                 if len(held) + (end if end >= 0 else len(data)) > MAX_TAG:
                     raise StreamError("policy-violation", "a tag is too large")
@@ -171,6 +172,8 @@ class StreamParser:
             return rest + data
         if document.in_cdata:  # where neither < nor & begins anything
             document.parse(data, pausing)
+        elif document.unfinished > LONGEST_PART:
+            raise StreamError("not-well-formed")  # this < or & stands inside a tag
         else:
             self._hold(data)
         self._measure()
