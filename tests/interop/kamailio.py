@@ -143,6 +143,7 @@ class Kamailio(Process):
         self.domain = domain
         self.address = addresses.of(f"kamailio {domain}")
         self.local, self.tls = (addresses.port(f"kamailio {domain}") for _ in range(2))
+        self.gateway = ""
         self._certificate, self._key = certificate.write(folder, "server")
         self._ca = folder / "ca.pem"
         self._ca.write_bytes(ca)
@@ -154,6 +155,7 @@ class Kamailio(Process):
         """
         modules = (f"{MODULES}/{name}.so" for name in ("tls", "presence", "presence_xml", "db_sqlite"))
         program = need("kamailio", *modules)
+        self.gateway = gateway
         self._make_tables()
         configuration = self.folder / "kamailio.cfg"
         configuration.write_text(

@@ -15,7 +15,7 @@ from typing import Self
 import pytest
 
 STARTS_WITHIN = 20.0  # seconds; the slowest peer needs less than one on an idle machine
-STOPS_WITHIN = 5.0  # seconds, then it is killed
+STOPS_WITHIN = 3.0  # seconds, then it is killed
 SYSTEM_FOLDERS = ":/usr/local/sbin:/usr/sbin:/sbin"  # not in everybody's PATH
 
 
