@@ -98,10 +98,9 @@ class Contexts:
         bundles = {ca, *(system.ca for system in listed)}
         lowest = min((system.min_version for system in listed), default="1.2")
         self._accepting = _context(identity, bundles, lowest)
-        self._dialling = {
-            (bundle, version): _context(identity, [bundle], version) for bundle in bundles for version in VERSIONS
-        }
-        self._bundles = bundles
+        wanted = {(system.ca, system.min_version) for system in listed}
+        self._dialling = {(bundle, version): _context(identity, [bundle], version) for bundle, version in wanted}
+        self._stores = {bundle: context.get_cert_store() for (bundle, _), context in self._dialling.items()}
 
     def accepting(self) -> "Accepting":
         """For `TLSMemoryBIOFactory(creator, False, ...)`, or ``startTLS`` on the receiving side."""
@@ -116,11 +115,11 @@ class Contexts:
         return Dialling(lambda: self._dialling[system.ca, system.min_version], announced)
 
     def authorities(self, handshake: Handshake) -> frozenset[Path | None]:
-        """The trust bundles under which the peer's chain is good, each tried alone."""
+        """The trust bundles of our systems under which the peer's chain is good, each tried alone."""
         if handshake.leaf is None or not handshake.verified:
             return frozenset()
         leaf, *others = [crypto.X509.from_cryptography(each) for each in handshake.chain]
-        return frozenset(bundle for bundle in self._bundles if self._bears(bundle, leaf, others))
+        return frozenset(bundle for bundle, store in self._stores.items() if _bears(store, leaf, others))
 
     def identify(
         self, directory: Directory, protocol: str, names: frozenset[Domain], fault: Code | None, handshake: Handshake
@@ -138,16 +137,6 @@ class Contexts:
             if system.name in trusted.systems and f"TLSv{system.min_version}" <= handshake.tls_version
         )
         return Peer(protocol, names, modern, None if modern else Code.T02)
-
-    def _bears(self, bundle: Path | None, leaf: crypto.X509, others: list[crypto.X509]) -> bool:
-        store = self._dialling[bundle, "1.2"].get_cert_store()
-        if store is None:
-            return False
-        try:
-            crypto.X509StoreContext(store, leaf, others).verify_certificate()
-        except crypto.X509StoreContextError:
-            return False
-        return True
 
 
 class Recorded(SSL.Connection):
@@ -206,6 +195,16 @@ def _context(identity: Identity, bundles: Iterable[Path | None], lowest: str) ->
     context.set_verify(SSL.VERIFY_PEER, _record)
     context.set_verify_depth(DEPTH)
     return context
+
+
+def _bears(store: crypto.X509Store | None, leaf: crypto.X509, others: list[crypto.X509]) -> bool:
+    if store is None:
+        return False
+    try:
+        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+    except crypto.X509StoreContextError:
+        return False
+    return True
 
 
 def _record(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:

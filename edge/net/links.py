@@ -30,7 +30,7 @@ from edge.codes import Code
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back is noticed within a minute
-STEADY = 10.0  # seconds a link must have lived before its loss counts as a new story and not as one more failed dial
+STEADY = 10.0  # seconds after which the loss of a link that never worked is no longer one more failed dial
 QUEUED_BYTES = 8 << 20  # per route: the queue is limited in messages, but those of a hostile peer are all large ones
 
 
@@ -137,16 +137,19 @@ class Route(Generic[L]):
         if self.state == "idle":
             self._connect()
 
-    def link_lost(self, link: L, code: Code = Code.N03, text: str = "") -> None:
-        """``link`` is gone. A link that is not (or no longer) ours is none of our business."""
+    def link_lost(self, link: L, code: Code = Code.N03, text: str = "", *, worked: bool = False) -> None:
+        """``link`` is gone, or about to go. One that is not (or no longer) ours is none of our business.
+
+        A link that dies young counts as one more failed dial, unless it has ``worked``: its peer has said something.
+        """
         if link is not self.link:
             return
         self.link = None
-        if self._clock.seconds() - self._up_since < STEADY:
-            self._pause(Cause(code, text or code.sentence))
-        else:
+        if worked or self._clock.seconds() - self._up_since >= STEADY:
             self._failures = 0
             self.state = "idle"
+        else:
+            self._pause(Cause(code, text or code.sentence))
 
     def stop(self) -> None:
         """Give everything back and never dial again. Closing the link is its owner's business."""

@@ -72,7 +72,10 @@ class Owner(Interface):
     def framer(self, link: "SipLink") -> Framer:
         """A framer with the limits of this peer."""
 
-    def link_lost(self, link: "SipLink", cause: Cause) -> None:
+    def link_leaves(self, link: "SipLink", cause: Cause) -> None:
+        """The link takes nothing more. Called once, before or together with `link_lost`."""
+
+    def link_lost(self, link: "SipLink") -> None:
         """The connection is gone, or never came up."""
 
 
@@ -96,6 +99,7 @@ class SipLink(Protocol):
         self.port = 0
         self.outbound = ready is not None
         self.alive = False  # the handshake is done, and the link not yet closed
+        self.worked = False  # the peer has sent something
         self.key: object = None  # the owner's own mark
         self._clock = clock
         self._owner = owner
@@ -114,6 +118,7 @@ class SipLink(Protocol):
         self._unproved_bytes = UNPROVED_BYTES
         self._heard = self._pinged = self._answers = False
         self._handshake: Handshake | None = None
+        self._left = False
         self._announced = ""  # "up" | "refused": what the log knows of this link
 
     # --- for the pool and the driver --------------------------------------------------------------------
@@ -147,8 +152,8 @@ class SipLink(Protocol):
         """Send what has gathered, then close in good order."""
         if self.alive:
             self.flush()
-            self.alive = False
-            self._cause = self._cause or cause
+            self._leave(cause or Cause(Code.N03, "closed by us"))
+            self._cause = cause
             self._wire.unregisterProducer()
             self._wire.loseConnection()
             self._arm(HANDSHAKE, self._abort_now)  # a peer may leave our close_notify unanswered
@@ -235,7 +240,6 @@ class SipLink(Protocol):
         """The connection is going away; `connectionLost` follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.alive = False
         self._disarm()
         for call in (self._stall, self._keep_alive):
             if call is not None:
@@ -243,12 +247,13 @@ class SipLink(Protocol):
         self._stall = self._keep_alive = None
         self._out.clear()
         cause = self._cause or cause_of(reason)
+        self._leave(cause)
         if self._announced == "up":
             orderly = self._cause is None and isinstance(reason.value, ConnectionDone)
             self._sink.link_event("link.down", code=None if orderly else cause.code, text=cause.text, **self.facts())
         else:
             self._refused(cause)
-        self._owner.link_lost(self, cause)
+        self._owner.link_lost(self)
         if self._handshake is not None:
             self._sink.sip_lost(self)
         self._failed(cause)
@@ -257,7 +262,7 @@ class SipLink(Protocol):
 
     def _take(self, data: bytes) -> None:
         """Frame one chunk, answer what concerns the connection alone, and pass the rest on in one call."""
-        self._heard = True
+        self._heard = self.worked = True
         if self._pinged and data.startswith(PONG):
             self._answers = True
         self._pinged = False
@@ -332,9 +337,15 @@ class SipLink(Protocol):
         self._stall = None
         self._abort(Cause(Code.N03, "the peer does not read what it is sent"))
 
-    def _abort(self, cause: Cause) -> None:
+    def _leave(self, cause: Cause) -> None:
         self.alive = False
+        if not self._left:
+            self._left = True
+            self._owner.link_leaves(self, cause)
+
+    def _abort(self, cause: Cause) -> None:
         self._cause = self._cause or cause
+        self._leave(cause)
         self._abort_now()
 
     def _abort_now(self) -> None:

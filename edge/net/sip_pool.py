@@ -138,15 +138,18 @@ class SipPool:
             return Framer(name=self._name)
         return Framer(max_body=max(system.stanza_bytes for system in systems), name=self._name)
 
-    def link_lost(self, link: SipLink, cause: Cause) -> None:
-        """`edge.net.sip_link.Owner`: the connection is gone."""
-        self._links.discard(link)
-        self._unproved.discard(link)
+    def link_leaves(self, link: SipLink, cause: Cause) -> None:
+        """`edge.net.sip_link.Owner`: the link takes nothing more, so what comes next waits for another."""
         if isinstance(link.key, _Dial):
             route = self._routes.get(link.key.route)
             if route is not None:
-                route.link_lost(link, cause.code, cause.text)
-        else:
+                route.link_lost(link, cause.code, cause.text, worked=link.worked)
+
+    def link_lost(self, link: SipLink) -> None:
+        """`edge.net.sip_link.Owner`: the connection is gone."""
+        self._links.discard(link)
+        self._unproved.discard(link)
+        if not link.outbound:
             self._accepted.subtract(link.peer.systems)
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)

@@ -193,6 +193,14 @@ def test_link_that_dies_young_counts_as_a_failed_dial(setting: Setting) -> None:
     assert (setting.route.state, setting.route.cause) == ("resting", (Code.T05, "an alert"))
 
 
+def test_link_that_has_worked_is_dialled_again_at_once(setting: Setting) -> None:
+    """There are peers that close a link after each message."""
+    for number in range(5):
+        setting.route.send(b"x", number)
+        setting.route.link_lost(setting.connect(), worked=True)
+    assert (setting.route.state, setting.dialled_at) == ("idle", [0.0] * 5)
+
+
 def test_link_of_somebody_else_changes_nothing(setting: Setting) -> None:
     setting.route.send(b"x", 1)
     setting.connect()

@@ -73,7 +73,8 @@ class Bench:
         self.sink = Recorder()
         self.turn = Turn(self.clock)
         self.transport = Transport()
-        self.lost: list[Cause] = []
+        self.left: list[Cause] = []
+        self.lost: list[SipLink] = []
         self.outcome: list[object] = []
         self._peer = peer
         ready: Deferred[SipLink] | None = None
@@ -89,8 +90,11 @@ class Bench:
     def framer(self, link: SipLink) -> Framer:
         return Framer(max_body=1000, name="edge.example")
 
-    def link_lost(self, link: SipLink, cause: Cause) -> None:
-        self.lost.append(cause)
+    def link_leaves(self, link: SipLink, cause: Cause) -> None:
+        self.left.append(cause)
+
+    def link_lost(self, link: SipLink) -> None:
+        self.lost.append(link)
 
     def up(self) -> "Bench":
         self.link.handshakeCompleted()
@@ -174,7 +178,7 @@ def test_handshake_has_a_deadline() -> None:
     bench.clock.advance(sip_link.HANDSHAKE)
     assert bench.transport.closing == "aborted"
     bench.lose(ConnectionLost())
-    assert [cause.code for cause in bench.lost] == [Code.L04]
+    assert [cause.code for cause in bench.left] == [Code.L04]
     assert bench.sink.codes("link.refused") == [Code.L04]
     assert bench.sink.lost == []
 
@@ -242,6 +246,21 @@ def test_close_writes_what_has_gathered() -> None:
     assert bench.transport.writes == [response(1)]
 
 
+def test_link_says_that_it_leaves_before_it_is_lost() -> None:
+    bench = Bench().up()
+    bench.link.close(Cause(Code.S01, "enough"))
+    assert (bench.left, bench.lost) == ([(Code.S01, "enough")], [])
+    bench.lose()
+    assert (bench.left, bench.lost) == ([(Code.S01, "enough")], [bench.link])
+
+
+def test_link_has_worked_once_its_peer_has_said_something() -> None:
+    bench = Bench().up()
+    assert not bench.link.worked
+    bench.hear(b"\r\n")
+    assert bench.link.worked
+
+
 def test_lost_link_leaves_no_timer() -> None:
     for bench in (Bench(), Bench().up(), Bench(STRANGER).up(), Bench(outbound=True).up()):
         bench.link.pauseProducing()
@@ -256,7 +275,7 @@ def test_loss_is_reported_with_its_reason() -> None:
     bench.lose(ConnectionLost())
     assert bench.sink.codes("link.down") == [Code.N03]
     assert bench.sink.lost == [bench.link]
-    assert [cause.code for cause in bench.lost] == [Code.N03]
+    assert [cause.code for cause in bench.left] == [Code.N03]
 
 
 def test_send_reports_the_token_and_responses_have_none() -> None:

@@ -156,6 +156,19 @@ class Dialling(Base):
         setting.send(2)
         await setting.sink.until(lambda: len(setting.sink.sent) == 2)
 
+    async def test_link_that_we_close_takes_nothing_more(self) -> None:
+        """However long the peer takes to close its side."""
+        server = self.served()
+        setting = self.setting(partner(server.port))
+        setting.send(1)
+        far = await server.met()
+        await far.until(lambda: far.data)
+        far.transport.write(request(2).replace(b"Content-Length: 0\r\n", b""))  # no end to be found
+        await setting.sink.until(lambda: setting.sink.codes("sip.garbled"))
+        setting.send(3)
+        await setting.sink.until(lambda: len(setting.sink.sent) == 2)
+        assert setting.sink.sent[0][1] is not setting.sink.sent[1][1]
+
     async def test_request_of_the_partner_comes_in_on_our_link(self) -> None:
         server = self.served()
         setting = self.setting(partner(server.port))
