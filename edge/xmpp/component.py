@@ -83,6 +83,7 @@ class Component(Negotiation):
     """Our end of the connection for the domain ``local``."""
 
     role = "component"
+    namespace = NS_COMPONENT
 
     def __init__(self, local: Domain, remote: Domain, secret: str) -> None:
         super().__init__(local, remote)

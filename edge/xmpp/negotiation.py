@@ -87,6 +87,7 @@ class Negotiation(ABC):
     """One end of one stream: ``local`` is the domain we are on it, ``remote`` that of the far end, "" until known."""
 
     role: str  # for the log
+    namespace = SERVER  # of the stanzas
     receives = True  # whether stanzas come in on it; a stream between servers has one direction (RFC 6120 §4.5)
 
     def __init__(self, local: Domain, remote: Domain) -> None:

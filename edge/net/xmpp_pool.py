@@ -1,0 +1,395 @@
+"""All XMPP links: those we accept, one stream out for each pair of domains, and the component connections.
+
+The driver sends through this, `edge.service` starts and stops it. Where a server is comes from `edge.net.locate`, who
+it is from `edge.certificates`, whether we know it from `edge.partners`. An answer to a ping may come on another stream
+than the ping went out on, so it is the pool that brings the two together.
+"""
+
+import random
+from collections import Counter
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
+from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from edge.certificates.contexts import Accepting, Contexts, Dialling, Handshake
+from edge.certificates.peers import xmpp_matches
+from edge.codes import Code
+from edge.domains import Domain
+from edge.identifiers import Identifiers
+from edge.net.links import Cause, DialError, Reactor, Route, cause_of, listen, permanent
+from edge.net.locate import Candidate, Locator
+from edge.net.outbox import Outbox
+from edge.net.sink import Sink
+from edge.net.turn import Turn
+from edge.net.xmpp_link import XmppLink
+from edge.partners import Directory, Peer, System
+from edge.xmpp.component import Component
+from edge.xmpp.initiating import Initiating
+from edge.xmpp.negotiation import Negotiation, Verify
+from edge.xmpp.receiving import Receiving
+from edge.xmpp.stanzas import Iq
+
+CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
+DIAL = 25.0  # seconds for all addresses together, DNS to SASL; below the time a message may wait
+UNPROVED = 200  # accepted connections that have not authenticated (yet); each costs about 60 kB while in its handshake
+UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
+CLOSING = 2.0  # seconds that the peers have to close their side when we stop
+TICK = 1.0  # seconds between two looks at the deadlines of the links, which are all longer than 5 s
+COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
+
+Place = tuple[Domain, Domain | str]  # our domain; their domain, or the name of a system with a component link
+
+
+class XmppPool:
+    """``name`` is this gateway's own; ``rng`` scatters the pauses between dials."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sink: Sink,
+        turn: Turn,
+        directory: Directory,
+        contexts: Contexts,
+        locator: Locator,
+        name: Domain,
+        ids: Identifiers,
+        rng: random.Random,
+    ) -> None:
+        self._reactor = reactor
+        self._sink = sink
+        self._turn = turn
+        self._directory = directory
+        self._contexts = contexts
+        self._locator = locator
+        self._name = name
+        self._ids = ids
+        self._rng = rng
+        self._ports: list[IListeningPort] = []
+        self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
+        self._routes: dict[Place, Route[XmppLink]] = {}
+        self._components: list[Route[XmppLink]] = []
+        self._links: set[XmppLink] = set()
+        self._unproved: Counter[str] = Counter()  # by address
+        self._pings: dict[str, XmppLink] = {}
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = reactor
+        self._turned_away = 0
+        self._complained = -COMPLAIN
+        self._empty: Deferred[None] | None = None
+
+    @property
+    def links(self) -> frozenset[XmppLink]:
+        """Every open connection."""
+        return frozenset(self._links)
+
+    def listen(self, host: str, port: int) -> IListeningPort:
+        """Accept streams on one address; raises `OSError` when it is taken."""
+        listening = listen(self._reactor, host, port, _Accepting(self))
+        self._ports.append(listening)
+        return listening
+
+    def start(self) -> None:
+        """Let time flow, and connect to the servers whose component we are."""
+        for system in self._directory.systems:
+            if system.link == "component":
+                for local in self._directory.opposite(system):
+                    self._components.append(self._way(local, system.domains[0], system))
+        self._ticker.start(TICK)
+
+    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
+        """Send a stanza. A ``token`` comes back by `Sink.taken` or `Sink.unsent`, exactly one of them."""
+        route = self._ways.get((sender, recipient))
+        if route is None:
+            system = self._directory.system_of(recipient)
+            if system is None or system.protocol != "xmpp":
+                self._unsent(token, Code.A01, Code.A01.sentence)
+                return
+            if sender not in self._directory.opposite(system):
+                self._unsent(token, Code.A08, Code.A08.sentence)
+                return
+            route = self._way(sender, recipient, system)
+        route.send(data, token)
+
+    def stop(self) -> "Deferred[None]":
+        """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
+        if self._ticker.running:
+            self._ticker.stop()
+        waited = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
+        self._ports.clear()
+        for route in self._routes.values():
+            route.stop()
+        if self._links:
+            self._empty = Deferred()
+            late = self._reactor.callLater(CLOSING, self._abort_all)
+            self._empty.addCallback(lambda _: late.cancel() if late.active() else None)
+            waited.append(self._empty)
+            for link in list(self._links):
+                link.close()
+        done: Deferred[None] = Deferred()
+        DeferredList(waited, consumeErrors=True).addCallback(lambda _: done.callback(None))
+        return done
+
+    # --- Owner of the links -------------------------------------------------------------------------------
+
+    def creator(self, link: XmppLink) -> Accepting | Dialling:
+        """`edge.net.xmpp_link.Owner`: TLS, with the trust of whom we dialled."""
+        if isinstance(link.key, _Dial):
+            return self._contexts.dialling(link.key.remote, link.key.system)
+        return self._contexts.accepting()
+
+    def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Peer:
+        """`edge.net.xmpp_link.Owner`: who the far end is. Policy first, so that a stranger hears that it is one."""
+        names = frozenset((claim.remote,))
+        fault = self._policy(claim) or handshake.fault
+        system = self._directory.system_of(claim.remote)
+        if fault is None and system is not None and handshake.leaf is not None:
+            # what is configured besides the domains, static hosts above all, is as good as the domain itself
+            expected = names | system.peer_names.difference(system.domains)
+            if not any(xmpp_matches(handshake.leaf, each) for each in expected):
+                fault = Code.C03
+        if fault is not None:
+            return Peer("xmpp", names, frozenset(), fault)
+        return self._contexts.identify(self._directory, "xmpp", names, None, handshake)
+
+    def link_ready(self, link: XmppLink) -> int:
+        """`edge.net.xmpp_link.Owner`: the stream is authenticated."""
+        self._proved(link)
+        system = self._directory.system_of(link.negotiation.remote)
+        assert system is not None, "only listed domains authenticate"
+        return system.stanza_bytes
+
+    def link_closing(self, link: XmppLink, cause: Cause) -> None:
+        """`edge.net.xmpp_link.Owner`: nothing more can be sent on it."""
+        if isinstance(link.key, _Dial):
+            link.key.route.link_lost(link, cause.code, cause.text)
+
+    def link_lost(self, link: XmppLink, cause: Cause) -> None:
+        """`edge.net.xmpp_link.Owner`: the connection is gone."""
+        self._links.discard(link)
+        self._proved(link)
+        for ping in [ping for ping, sender in self._pings.items() if sender is link]:
+            del self._pings[ping]
+        if self._empty is not None and not self._links and not self._empty.called:
+            self._empty.callback(None)
+
+    def pinger(self, answer: Iq) -> XmppLink | None:
+        """`edge.net.xmpp_link.Owner`: only the domain that was asked can answer, and that is proved by its stream."""
+        link = self._pings.get(answer.id)
+        if link is None or answer.from_ is None or answer.from_.local or answer.from_.host != link.negotiation.remote:
+            return None
+        del self._pings[answer.id]
+        return link
+
+    def _policy(self, claim: Verify) -> Code | None:
+        """Why these two domains do not talk over a stream between servers."""
+        theirs, ours = self._directory.system_of(claim.remote), self._directory.system_of(claim.local)
+        if theirs is None or theirs.protocol != "xmpp":
+            return Code.A01
+        if theirs.link != "s2s":
+            return Code.A05
+        if ours is None:
+            return Code.A06
+        return None if self._directory.may_talk(theirs, ours) else Code.A08
+
+    # --- dialling -----------------------------------------------------------------------------------------
+
+    def _way(self, local: Domain, remote: Domain, system: System) -> "Route[XmppLink]":
+        """The route from ``local`` to ``remote``: its own, or that of the component connection for ``local``."""
+        place: Place = (local, system.name if system.link == "component" else remote)
+        route = self._routes.get(place)
+        if route is None:
+            name = system.domains[0] if system.link == "component" else remote
+
+            def dial() -> "Deferred[XmppLink]":
+                work = Deferred.fromCoroutine(self._dial(place, local, name, system))
+                return work.addTimeout(DIAL, self._reactor)
+
+            route = self._routes[place] = Route(
+                self._reactor,
+                dial,
+                self._unsent,
+                limit=system.pending_messages,
+                seconds=system.pending_seconds,
+                rng=self._rng,
+            )
+        self._ways[local, remote] = route
+        return route
+
+    def _unsent(self, token: object, code: Code, text: str) -> None:
+        if token is not None:
+            self._sink.unsent(token, code, text)
+
+    async def _dial(self, place: Place, local: Domain, remote: Domain, system: System) -> XmppLink:
+        """Try every address in order. Of several failures the one that may pass is the reason."""
+        try:
+            candidates = await self._locator.xmpp(system, remote)
+        except DialError as problem:
+            self._complain(system, Cause(problem.code, str(problem)))
+            raise
+        last: Cause | None = None
+        for candidate in candidates:
+            dial = _Dial(self._routes[place], local, remote, system)
+            try:
+                return await self._connect(dial, candidate)
+            except CancelledError:
+                raise
+            except DialError as problem:
+                if last is None or permanent(last.code) or not permanent(problem.code):
+                    last = Cause(problem.code, str(problem))
+        assert last is not None, "the locator gives at least one candidate"
+        raise DialError(last.code, last.text)
+
+    def _connect(self, dial: "_Dial", candidate: Candidate) -> "Deferred[XmppLink]":
+        """One connection to one address; its Deferred fires once the stream is authenticated."""
+        factory = _Dialling(self, dial, candidate)
+        factory.connector = self._reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
+        return factory.ready
+
+    def _dialled(self, dial: "_Dial", ready: "Deferred[XmppLink]") -> XmppLink:
+        negotiation: Negotiation
+        if dial.system.link == "component":
+            negotiation = Component(dial.local, dial.remote, dial.system.secret)
+        else:
+            negotiation = Initiating(dial.local, dial.remote)
+        outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self._pings.update({ping: link}))
+        link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, outbox, ready)
+        link.key = dial
+        if dial.system.link == "component":
+            link.peer = self._directory.identify("xmpp", frozenset(dial.system.domains))
+        self._links.add(link)
+        return link
+
+    def _complain(self, system: System, cause: Cause, **where: object) -> None:
+        self._sink.link_event("link.refused", code=cause.code, text=cause.text, partner=system.name, **where)
+
+    # --- accepting ----------------------------------------------------------------------------------------
+
+    def _accept(self, address: IAddress | None) -> XmppLink | None:
+        host = getattr(address, "host", "")
+        if self._unproved.total() >= UNPROVED or self._unproved[host] >= UNPROVED_FROM_ONE:
+            self._turn_away(host)
+            return None
+        link = XmppLink(
+            self._reactor, self, self._sink, self._turn, Receiving(self._name, _Served(self._directory), self._ids)
+        )
+        link.key = _Accepted(host)
+        self._unproved[host] += 1
+        self._links.add(link)
+        return link
+
+    def _proved(self, link: XmppLink) -> None:
+        """An accepted link has authenticated, or is gone: its place is free."""
+        accepted = link.key
+        if isinstance(accepted, _Accepted) and accepted.counts:
+            accepted.counts = False
+            self._unproved[accepted.host] -= 1
+            if not self._unproved[accepted.host]:
+                del self._unproved[accepted.host]
+
+    def _turn_away(self, host: str) -> None:
+        self._turned_away += 1
+        now = self._reactor.seconds()
+        if now - self._complained >= COMPLAIN:
+            self._sink.link_event("link.refused", code=Code.L03, peer_ip=host, count=self._turned_away)
+            self._turned_away = 0
+            self._complained = now
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now = self._reactor.seconds()
+        for link in list(self._links):
+            link.tick(now)
+        for route in self._components:
+            if route.state == "idle":
+                route.send(b"", None)  # nothing to say, but the route dials
+
+    def _abort_all(self) -> None:
+        for link in list(self._links):
+            link.abort()
+
+
+class _Served:
+    """The domains that streams may be opened to: those of the SIP side."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def __contains__(self, name: object) -> bool:
+        system = self._directory.system_of(name) if isinstance(name, str) else None  # type: ignore[arg-type]
+        return system is not None and system.protocol == "sip"
+
+
+class _Dial:
+    """What we wanted from a link that we dialled."""
+
+    __slots__ = ("local", "remote", "route", "system")
+
+    def __init__(self, route: "Route[XmppLink]", local: Domain, remote: Domain, system: System) -> None:
+        self.route = route
+        self.local = local
+        self.remote = remote
+        self.system = system
+
+
+class _Accepted:
+    """Where an accepted link comes from, and whether it still counts as unauthenticated."""
+
+    __slots__ = ("counts", "host")
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.counts = True
+
+
+class _Accepting(ServerFactory):
+    """A link for each connection that comes in, or None for "too many"."""
+
+    noisy = False
+
+    def __init__(self, pool: XmppPool) -> None:
+        self._pool = pool
+
+    def buildProtocol(self, addr: IAddress | None) -> XmppLink | None:
+        return self._pool._accept(addr)
+
+
+class _Dialling(ClientFactory):
+    """The one link of one dial. ``ready`` fires with it, or fails with a `DialError`; it can be cancelled."""
+
+    noisy = False
+
+    def __init__(self, pool: XmppPool, dial: _Dial, candidate: Candidate) -> None:
+        self.ready: Deferred[XmppLink] = Deferred(self._cancelled)
+        self.connector: IConnector | None = None
+        self._pool = pool
+        self._dial = dial
+        self._candidate = candidate
+        self._link: XmppLink | None = None
+        self._given_up = False
+
+    def buildProtocol(self, addr: IAddress | None) -> XmppLink:
+        self._link = self._pool._dialled(self._dial, self.ready)
+        return self._link
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if self._given_up:
+            return
+        cause = cause_of(reason)
+        where = {"peer_ip": self._candidate.address, "peer_port": self._candidate.port}
+        self._pool._complain(self._dial.system, cause, local=self._dial.local, remote=self._dial.remote, **where)
+        self.ready.errback(DialError(cause.code, cause.text))
+
+    def _cancelled(self, _: object) -> None:
+        self._given_up = True
+        if self._link is not None:
+            self._link.give_up()
+        elif self.connector is not None:
+            self.connector.disconnect()
+
+
+async def _stopped(port: IListeningPort) -> None:
+    await maybeDeferred(port.stopListening)
