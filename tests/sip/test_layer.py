@@ -260,6 +260,13 @@ class TestInviteServer:
         bench.passes(32.5)
         assert bench.is_empty
 
+    def test_ack_of_a_success_within_a_dialog_is_told_too(self, bench: Bench) -> None:
+        within = f"<{JULIET}>;tag=ours"
+        transaction = bench.deliver(request("INVITE", to=within))
+        bench.layer.respond(transaction, 200)
+        ack = request("ACK", via=OTHER_VIA, to=within)
+        assert bench.take(ack) == [Acked(transaction, ack)]
+
     def test_ack_of_nothing_is_never_answered(self, bench: Bench) -> None:
         assert bench.take(request("ACK")) == []
         assert bench.is_empty

@@ -216,11 +216,11 @@ class TestRefreshing:
 
     def test_refresh_is_granted_and_wants_the_full_state(self, service: Service) -> None:
         service.now += 3000
-        reply, *others = service.refresh("600")
+        reply, *others = service.refresh("1800")
         assert isinstance(reply, Reply)
-        assert (reply.status, others) == (200, [Rearm(600), Renewed(600)])
+        assert (reply.status, others) == (200, [Rearm(1800), Renewed(1800)])
         service.notify(OPEN)
-        assert service.states == [("active;expires=600", OPEN)]
+        assert service.states == [("active;expires=1800", OPEN)]
 
     @pytest.mark.parametrize(
         ("other", "status"),

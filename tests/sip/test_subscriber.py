@@ -52,6 +52,10 @@ class TestSubscribing:
     def test_grant_longer_than_asked_is_not_believed(self, watch: Watch) -> None:
         assert watch.answer(200, [("Expires", "999999")]) == [Granted(3600)]
 
+    def test_notify_longer_than_asked_is_not_believed(self, watch: Watch) -> None:
+        watch.notify("active;expires=999999")
+        assert watch.subscriber.expires_at == watch.now + 3600
+
     def test_provisional_answer_and_answer_to_something_else_change_nothing(self, watch: Watch) -> None:
         assert watch.answer(100) == []
         stranger = request("SUBSCRIBE", via="SIP/2.0/TLS edge.example.net:5061;branch=z9hG4bKother")
@@ -202,6 +206,21 @@ class TestRefreshing:
         assert watch.subscriber.state is SubscriberState.ACTIVE
         assert watch.seconds == pause
         assert watch.fire() == [RefreshDue()]
+
+    def test_same_failure_is_taken_once(self, watch: Watch) -> None:
+        watch.lives()
+        watch.take(watch.subscriber.refresh(watch.now))
+        watch.fail(500)
+        watch.seconds = None
+        watch.fail(408)
+        assert watch.seconds is None
+
+    def test_answer_to_a_refresh_refreshes_the_target(self, watch: Watch) -> None:
+        watch.lives()
+        for _ in range(2):
+            watch.take(watch.subscriber.refresh(watch.now))
+            watch.answer(200, [("Contact", "<sip:romeo@192.0.2.7;transport=tls>")])
+        assert watch.last.uri == "sip:romeo@192.0.2.7;transport=tls"
 
     def test_failure_without_time_to_try_again_leaves_it_to_expire(self, watch: Watch) -> None:
         watch.lives(3580)
