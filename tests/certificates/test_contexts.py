@@ -198,10 +198,13 @@ def test_old_version_is_refused(bundle: Path) -> None:
         accepted(contexts(bundle), peer(EDGE, SSL.TLS1_1_VERSION))
 
 
-def test_cipher_without_forward_secrecy_is_refused(bundle: Path) -> None:
-    theirs = peer(OURS.issue(dns=["a.example"], key="rsa"), SSL.TLS1_2_VERSION, b"AES256-SHA256:AES128-GCM-SHA256")
-    with pytest.raises(SSL.Error):
-        accepted(contexts(bundle), theirs)
+@pytest.mark.parametrize("cipher", [b"AES128-GCM-SHA256", b"ECDHE-RSA-AES128-SHA256"])
+def test_cipher_without_forward_secrecy_or_without_authentication_is_refused(bundle: Path, cipher: bytes) -> None:
+    edge = OURS.issue(dns=["edge.example"], key="rsa")
+    ours = Contexts(parse(edge.chain, edge.key), bundle, ())
+    with pytest.raises(SSL.Error, match="no shared cipher"):
+        accepted(ours, peer(EDGE, SSL.TLS1_2_VERSION, cipher))
+    assert accepted(ours, peer(EDGE, SSL.TLS1_2_VERSION, b"ECDHE-RSA-AES128-GCM-SHA256")).verified
 
 
 def test_renegotiation_is_refused(bundle: Path) -> None:
