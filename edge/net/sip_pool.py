@@ -18,6 +18,7 @@ from edge.certificates.contexts import Contexts, Handshake
 from edge.certificates.peers import sip_names
 from edge.codes import Code
 from edge.domains import Domain
+from edge.gateway.effects import SipLink as OpaqueLink
 from edge.net.links import Cause, DialError, Reactor, Route, cause_of, listen, permanent
 from edge.net.locate import Candidate, Locator, identities
 from edge.net.sink import Sink
@@ -85,12 +86,12 @@ class SipPool:
             route = self._routes[key] = self._route(system, domain if system.hosts is None else system.domains[0])
         route.send(data, token)
 
-    def respond(self, link: SipLink, data: bytes) -> None:
+    def respond(self, link: OpaqueLink, data: bytes) -> None:
         """Send a response on the link of its request, or if that is gone on our own to the same partner.
 
         (RFC 3261 §18.2.2; we never follow a Via to somewhere else.)
         """
-        if link.alive:
+        if isinstance(link, SipLink) and link.alive:
             link.write(data)
             return
         for name in sorted(link.peer.systems):
