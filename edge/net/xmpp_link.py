@@ -99,6 +99,7 @@ class XmppLink(Protocol):
         self.address = ""
         self.port = 0
         self.alive = False  # the stream is authenticated, and nobody has begun to close it
+        self.worked = False  # a stanza came, or the answer to a ping
         self.handshake: Handshake | None = None  # what TLS showed, once there is TLS
         self.key: object = None  # the owner's own mark
         self._clock = clock
@@ -133,6 +134,7 @@ class XmppLink(Protocol):
         """The answer to a ping of this link has come, on whatever link."""
         taken = self._outbox.answered(ping) if self._outbox is not None else None
         if taken:
+            self.worked = True
             self._sink.taken(taken)
 
     def tick(self, now: float) -> None:
@@ -297,6 +299,7 @@ class XmppLink(Protocol):
 
     def _deliver(self, stanzas: list[Stanza]) -> None:
         if stanzas:
+            self.worked = True
             self._heard = self._clock.seconds()
             self._sink.stanzas_received(self, stanzas[:])
             stanzas.clear()

@@ -164,7 +164,7 @@ class XmppPool:
     def link_closing(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: nothing more can be sent on it."""
         if isinstance(link.key, _Dial):
-            link.key.route.link_lost(link, cause.code, cause.text)
+            link.key.route.link_lost(link, cause.code, cause.text, worked=link.worked)
 
     def link_lost(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: the connection is gone."""

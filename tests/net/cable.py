@@ -193,6 +193,11 @@ class Cable:
                     end.lost(ConnectionAborted() if end.aborted else ConnectionDone())
                     end.other.lost(ConnectionDone())
 
+    @staticmethod
+    def address(host: str) -> IPv4Address:
+        """Where somebody connects from."""
+        return IPv4Address("TCP", host, 40000)
+
     def cut(self) -> None:
         """The network fails."""
         for end in (self.near, self.far):
@@ -292,7 +297,7 @@ class World:
         if not self.reactor.adoptedPorts:
             self.pool.listen("127.0.0.1", 0)
         factory = self.reactor.adoptedPorts[-1][2]
-        link = factory.buildProtocol(IPv4Address("TCP", host, 40000))
+        link = factory.buildProtocol(Cable.address(host))
         if link is None:
             far.reason = Failure(ConnectionDone())
         else:

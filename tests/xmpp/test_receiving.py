@@ -183,7 +183,7 @@ def test_receiving_says_why_it_refuses_and_offers_nothing(code: Code, condition:
     assert b"mechanism" not in answer and code_of(outputs) is code
 
 
-@pytest.mark.parametrize("text", ["", "=", " = ", *(b64encode(name).decode() for name in (b"xmpp.example", b"XMPP.example"))])
+@pytest.mark.parametrize("text", ["", "=", " = ", "eG1wcC5leGFtcGxl", b64encode(b"XMPP.example").decode()])
 def test_receiving_authenticates_whoever_claims_the_streams_name(text: str) -> None:
     assert after(5).receive(auth(text)) == [Write(SUCCESS), Restart()]
 

@@ -1,0 +1,360 @@
+"""All XMPP links together: whom we dial and when, what acknowledges what, how many may come, and the end."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.codes import Code
+from edge.domains import Domain
+from edge.net import xmpp_link, xmpp_pool
+from edge.xmpp.component import handshake
+from tests.net.cable import (
+    HEADER,
+    OFFER_TLS,
+    SIP,
+    THEIRS,
+    THEM,
+    US,
+    Cable,
+    Far,
+    World,
+    component,
+    message,
+    refused,
+    s2s,
+)
+from tests.net.loopback import PUBLIC
+
+SECOND = SIP.domains[1]
+NS_STREAMS = "http://etherx.jabber.org/streams"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def ping_of(far: Far) -> str:
+    """The id of the last ping that came to this far end."""
+    return far.all.decode(errors="replace").rpartition("<iq ")[2].partition(" id='")[2].partition("'")[0]
+
+
+def pong(far: Far, from_: str = THEM, kind: str = "result") -> str:
+    return f"<iq from='{from_}' to='{US}' id='{ping_of(far)}' type='{kind}'/>"
+
+
+# --- sending --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "code"),
+    [
+        (US, "stranger.example", Code.A01),
+        (US, SECOND, Code.A01),
+        ("stranger.example", THEM, Code.A08),
+        (THEM, THEM, Code.A08),
+    ],
+)
+def test_send_refuses_what_is_not_between_the_two_sides(world: World, sender: str, recipient: str, code: Code) -> None:
+    world.pool.send(Domain(sender), Domain(recipient), b"<message/>", "token")
+    world.pool.send(Domain(sender), Domain(recipient), b"<message/>", None)
+    assert [(token, why) for token, why, _ in world.sink.back] == [("token", code)]
+    assert world.dials == []
+
+
+def test_send_uses_one_stream_for_each_pair_of_domains(world: World) -> None:
+    for number in range(3):
+        world.send(number)
+    world.send("other", sender=SECOND)
+    assert world.places.asked == [THEM, THEM] and len(world.dials) == 2
+    first, second = world.answer(dial=0), world.answer(dial=1)
+    assert f"from='{US}'".encode() in first.hears() and f"from='{SECOND}'".encode() in second.hears()
+
+
+def test_send_tries_the_next_address_when_one_refuses(world: World) -> None:
+    world.places.answer = ("192.0.2.7", "192.0.2.8", "192.0.2.9")
+    world.send("token", message("m", f"a@{US}", f"b@{THEM}").encode())
+    world.refuse()
+    far = world.answer()
+    far.says(HEADER + "<stream:features/>")
+    assert world.dials == [("192.0.2.7", 5269), ("192.0.2.8", 5269), ("192.0.2.9", 5269)]
+    assert b"id='m'" in world.go_out().all
+    assert world.sink.codes("link.refused") == [Code.N01, Code.T01] and world.sink.back == []
+
+
+def test_send_gives_back_when_every_address_failed_for_good(world: World) -> None:
+    world.places.answer = ("192.0.2.7", "192.0.2.8")
+    world.send("token")
+    for _ in world.places.answer:
+        world.go_out(PUBLIC.issue(dns=["other.example"]))
+    assert [(token, code) for token, code, _ in world.sink.back] == [("token", Code.C03)]
+
+
+def test_send_gives_back_at_once_when_the_domain_is_nowhere(world: World) -> None:
+    world.places.answer = Code.D01
+    world.send("token")
+    assert [(token, code) for token, code, _ in world.sink.back] == [("token", Code.D01)]
+    assert refused(world) is Code.D01
+
+
+def test_send_tries_again_later_when_nobody_is_there(world: World) -> None:
+    world.send("token", message("m", f"a@{US}", f"b@{THEM}").encode())
+    world.refuse()
+    assert world.sink.back == []
+    world.wait(2)
+    assert len(world.dials) == 2
+    assert b"id='m'" in world.go_out().all and world.sink.back == []
+
+
+def test_send_gives_back_within_half_a_minute_whatever_happens(world: World) -> None:
+    world.places.answer = None
+    world.send("token")
+    world.wait(31)
+    assert [token for token, _, _ in world.sink.back] == ["token"]
+
+
+def test_dial_that_takes_too_long_is_ended_politely(world: World) -> None:
+    """Three silent servers: ten seconds for each, but no more than the whole dial has."""
+    world.places.answer = ("192.0.2.7", "192.0.2.8", "192.0.2.9")
+    world.pool.start()
+    world.send("token")
+    fars = []
+    for number in range(3):
+        assert len(world.dials) == number + 1
+        fars.append(world.answer(dial=number))
+        world.wait(min(xmpp_link.DIALLED, xmpp_pool.DIAL - number * xmpp_link.DIALLED), *(far.cable for far in fars))
+        assert b"<connection-timeout" in fars[-1].all
+    assert world.sink.codes("link.refused") == [Code.X06] * 3
+
+
+def test_stream_that_was_closed_is_opened_again(world: World) -> None:
+    world.send(None)
+    far = world.go_out()
+    assert far.says("</stream:stream>").endswith(b"</stream:stream>")
+    world.send("token", message("again", f"a@{US}", f"b@{THEM}").encode())
+    world.wait(2)
+    assert b"id='again'" in world.go_out().all and world.sink.back == []
+
+
+# --- acknowledgements ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["result", "error"])
+def test_ping_is_answered_on_the_peers_own_stream(world: World, kind: str) -> None:
+    world.send("one")
+    world.send("two")
+    out = world.go_out()
+    back = world.come_in()
+    assert world.sink.done == []
+    back.says(pong(out, kind=kind))
+    assert world.sink.done == ["one", "two"] and world.sink.chunks == [], "the answer is nobody else's business"
+    back.says(pong(out, kind=kind))
+    assert world.sink.done == ["one", "two"] and len(world.sink.stanzas) == 1, "and the second is no answer"
+
+
+def test_ping_stands_behind_the_error_that_came_before_its_answer(world: World) -> None:
+    world.send("token")
+    out = world.go_out()
+    back = world.come_in()
+    back.says(message("failure") + pong(out) + message("later"))
+    assert world.sink.order == ["failure", "token", "later"]
+
+
+def test_ping_is_answered_only_by_whom_it_asked(tmp_path: Path) -> None:
+    capulet = s2s(name="capulet", domains=(Domain("capulet.example"),))
+    world = World(tmp_path, SIP, s2s(), capulet)
+    world.send("token")
+    out = world.go_out()
+    other = world.come_in(PUBLIC.issue(dns=["capulet.example"]), HEADER.replace(THEM, "capulet.example"))
+    other.says(pong(out, from_="capulet.example"))
+    world.come_in().says(pong(out, from_=f"user@{THEM}"))
+    assert world.sink.done == [] and len(world.sink.stanzas) == 2
+    world.come_in().says(pong(out))
+    assert world.sink.done == ["token"]
+
+
+def test_ping_of_a_lost_link_is_forgotten(world: World) -> None:
+    world.send("token")
+    out = world.go_out()
+    out.cable.cut()
+    world.come_in().says(pong(out))
+    assert world.sink.done == [] and [token for token, _, _ in world.sink.back] == ["token"]
+
+
+def test_two_gateways_carry_messages_to_each_other(tmp_path: Path) -> None:
+    """Our initiating entity against our receiving entity, both ways, with an answered ping."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    ours = World(tmp_path / "a", issued=PUBLIC.issue(dns=["sip.example"]))
+    mirrored = s2s(name="mirror", domains=(US,))
+    theirs = World(tmp_path / "b", SIP_OF_THEM, mirrored, issued=THEIRS)
+    ours.send("token", message("over", f"juliet@{US}", f"romeo@{THEM}").encode())
+    cables = [connect(ours, theirs)]
+    (stanza,) = theirs.sink.stanzas[:1]
+    assert stanza.id == "over"
+    (ping,) = theirs.sink.stanzas[1:]
+    theirs.pool.send(THEM, US, f"<iq from='{THEM}' to='{US}' id='{ping.id}' type='result'/>".encode(), None)
+    cables.append(connect(theirs, ours))
+    theirs.turn.flush()
+    for cable in cables:
+        cable.pump()
+    assert ours.sink.done == ["token"]
+
+
+SIP_OF_THEM = s2s(name="office of theirs", inside=True, protocol="sip", link="tls")
+
+
+def connect(caller: World, called: World) -> Cable:
+    """The newest dial of one arrives at the other."""
+    if not called.reactor.adoptedPorts:
+        called.pool.listen("127.0.0.1", 0)
+    host, _, factory = caller.reactor.tcpClients[-1][:3]
+    accepting = called.reactor.adoptedPorts[-1][2]
+    address = Cable.address("192.0.2.1")
+    return Cable(factory.buildProtocol(None), accepting.buildProtocol(address), far_host=host)
+
+
+# --- component connections ------------------------------------------------------------------------------------
+
+
+def component_world(folder: Path) -> World:
+    made = World(folder, SIP, component())
+    made.places.answer = ("127.0.0.1", "127.0.0.2")
+    made.pool.start()
+    return made
+
+
+def serve(world: World, dial: int) -> Far:
+    """The server's part of one component connection."""
+    far = world.answer(dial=dial)
+    opened = far.hears().decode()
+    assert "xmlns='jabber:component:accept'" in opened
+    header = f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='{NS_STREAMS}' from='x' id='i-d'>"
+    assert far.says(header).decode() == f"<handshake>{handshake('i-d', 's3cret')}</handshake>"
+    far.says("<handshake/>")
+    return far
+
+
+def test_component_connects_at_once_for_each_domain_of_the_other_side(tmp_path: Path) -> None:
+    world = component_world(tmp_path)
+    assert world.dials == [("127.0.0.1", 5269), ("127.0.0.1", 5269)]
+    serve(world, 0)
+    far = world.answer(dial=1)
+    assert f"to='{SECOND}'".encode() in far.hears()
+    assert world.sink.events[0][0] == "link.up" and world.sink.events[0][1]["stream"] == "component"
+
+
+def test_component_carries_messages_both_ways(tmp_path: Path) -> None:
+    world = component_world(tmp_path)
+    far = serve(world, 0)
+    world.send("token", message("out", f"juliet@{US}", f"romeo@{THEM}").encode())
+    assert b"id='out'" in far.hears() and b"<ping" in far.all
+    far.says(message("in") + pong(far))
+    ((link, stanzas),) = world.sink.chunks
+    assert [stanza.id for stanza in stanzas] == ["in"] and world.sink.done == ["token"]
+    assert (link.peer.systems, link.peer.names) == ({"montague"}, {THEM})
+
+
+def test_component_leaves_foreign_senders_to_admission(tmp_path: Path) -> None:
+    world = component_world(tmp_path)
+    far = serve(world, 0)
+    far.says(message("in", from_="somebody@else.example"))
+    assert [stanza.id for stanza in world.sink.stanzas] == ["in"]
+
+
+def test_component_connection_is_made_again_when_it_is_lost(tmp_path: Path) -> None:
+    world = component_world(tmp_path)
+    far = serve(world, 0)
+    world.wait(60, far.cable)
+    far.cable.cut()
+    dials = len(world.dials)
+    world.wait(2)
+    assert len(world.dials) == dials + 1
+    serve(world, -1)
+
+
+def test_component_with_a_wrong_secret_tries_ever_more_rarely(tmp_path: Path) -> None:
+    world = World(tmp_path, SIP_ALONE, component())
+    world.pool.start()
+    for _ in range(200):
+        if len(world.dials) > len(world.sink.codes("link.refused")):
+            far = world.answer()
+            far.says(f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='{NS_STREAMS}' id='i'>")
+            far.says("<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
+        world.wait(1)
+    assert set(world.sink.codes("link.refused")) == {Code.A11}
+    assert 6 <= len(world.dials) <= 12
+    assert "s3cret" not in str(world.sink.events)
+
+
+SIP_ALONE = s2s(name="office", inside=True, protocol="sip", link="tls", domains=(US,))
+
+
+# --- limits and the end ------------------------------------------------------------------------------------
+
+
+def test_accept_limits_what_has_not_authenticated(world: World) -> None:
+    fars = [world.accept(host=f"192.0.2.{number % 100}") for number in range(xmpp_pool.UNPROVED + 50)]
+    assert len([far for far in fars if far.reason is None]) == xmpp_pool.UNPROVED
+    assert world.sink.codes("link.refused") == [Code.L03], "one line for all of them"
+    fars[0].cable.cut()
+    assert world.accept().reason is None and world.accept().reason is not None
+
+
+def test_accept_limits_what_one_address_may_have(world: World) -> None:
+    fars = [world.accept() for _ in range(xmpp_pool.UNPROVED_FROM_ONE + 1)]
+    assert fars[-1].reason is not None
+    assert world.accept(host="192.0.2.77").reason is None
+    fars[0].cable.cut()
+    far = world.come_in()
+    assert world.accept().reason is None, "who has authenticated does not count"
+    assert far.reason is None
+
+
+def test_stop_ends_every_stream_and_waits_for_it(world: World) -> None:
+    world.pool.start()
+    world.send("unanswered")
+    out, back = world.go_out(), world.come_in()
+    half = world.accept()
+    done: list[object] = []
+    world.pool.stop().addCallback(done.append)
+    for far in (out, back, half):
+        far.cable.pump()
+    assert out.hears().endswith(b"</stream:stream>") and back.hears().endswith(b"</stream:stream>")
+    assert half.reason is not None and done == []
+    for far in (out, back):
+        far.says("</stream:stream>")
+    assert done == [None] and world.pool.links == frozenset()
+    assert [token for token, _, _ in world.sink.back] == ["unanswered"]
+    assert world.reactor.getDelayedCalls() == []
+
+
+def test_stop_does_not_wait_for_ever(world: World) -> None:
+    back = world.come_in()
+    done: list[object] = []
+    world.pool.stop().addCallback(done.append)
+    world.wait(xmpp_pool.CLOSING + 1, back.cable)
+    assert done == [None] and back.reason is not None
+
+
+@pytest.mark.parametrize("got_through", [False, True])
+def test_stop_ends_a_dial(world: World, got_through: bool) -> None:
+    world.places.answer = ("192.0.2.7", "192.0.2.8")
+    world.send("token")
+    done: list[object] = []
+    if got_through:
+        far = world.answer()
+        far.says(HEADER + OFFER_TLS)
+    world.pool.stop().addCallback(done.append)
+    if got_through:
+        far.cable.pump()
+        assert far.reason is not None
+    assert done == [None] and len(world.dials) == 1
+    assert [(token, code) for token, code, _ in world.sink.back] == [("token", Code.M02)]
+
+
+def test_send_gives_back_once_the_pool_is_stopped(world: World) -> None:
+    world.send(None)
+    world.pool.stop()
+    world.send("token")
+    assert [token for token, _, _ in world.sink.back] == ["token"]
