@@ -150,11 +150,6 @@ def dialog_id(request: Request) -> DialogId:
     return request.call_id, request.to.tag, request.from_.tag
 
 
-def record_route(request: Request) -> list[tuple[str, str]]:
-    """The rows that a response copies when it makes a dialog (RFC 3261 §12.1.1)."""
-    return [("Record-Route", element) for element in request.record_route]
-
-
 def _target(message: Request | Response) -> str | None:
     """The URI of the Contact, if it is a SIP or SIPS URI (RFC 3261 §12.1.1), exactly as written."""
     contact = message.contact

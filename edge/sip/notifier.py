@@ -74,7 +74,7 @@ class Notifier:
         granted = grant(agent, request)
         state = State.PENDING if granted else State.LEAVING
         notifier = cls(agent, Dialog.as_uas(request, local_tag), header, state, now + granted)
-        outputs: list[Output] = [acceptance(agent, request, header, granted)]
+        outputs: list[Output] = [acceptance(agent, notifier.dialog.route_set, header, granted)]
         return notifier, outputs + ([Rearm(granted)] if granted else notifier._leave())
 
     @property
@@ -85,6 +85,7 @@ class Notifier:
         """A SUBSCRIBE came within the dialog. Raises `RemoteProtocolError`, having changed nothing, if malformed."""
         event = request.event
         granted = grant(self.agent, request)
+        routes = request.record_route
         if not self.dialog.covers(request):
             return [Reply(481)]
         if event is None or event.package != PRESENCE:
@@ -100,7 +101,7 @@ class Notifier:
         if action is Action.REFUSE:
             return [Reply(481)]
         self.expires_at = now + granted
-        reply = acceptance(self.agent, request, self.event, granted)
+        reply = acceptance(self.agent, routes, self.event, granted)
         if action is Action.LEAVE:
             return [reply, *self._leave()]
         return [reply, Rearm(granted), Renewed(granted)]

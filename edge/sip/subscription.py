@@ -13,11 +13,11 @@ dictionary under `usage_key`, feeds it messages, answers and timers, and perform
 ``now`` is a time in seconds on any scale that does not jump; ``expires_at`` is on the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from edge.identifiers import Identifiers
-from edge.sip.dialog import record_route
 from edge.sip.message import Request
 from edge.timers import TICK
 
@@ -266,12 +266,12 @@ def grant(agent: UserAgent, request: Request) -> int:
     return min(DEFAULT_EXPIRES if asked is None else asked, agent.longest)
 
 
-def acceptance(agent: UserAgent, request: Request, event: str, expires: int) -> Reply:
-    """The 200 to a SUBSCRIBE; never 202 (RFC 6665 §8.3.1)."""
+def acceptance(agent: UserAgent, routes: Sequence[str], event: str, expires: int) -> Reply:
+    """The 200 to a SUBSCRIBE that recorded ``routes``; never 202 (RFC 6665 §8.3.1)."""
     return Reply(
         200,
         (
-            *record_route(request),
+            *(("Record-Route", route) for route in routes),
             ("Contact", agent.contact),
             ("Expires", str(expires)),
             ("Event", event),

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.errors import RemoteProtocolError
-from edge.sip.dialog import MAX_ROUTE_SET, Dialog, dialog_id, record_route
+from edge.sip.dialog import MAX_ROUTE_SET, Dialog, dialog_id
 from edge.sip.message import Request
 from tests.sip.samples import GRUU, JULIET, ROMEO, ROUTE, answer, as_request, request
 
@@ -75,9 +75,6 @@ class TestUas:
     def test_missing_contact_makes_no_dialog(self) -> None:
         with pytest.raises(RemoteProtocolError, match="Contact"):
             Dialog.as_uas(request("SUBSCRIBE"), "ours")
-
-    def test_record_route_is_copied_into_the_response(self) -> None:
-        assert record_route(subscribe()) == [("Record-Route", ROUTE), ("Record-Route", SECOND)]
 
     def test_route_that_would_fill_the_memory_makes_no_dialog(self) -> None:
         routes = tuple(f"<sip:hop{number}.sip.example;lr;pad={'x' * 1000}>" for number in range(MAX_ROUTE_SET // 1000))

@@ -115,7 +115,7 @@ def test_interval_is_too_brief_only_below_the_least_and_below_an_hour(
 
 
 def test_acceptance_is_a_200_with_all_that_a_subscriber_needs() -> None:
-    reply = acceptance(AGENT, request("SUBSCRIBE", headers=[("Record-Route", ROUTE)]), "presence;id=7", 600)
+    reply = acceptance(AGENT, [ROUTE], "presence;id=7", 600)
     assert reply.status == 200
     assert dict(reply.headers) == {
         "Record-Route": ROUTE, "Contact": AGENT.contact, "Expires": "600", "Event": "presence;id=7",
