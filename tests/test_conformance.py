@@ -169,7 +169,7 @@ def test_concession_says_what_why_and_since_when() -> None:
     faults = [
         f"{file}: COMPAT({peer}){text[:60]}"
         for file, peer, text in concessions()
-        if not re.fullmatch(r"[a-z][a-z0-9-]*", peer) or not text.startswith(": ") or "since" not in text
+        if not re.fullmatch(r"[a-z][a-z0-9. -]*", peer) or not text.startswith(": ") or "since" not in text
     ]
     assert not faults, report(faults)
 
@@ -179,7 +179,7 @@ def paragraphs() -> dict[str, str]:
     found = {}
     for part in re.split(r"(?m)^#+ ", (ROOT / "docs" / "interop.md").read_text()):
         heading, _, body = part.partition("\n")
-        for peer in re.findall(r"COMPAT\(([a-z][a-z0-9-]*)\)", heading):
+        for peer in re.findall(r"COMPAT\(([a-z][a-z0-9. -]*)\)", heading):
             found[peer] = body
     return found
 
