@@ -41,12 +41,10 @@ class NameAddr(NamedTuple):
             address, found, rest = row.partition(b">;tag=")
             if found:
                 tag, more, others = rest.partition(b";")
-                if tag.isalnum() or (tag and not tag.translate(None, TOKEN_OCTETS)):
-                    known = _address(address)
-                    if known is not None:
-                        behind = other_parameters(others) if more else ()
-                        if behind is not None:
-                            return _new(NameAddr, (known[0], known[1], (("tag", tag.decode("ascii")), *behind)))
+                if tag and not tag.translate(None, TOKEN_OCTETS) and (known := _address(address)) is not None:
+                    behind = other_parameters(others) if more else ()
+                    if behind is not None:
+                        return _new(NameAddr, (known[0], known[1], (("tag", tag.decode("ascii")), *behind)))
         return _name_addr(row.decode("utf-8", "replace").strip(LWS))
 
     @property
@@ -91,12 +89,10 @@ class Via(NamedTuple):
             sent, found, rest = octets.partition(b";branch=")
             if found:
                 branch, more, others = rest.partition(b";")
-                if branch and not branch.translate(None, TOKEN_OCTETS):
-                    known = _sent(sent)
-                    if known is not None:
-                        behind = other_parameters(others) if more else ()
-                        if behind is not None:
-                            return _new(Via, (*known, (("branch", branch.decode("ascii")), *behind)))
+                if branch and not branch.translate(None, TOKEN_OCTETS) and (known := _sent(sent)) is not None:
+                    behind = other_parameters(others) if more else ()
+                    if behind is not None:
+                        return _new(Via, (*known, (("branch", branch.decode("ascii")), *behind)))
         return _via(octets.decode("utf-8", "replace"))
 
     @property

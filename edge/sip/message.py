@@ -23,6 +23,7 @@ from edge.sip.values import (
     cseq_of,
     event_of,
     media_type_of,
+    number,
     number_of,
     subscription_state_of,
 )
@@ -113,11 +114,9 @@ class Message:
         row = self._optional(b"max-forwards")
         if row is None:
             return None
-        found = _HOPS.get(row)
-        if found is None:
-            found = number_of(row)
-            if found is None or found > 255:
-                raise RemoteProtocolError("the Max-Forwards header is no number from 0 to 255")
+        found = number_of(row)
+        if found is None or found > 255:
+            raise RemoteProtocolError("Max-Forwards is larger than 255")
         return found
 
     @property
@@ -160,7 +159,7 @@ class Message:
         """Seconds of Retry-After; None also if it is malformed, because nothing depends on it."""
         rows = self.headers.raw(b"retry-after")
         match = _SECONDS.match(rows[0]) if rows else None
-        return None if match is None else number_of(match[0])
+        return None if match is None else number(match[0].decode("ascii"))
 
     def _first(self, name: bytes) -> bytes | None:
         row = self.headers.index.get(name)
@@ -267,16 +266,16 @@ def check_request(request: Request) -> None:
 
 
 def check_response(response: Response) -> None:
-    """The same for a response, which is dropped if this raises (RFC 3261 §8.1.3)."""
+    """The same for a response, which is dropped if this raises (RFC 3261 §8.1.3); a second Via is for somebody else."""
     response.cseq  # noqa: B018 - reading is checking
     response.call_id  # noqa: B018
-    response.via  # noqa: B018
     response.from_  # noqa: B018
     response.to  # noqa: B018
+    if len(response.vias) != 1:
+        raise RemoteProtocolError("a response does not have exactly one Via")
 
 
 _METHODS: Final = {method.encode("ascii"): method for method in METHODS}
-_HOPS: Final = {f"{space}{hops}".encode("ascii"): hops for hops in range(256) for space in ("", " ")}
 _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _VERSION: Final = re.compile(rb"SIP/[0-9]{1,9}\.[0-9]{1,9}", re.IGNORECASE)
 _TOKEN: Final = re.compile(grammar.TOKEN.pattern.encode("ascii"))

@@ -137,7 +137,7 @@ def _kept(parse: Callable[[str], T]) -> Callable[[bytes], T]:
 def _number(text: str) -> int | None:
     stripped = text.strip(LWS)
     if not (stripped.isdigit() and stripped.isascii()):
-        raise RemoteProtocolError("a header that counts something is no number")
+        raise RemoteProtocolError("a number in a header is malformed")
     return number(stripped)
 
 
