@@ -188,7 +188,7 @@ class Notifier:
             headers.append(("Content-Type", content_type))
         branch = self.branch = self.agent.ids.branch()
         data = self.dialog.request("NOTIFY", self.agent.via(branch), self.agent.contact, headers, body)
-        return [SendRequest("NOTIFY", branch, data)]
+        return [SendRequest("NOTIFY", branch, self.dialog.call_id, data)]
 
 
 def _header(event: Event) -> str:

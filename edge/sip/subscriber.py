@@ -219,7 +219,7 @@ class Subscriber:
         return []
 
     def _fail(self, status: int, retry_after: int | None, longer: int | None, now: float) -> list[Output]:
-        """RFC 6665 §4.1.2.2 and §4.1.2.3, RFC 8048 §5.2.2."""
+        """RFC 6665 §4.1.2.2, RFC 8048 §5.2.2."""
         self.branch = ""
         rule = response_rule(status)
         given = Input.DEAD if rule.dialog_dead else Input.KEPT
@@ -255,7 +255,7 @@ class Subscriber:
             ("Event", PRESENCE), ("Accept", PIDF), ("Expires", str(expires)), ("Allow-Events", PRESENCE),
         )
         data = self.dialog.request("SUBSCRIBE", self.agent.via(branch), self.agent.contact, headers)
-        return [SendRequest("SUBSCRIBE", branch, data), self._start(Timer.N, TIMER_N)]
+        return [SendRequest("SUBSCRIBE", branch, self.dialog.call_id, data), self._start(Timer.N, TIMER_N)]
 
     def _start(self, timer: Timer, seconds: float) -> Rearm:
         self.timer = timer

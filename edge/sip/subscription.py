@@ -3,8 +3,8 @@
 The transaction user (`edge.gateway.subscriber`, `edge.gateway.notifier`) keeps every usage in one
 dictionary under `usage_key`, feeds it messages, answers and timers, and performs the outputs in order:
 
-* `SendRequest`: open a client transaction with the branch (and the usage as its user), send the bytes;
-  then feed ``answered(response, now)`` or ``failed(branch, status, now)``.
+* `SendRequest`: ``open_client(method, branch, user, call_id=call_id)`` and send the bytes; then feed
+  ``answered(response, now)`` or ``failed(branch, status, now)``.
 * `Reply`: answer the request that was fed. It is the first output of every method that takes a request.
 * `Rearm`: stop the usage's timer, if it runs, and start it in the `edge.timers.Wheel` with these seconds;
   when it fires, call ``expire(now)``. A usage has one timer at most. After the last output (`Ended` or
@@ -69,10 +69,11 @@ def usage_key(request: Request) -> UsageKey:
 
 @dataclass(slots=True)
 class SendRequest:
-    """Send ``data``, a request whose branch is ``branch``, in a new client transaction."""
+    """Send ``data`` in a new client transaction, opened with the other three."""
 
     method: str
     branch: str
+    call_id: str
     data: bytes
 
 
@@ -229,7 +230,7 @@ REASONS: dict[str, Rule] = {  # RFC 6665 §4.1.3
     "giveup": Rule(True, False, BACK_OFF, heeds_retry_after=True),
     "noresource": Rule(True, True, None),
     "invariant": Rule(True, False, None),
-    "badfilter": Rule(True, False, None),  # RFC 4660 §5.3.2
+    "badfilter": Rule(True, False, None),  # of an extension that we do not use
 }
 UNKNOWN_REASON = Rule(True, False, BACK_OFF, heeds_retry_after=True)
 

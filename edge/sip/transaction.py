@@ -19,7 +19,7 @@ from edge.timers import Slot
 T1 = 0.5  # seconds, the round trip estimate (RFC 3261 §17.1.1.1)
 TIMER_B = TIMER_F = 64 * T1  # how long a client waits for an answer
 TIMER_H = 64 * T1  # how long a failed INVITE waits for its ACK
-TIMER_L = TIMER_M = 64 * T1  # how long an accepted INVITE absorbs what comes late (RFC 6026 §8.1)
+TIMER_L = TIMER_M = 64 * T1  # how long an accepted INVITE absorbs what comes late (RFC 6026 §7.1 and §7.2)
 TIMER_C = 185.0  # how long a ringing INVITE may stay without a final response: RFC 3261 §16.6 says over 3 minutes
 
 
