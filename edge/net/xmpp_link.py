@@ -237,10 +237,7 @@ class XmppLink(Protocol):
         name = "link.down" if self._announced else "link.refused"
         self._sink.link_event(name, code=None if self._orderly else cause.code, text=cause.text, **self.facts())
         self._owner.link_lost(self, cause)
-        if self._outbox is not None:
-            code = Code.M02 if cause.code is Code.M02 else Code.N03
-            for token in self._outbox.drain():
-                self._sink.unsent(token, code, cause.text)
+        self._give_up_tokens(cause)
 
     # --- what comes in ----------------------------------------------------------------------------------
 
@@ -353,11 +350,19 @@ class XmppLink(Protocol):
 
     def _be_ended(self, end: End) -> None:
         self._orderly = self._orderly or (end.code is None and self._cause is None)
-        self._retire(Cause(end.code or Code.N03, end.text or "the peer closed the stream"))
+        cause = self._retire(Cause(end.code or Code.N03, end.text or "the peer closed the stream"))
         if self._announced:
             self._wire.unregisterProducer()
         self._wire.loseConnection()
         self._deadline = self._clock.seconds() + CLOSING
+        if not self._orderly:  # else what is out may still be answered, until the connection is gone
+            self._give_up_tokens(cause)
+
+    def _give_up_tokens(self, cause: Cause) -> None:
+        if self._outbox is not None:
+            code = Code.M02 if cause.code is Code.M02 else Code.N03
+            for token in self._outbox.drain():
+                self._sink.unsent(token, code, cause.text)
 
     def _retire(self, cause: Cause) -> Cause:
         """Nothing more goes out on this link, or ever will. Returns why: the first reason counts."""

@@ -160,8 +160,20 @@ def test_link_is_closed_when_an_acknowledgement_is_overdue(world: World) -> None
     assert world.sink.back == []
     world.wait(3, far.cable)
     assert b"<connection-timeout" in far.all and b"EDGE-M02" in far.all
-    world.wait(xmpp_link.CLOSING, far.cable)
-    assert [(token, code) for token, code, _ in world.sink.back] == [("one", Code.M02)]
+    assert [(token, code) for token, code, _ in world.sink.back] == [("one", Code.M02)], "before the sender gives up"
+
+
+def test_link_takes_the_last_answers_while_it_is_closing(world: World) -> None:
+    world.send("one")
+    far = world.go_out()
+    ping = far.all.decode(errors="replace").rpartition("<iq ")[2].partition(" id='")[2].partition("'")[0]
+    back = world.come_in()
+    world.pool.stop()
+    far.cable.pump()
+    assert world.sink.back == []
+    back.says(f"<iq from='{THEM}' to='{US}' id='{ping}' type='result'/>")
+    far.says("</stream:stream>")
+    assert world.sink.done == ["one"] and world.sink.back == []
 
 
 def test_link_keeps_firewalls_awake(world: World) -> None:
