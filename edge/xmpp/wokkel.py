@@ -1,8 +1,7 @@
 """The only door to wokkel, whose last release still expects the Twisted of 2018.
 
-COMPAT(wokkel 18.0.0): it imports names that `twisted.python.compat` has dropped or deprecates (``_PY3``,
-``unicode``, ``StringType``, ``iteritems``, ``itervalues``) and a module that has become `constantly`. They
-are put back here before wokkel is imported; importing this module has that one effect.
+It imports names that `twisted.python.compat` has dropped or deprecates, and a module that has become
+`constantly`. They are put back here before wokkel is imported; importing this module has that one effect.
 
 Its addresses are `twisted.words.protocols.jabber.jid.JID`: prepared with IDNA2003 and, when interned, kept
 for ever. Never give wokkel an address that a peer has chosen; `edge.xmpp.service` does not.

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.xmpp.conditions import StreamError
-from edge.xmpp.document import Document, Event, Limits
+from edge.xmpp.conditions import StreamError, stream_error_bytes
+from edge.xmpp.document import Document, Event, Limits, StreamClosed
 from edge.xmpp.element import Element
 from edge.xmpp.stream import StreamParser
 
@@ -116,6 +116,19 @@ def test_stream_is_refused_when_it_has(case: str, size: int, fast: bool) -> None
     assert offence(parser, data, size).condition == condition
     parser.reset()
     assert list(parser.feed(HEADER + b"<a/>")) == []
+
+
+@pytest.mark.parametrize("case", BEHIND)
+def test_parse_error_has_a_stream_error_to_be_sent(case: str) -> None:
+    """Not only a closed connection: the peer is told why, in a stream that its own parser can read to the end."""
+    parser, theirs = StreamParser(max_elements=2000), StreamParser()
+    list(parser.feed(HEADER))
+    list(theirs.feed(HEADER))
+    error = offence(parser, BEHIND[case][0], 1_000_000)
+    told, closed = theirs.feed(stream_error_bytes(error.condition, error.text))
+    assert isinstance(told, Element)
+    assert [child.name for child in told.elements()][0] == BEHIND[case][1]
+    assert isinstance(closed, StreamClosed)
 
 
 @pytest.mark.parametrize("fast", [False, True])

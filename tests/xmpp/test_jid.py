@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.xmpp import jid as module
+from edge.xmpp.element import legal
 from edge.xmpp.jid import CACHE, CACHED_LENGTH, JID
 
 # RFC 7622 §3.5, table 1, and more of the kind: text, (localpart, domain, resource).
@@ -177,3 +178,4 @@ def test_jid_is_refused_or_canonical_whatever_the_text(local: str, host: str, re
         assert JID.parse(str(jid)) == jid
         assert not set(jid.local) & set("\"&'/:<>@ ")
         assert jid.host.isascii()
+        assert legal(str(jid)) == str(jid)
