@@ -127,7 +127,7 @@ def test_parse_error_has_a_stream_error_to_be_sent(case: str) -> None:
     error = offence(parser, BEHIND[case][0], 1_000_000)
     told, closed = theirs.feed(stream_error_bytes(error.condition, error.text))
     assert isinstance(told, Element)
-    assert [child.name for child in told.elements()][0] == BEHIND[case][1]
+    assert next(child.name for child in told.elements()) == BEHIND[case][1]
     assert isinstance(closed, StreamClosed)
 
 
