@@ -6,6 +6,7 @@ needs state (merged requests, dialogs) or knowledge of content comes after them.
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.sip.grammar import is_token
 from edge.sip.message import METHODS, Request
 
 Refusal = tuple[int, list[tuple[str, str]], Code]  # status, headers of the answer, reason code
@@ -39,9 +40,10 @@ def refusal(
     if request.method in ("ACK", "CANCEL") or b"require" not in request.headers:
         return None
     try:
-        unknown = [tag for tag in request.headers.elements("require") if tag.lower() not in extensions]
+        required = request.headers.elements("require")
     except RemoteProtocolError as error:
         return error.status, [], error.code
-    if unknown:
-        return 420, [("Unsupported", ", ".join(unknown))], Code.S07
-    return None
+    if not all(map(is_token, required)):
+        return 400, [], Code.S01
+    unknown = [tag for tag in required if tag.lower() not in extensions]
+    return (420, [("Unsupported", ", ".join(unknown))], Code.S07) if unknown else None

@@ -180,7 +180,10 @@ def _content_length(headers: Headers, limit: int) -> int:
         raise RemoteProtocolError("the Content-Length header is missing")
     if not isinstance(row, bytes):
         raise RemoteProtocolError("the Content-Length header is given twice")
-    length = number_of(row)
+    try:
+        length = number_of(row)
+    except RemoteProtocolError:
+        raise RemoteProtocolError("the Content-Length header is no number") from None
     if length is None or length > limit:
         raise RemoteProtocolError("the body is too large", Code.S09)
     return length

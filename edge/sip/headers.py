@@ -104,8 +104,9 @@ class Headers:
         kept = []
         for piece in pieces[1:]:
             line = b" ".join(piece)
-            name = line.partition(b":")[0].rstrip(b" \t").lower()
-            if COMPACT.get(name, name) in names and _CONTROL.search(line) is None and len(line) <= MAX_LINE:
+            spelling, colon, _ = line.partition(b":")
+            name = spelling.rstrip(b" \t").lower()
+            if colon and COMPACT.get(name, name) in names and _CONTROL.search(line) is None and len(line) <= MAX_LINE:
                 kept.append(line)
         return cls(kept)
 

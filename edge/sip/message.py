@@ -116,7 +116,7 @@ class Message:
             return None
         found = number_of(row)
         if found is None or found > 255:
-            raise RemoteProtocolError("Max-Forwards is larger than 255")
+            raise RemoteProtocolError("the Max-Forwards header is larger than 255")
         return found
 
     @property

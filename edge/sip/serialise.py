@@ -35,7 +35,7 @@ def response_bytes(
     index = request.headers.index
     parts = [_STATUS_LINES.get(status) or f"SIP/2.0 {status} {phrase(status)}".encode()]
     if reason is not None:
-        parts[0] = f"SIP/2.0 {status} {_line(reason)}".encode()
+        parts[0] = b"SIP/2.0 %d %b" % (status, _line(reason))
     for key, name in _COPIED:
         row = index.get(key)
         if row is None:
@@ -45,7 +45,7 @@ def response_bytes(
             first = _with_received(first, _line(received))
         parts += (name, first)
         if to_tag and key == b"to" and not _has_tag(request, first):
-            parts += (b";tag=", _line(to_tag).encode())
+            parts += (b";tag=", _line(to_tag))
         for other in others:
             parts += (name, other)
     if headers:
@@ -59,8 +59,8 @@ def response_bytes(
 
 def request_bytes(method: str, uri: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> bytes:
     """Write a request; Content-Length comes last. `LocalProtocolError` for CR, LF or NUL in what the caller gives."""
-    start = f"{_line(method)} {_line(uri)} SIP/2.0\r\n".encode("utf-8", "surrogateescape")
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (start, _header_lines(headers), len(body), body)
+    start = _line(f"{method} {uri} SIP/2.0")
+    return b"%b\r\n%bContent-Length: %d\r\n\r\n%b" % (start, _header_lines(headers), len(body), body)
 
 
 _STATUS_LINES: Final = {status: f"SIP/2.0 {status} {words}".encode("ascii") for status, words in REASONS.items()}
@@ -77,13 +77,20 @@ def _header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
         raise LocalProtocolError("a CR, LF or NUL in a header of ours")
-    return text.encode("utf-8", "surrogateescape")
+    return _octets(text)
 
 
-def _line(text: str) -> str:
+def _line(text: str) -> bytes:
     if "\n" in text or "\r" in text or "\0" in text:
         raise LocalProtocolError("a CR, LF or NUL in a message of ours")
-    return text
+    return _octets(text)
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a message of ours cannot be written as UTF-8") from None
 
 
 def _has_tag(request: "Request", row: bytes) -> bool:
@@ -95,15 +102,15 @@ def _has_tag(request: "Request", row: bytes) -> bool:
         return True
 
 
-def _with_received(row: bytes, received: str) -> bytes:
+def _with_received(row: bytes, received: bytes) -> bytes:
     """A Via row with ``received`` in its first element, in place of what its sender may have put there."""
     if b"," not in row and b"received" not in row.lower():
-        return b"%b;received=%b" % (row, received.encode())
+        return b"%b;received=%b" % (row, received)
     try:
         first = first_element(row)
         via = Via.of_element(first)
     except RemoteProtocolError:
         return row
     others = [item for item in via.parameters if item[0] != "received"]
-    top = via._replace(parameters=(*others, ("received", received)))
+    top = via._replace(parameters=(*others, ("received", received.decode())))
     return b" %b%b" % (str(top).encode(), row[row.index(first) + len(first) :])
