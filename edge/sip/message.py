@@ -61,10 +61,12 @@ class Message:
         """The top Via."""
         found = self._via
         if found is None:
-            row = self._first(b"via")
+            row = self.headers.index.get(b"via")
             if row is None:
-                raise RemoteProtocolError("the Via header is missing")
-            found = self._via = Via.of_element(row)
+                raise _fault(b"via", row)
+            if not isinstance(row, bytes):
+                row = row[0]
+            found = self._via = Via.of_element(first_element(row) if b"," in row else row)
         return found
 
     @property
@@ -78,7 +80,10 @@ class Message:
         """The From header."""
         found = self._from
         if found is None:
-            found = self._from = NameAddr.of_row(self._mandatory(b"from"))
+            row = self.headers.index.get(b"from")
+            if not isinstance(row, bytes):
+                raise _fault(b"from", row)
+            found = self._from = NameAddr.of_row(row)
         return found
 
     @property
@@ -86,7 +91,10 @@ class Message:
         """The To header."""
         found = self._to
         if found is None:
-            found = self._to = NameAddr.of_row(self._mandatory(b"to"))
+            row = self.headers.index.get(b"to")
+            if not isinstance(row, bytes):
+                raise _fault(b"to", row)
+            found = self._to = NameAddr.of_row(row)
         return found
 
     @property
@@ -94,7 +102,10 @@ class Message:
         """The Call-ID."""
         found = self._call_id
         if found is None:
-            row = self._mandatory(b"call-id").strip(b" \t")
+            row = self.headers.index.get(b"call-id")
+            if not isinstance(row, bytes):
+                raise _fault(b"call-id", row)
+            row = row.strip(b" \t")
             if not row or row.translate(None, _VISIBLE):
                 raise RemoteProtocolError("the Call-ID header is malformed")
             found = self._call_id = row.decode("ascii")
@@ -105,7 +116,10 @@ class Message:
         """The CSeq header."""
         found = self._cseq
         if found is None:
-            found = self._cseq = cseq_of(self._mandatory(b"cseq"))
+            row = self.headers.index.get(b"cseq")
+            if not isinstance(row, bytes):
+                raise _fault(b"cseq", row)
+            found = self._cseq = cseq_of(row)
         return found
 
     @property
@@ -134,8 +148,12 @@ class Message:
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact."""
-        row = self._first(b"contact")
-        return None if row is None else NameAddr.of_row(row)
+        row = self.headers.index.get(b"contact")
+        if row is None:
+            return None
+        if not isinstance(row, bytes):
+            row = row[0]
+        return NameAddr.of_row(first_element(row) if b"," in row else row)
 
     @property
     def event(self) -> Event | None:
@@ -161,25 +179,11 @@ class Message:
         match = _SECONDS.match(rows[0]) if rows else None
         return None if match is None else number(match[0].decode("ascii"))
 
-    def _first(self, name: bytes) -> bytes | None:
-        row = self.headers.index.get(name)
-        if row is None:
-            return None
-        if not isinstance(row, bytes):
-            row = row[0]
-        return first_element(row) if b"," in row else row
-
-    def _mandatory(self, name: bytes) -> bytes:
-        row = self.headers.index.get(name)
-        if isinstance(row, bytes):
-            return row
-        if row is None:
-            raise RemoteProtocolError(f"the {spelled(name)} header is missing")
-        raise RemoteProtocolError(f"the {spelled(name)} header is given twice")
-
     def _optional(self, name: bytes) -> bytes | None:
         row = self.headers.index.get(name)
-        return row if row is None or isinstance(row, bytes) else self._mandatory(name)
+        if row is None or isinstance(row, bytes):
+            return row
+        raise _fault(name, row)
 
 
 class Request(Message):
@@ -247,8 +251,8 @@ def parse_message(head: bytes, body: bytes) -> Request | Response:
 
 
 def check_request(request: Request) -> None:
-    """The checks that come before all others (RFC 3261 §8.1.1, §16.3): mandatory headers present, single and
-    well-formed, Request-URI well-formed, CSeq of this method. An unsupported URI scheme is no fault here."""
+    """The checks that come before all others: mandatory headers present, single and well-formed (RFC 3261 §8.1.1),
+    Request-URI well-formed, CSeq of this method. An unsupported URI scheme is no fault here."""
     method = request.method
     cseq = request.cseq
     request.call_id  # noqa: B018 - reading is checking
@@ -287,6 +291,10 @@ _SECONDS: Final = re.compile(rb"[0-9]+")
 def _status_line(line: bytes) -> tuple[int, str] | None:
     match = _STATUS_LINE.fullmatch(line)
     return None if match is None else (int(match[1]), (match[2] or b"").decode("utf-8", "replace"))
+
+
+def _fault(name: bytes, row: object) -> RemoteProtocolError:
+    return RemoteProtocolError(f"the {spelled(name)} header is {'missing' if row is None else 'given twice'}")
 
 
 def _method(octets: bytes) -> str:

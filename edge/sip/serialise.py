@@ -5,6 +5,7 @@ able to begin a new line, whatever it was made from.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from edge.errors import LocalProtocolError, RemoteProtocolError
@@ -14,6 +15,8 @@ from edge.sip.status import reason as phrase
 
 if TYPE_CHECKING:
     from edge.sip.message import Request
+
+ADDRESSES = 1024  # peers' addresses whose parameter is remembered; each has at least one link
 
 
 def response_bytes(
@@ -33,28 +36,32 @@ def response_bytes(
     `LocalProtocolError` for CR, LF or NUL in what the caller gives.
     """
     index = request.headers.index
-    parts = [_STATUS_LINES.get(status) or f"SIP/2.0 {status} {phrase(status)}".encode()]
+    start = _STATUS_LINES.get(status) or _line(f"SIP/2.0 {status} {phrase(status)}")
     if reason is not None:
-        parts[0] = b"SIP/2.0 %d %b" % (status, _line(reason))
-    for key, name in _COPIED:
-        row = index.get(key)
-        if row is None:
-            continue
-        first, others = (row, ()) if isinstance(row, bytes) else (row[0], row[1:])
-        if received and key == b"via":
-            first = _with_received(first, _line(received))
-        parts += (name, first)
-        if to_tag and key == b"to" and not _has_tag(request, first):
-            parts += (b";tag=", _line(to_tag))
-        for other in others:
-            parts += (name, other)
-    if headers:
-        parts += (b"\r\n", _header_lines(headers)[:-2])
-    if body:
-        parts += (b"\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+        start = b"SIP/2.0 %d %b" % (status, _line(reason))
+    vias = index.get(b"via", b"")
+    if isinstance(vias, bytes):
+        via = _with_received(vias, received) if received and vias else vias
     else:
-        parts.append(b"\r\nContent-Length: 0\r\n\r\n")
-    return b"".join(parts)
+        top = _with_received(vias[0], received) if received else vias[0]
+        via = _VIA.join((top, *vias[1:]))
+    from_, to, call_id, cseq = index.get(b"from"), index.get(b"to"), index.get(b"call-id"), index.get(b"cseq")
+    tag = b";tag=" + _line(to_tag) if to_tag and not _has_tag(request, to) else b""
+    copied: Sequence[bytes]
+    if (
+        via
+        and isinstance(from_, bytes)
+        and isinstance(to, bytes)
+        and isinstance(call_id, bytes)
+        and isinstance(cseq, bytes)
+    ):
+        copied = (_VIA, via, _FROM, from_, _TO, to, tag, _CALL_ID, call_id, _CSEQ, cseq)
+    else:
+        copied = _copied(((_VIA, via or None), (_FROM, from_), (_TO, to), (_CALL_ID, call_id), (_CSEQ, cseq)), tag)
+    ours = b"\r\n" + _header_lines(headers) if headers else b"\r\n"
+    if body:
+        return b"".join((start, *copied, ours, b"Content-Length: %d\r\n\r\n" % len(body), body))
+    return b"".join((start, *copied, ours, b"Content-Length: 0\r\n\r\n"))
 
 
 def request_bytes(method: str, uri: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> bytes:
@@ -64,13 +71,22 @@ def request_bytes(method: str, uri: str, headers: Sequence[tuple[str, str]], bod
 
 
 _STATUS_LINES: Final = {status: f"SIP/2.0 {status} {words}".encode("ascii") for status, words in REASONS.items()}
-_COPIED: Final = (
-    (b"via", b"\r\nVia:"),
-    (b"from", b"\r\nFrom:"),
-    (b"to", b"\r\nTo:"),
-    (b"call-id", b"\r\nCall-ID:"),
-    (b"cseq", b"\r\nCSeq:"),
-)
+_VIA: Final = b"\r\nVia:"
+_FROM: Final = b"\r\nFrom:"
+_TO: Final = b"\r\nTo:"
+_CALL_ID: Final = b"\r\nCall-ID:"
+_CSEQ: Final = b"\r\nCSeq:"
+
+Rows = bytes | list[bytes] | None
+
+
+def _copied(fields: Sequence[tuple[bytes, Rows]], tag: bytes) -> Sequence[bytes]:
+    """The rows of a request that lacks some, or has some twice."""
+    parts: list[bytes] = []
+    for name, found in fields:
+        for row in [found] if isinstance(found, bytes) else found or ():
+            parts += (name, row, tag if name == _TO else b"")
+    return parts
 
 
 def _header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
@@ -93,7 +109,9 @@ def _octets(text: str) -> bytes:
         raise LocalProtocolError("a message of ours cannot be written as UTF-8") from None
 
 
-def _has_tag(request: "Request", row: bytes) -> bool:
+def _has_tag(request: "Request", row: Rows) -> bool:
+    if not isinstance(row, bytes):
+        return True  # nobody knows to which To it should be added
     if b"tag" not in row and b"tag" not in row.lower():
         return False
     try:
@@ -102,15 +120,20 @@ def _has_tag(request: "Request", row: bytes) -> bool:
         return True
 
 
-def _with_received(row: bytes, received: bytes) -> bytes:
+@lru_cache(ADDRESSES)
+def _received(address: str) -> bytes:
+    return b";received=" + _line(address)
+
+
+def _with_received(row: bytes, received: str) -> bytes:
     """A Via row with ``received`` in its first element, in place of what its sender may have put there."""
     if b"," not in row and b"received" not in row.lower():
-        return b"%b;received=%b" % (row, received)
+        return row + _received(received)
     try:
         first = first_element(row)
         via = Via.of_element(first)
     except RemoteProtocolError:
         return row
     others = [item for item in via.parameters if item[0] != "received"]
-    top = via._replace(parameters=(*others, ("received", received.decode())))
-    return b" %b%b" % (str(top).encode(), row[row.index(first) + len(first) :])
+    top = str(via._replace(parameters=tuple(others))).encode()
+    return b" " + top + _received(received) + row[row.index(first) + len(first) :]

@@ -64,6 +64,43 @@ def test_request_is_read_in_its_parts() -> None:
     check_request(found)
 
 
+MICROSOFT = b"""SUBSCRIBE sip:juliet@xmpp.example SIP/2.0
+Via: SIP/2.0/TLS edge.sip.example:5061;branch=z9hG4bK0A1B2C3D.4E5F6071;branched=FALSE;ms-internal-info="ab,;c=="
+From: "Romeo" <sip:romeo@sip.example>;tag=aa11;epid=
+Max-Forwards: 68
+Content-Length: 0
+Via: SIP/2.0/TLS 10.1.1.5:50123;ms-received-port=50123;ms-received-cid=1A00
+Record-Route: <sip:pool01.sip_internal.example:5061;ms-fe=fe1.sip.example;opaque=state:T:F:Ci.R1A00;lr>;tag=01
+To: <sip:juliet@xmpp.example>
+Record-Route: <sip:edge.sip.example:5061;transport=tls;lr;ms-key-info=AAAA+/==;ms-route-sig=BBBB>
+Call-ID: 3f1c
+CSeq: 1 SUBSCRIBE
+Contact: <sip:romeo@sip.example;opaque=user:epid:AbCdEf0123456789AbCdEgAA;gruu>;proxy=replace
+Event: presence
+subscription-state: active;expires=60
+Accept: text/xml+msrtc.pidf,
+ application/pidf+xml
+Supported: ms-benotify
+Proxy-Require: ms-benotify
+Supported: ms-piggyback-first-notify
+Ms-Conversation-Id: AdE="""
+
+
+def test_request_of_a_microsoft_edge_is_read() -> None:
+    found = parse_message(MICROSOFT.replace(b"\n", b"\r\n"), b"")
+    assert isinstance(found, Request)
+    check_request(found)
+    assert [via.branch for via in found.vias] == ["z9hG4bK0A1B2C3D.4E5F6071", ""]
+    assert found.via.parameter("ms-internal-info") == '"ab,;c=="'
+    assert (found.from_.tag, found.from_.parameter("epid")) == ("aa11", "")
+    assert [route.partition(":")[2][:4] for route in found.record_route] == ["pool", "edge"]
+    assert found.record_route[0].endswith(";lr>;tag=01")
+    assert found.contact is not None and found.contact.sip_uri.has_parameter("gruu")
+    assert found.headers.elements("Accept") == ["text/xml+msrtc.pidf", "application/pidf+xml"]
+    assert found.headers.elements("Supported") == ["ms-benotify", "ms-piggyback-first-notify"]
+    assert found.subscription_state == SubscriptionState("active", None, 60)
+
+
 def test_mandatory_values_are_read_once() -> None:
     found = request()
     for name in ("via", "from_", "to", "call_id", "cseq", "request_uri"):
