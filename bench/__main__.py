@@ -1,0 +1,61 @@
+"""``python -m bench [messages] [subscriptions]``: prints the table of docs/performance.md."""
+
+import sys
+
+from bench.messages import Figures, run
+from bench.setting import Setting
+from bench.subscriptions import Subscribed, run_subscriptions
+
+FLAT_OUT = 20_000  # messages in a flat-out run; a second or two of CPU
+PACED = 4_000  # messages in a paced run, 8 seconds
+RATE = 500.0  # messages a second in a paced run
+OUTSTANDING = 64
+SUBSCRIPTIONS = 10_000
+
+HEAD = f"{'':38}{'gateway us':>11}{'floor us':>10}{'ratio':>7}{'msg/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'RSS MB':>8}"
+
+
+def main(what: list[str]) -> None:
+    if not what or "messages" in what:
+        messages()
+    if not what or "subscriptions" in what:
+        with Setting() as setting, setting.start() as measured:
+            for subscribed in run_subscriptions(setting, measured, SUBSCRIPTIONS):
+                print_subscribed(subscribed)
+
+
+def messages() -> None:
+    """Both directions, paced and flat out, the floor and the gateway in turn in one run."""
+    runs = [
+        ("SIP->XMPP, 64 outstanding", True, FLAT_OUT, 0.0),
+        ("XMPP->SIP, 64 outstanding", False, FLAT_OUT, 0.0),
+        ("SIP->XMPP, 500/s", True, PACED, RATE),
+        ("XMPP->SIP, 500/s", False, PACED, RATE),
+    ]
+    results: dict[bool, list[Figures]] = {True: [], False: []}
+    for floor in (True, False):
+        with Setting(floor) as setting, setting.start() as measured:
+            if not floor:
+                print(f"idle: RSS {measured.rss() / 1e6:.1f} MB", flush=True)
+            for _, to_xmpp, count, rate in runs:
+                results[floor].append(run(setting, measured, to_xmpp, count, OUTSTANDING, rate))
+    print(HEAD)
+    for (name, *_), floor_figures, figures in zip(runs, results[True], results[False], strict=True):
+        ratio = figures.cpu / floor_figures.cpu
+        print(
+            f"{name:38}{figures.cpu * 1e6:11.1f}{floor_figures.cpu * 1e6:10.1f}{ratio:7.2f}{figures.rate:9.0f}"
+            f"{figures.p50 * 1e3:8.2f}{figures.p99 * 1e3:8.2f}{figures.rss / 1e6:8.1f}",
+            flush=True,
+        )
+
+
+def print_subscribed(subscribed: Subscribed) -> None:
+    print(
+        f"{subscribed.name:38}{subscribed.count} subscriptions: {subscribed.bytes_each:.0f} bytes each,"
+        f" {subscribed.cpu_each * 1e6:.0f} us each to set up",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

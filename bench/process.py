@@ -1,0 +1,73 @@
+"""The process that is measured: started on a core of its own, its CPU time and memory read from the kernel."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+
+class Measured:
+    """A child process pinned to core 0; the bench itself runs on the others."""
+
+    def __init__(self, command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
+        self._log = log.open("w")
+        cores = os.sched_getaffinity(0)
+        self._core = {min(cores)}
+        if len(cores) > 1:
+            os.sched_setaffinity(0, cores - self._core)
+        self.process = subprocess.Popen(
+            command,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, self._core),
+        )
+        self._all_cores = cores
+
+    def __enter__(self) -> "Measured":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+        os.sched_setaffinity(0, self._all_cores)
+
+    def cpu(self) -> float:
+        """Seconds on a CPU so far, all threads, user and kernel (/proc/PID/task/*/schedstat, nanoseconds)."""
+        total = 0
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+        return total / 1e9
+
+    def rss(self) -> int:
+        """Resident memory in bytes (/proc/PID/statm)."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+def python() -> str:
+    """The interpreter that runs the bench."""
+    return sys.executable
+
+
+def wait_for(what: str, ready: object, seconds: float = 15.0) -> None:
+    """Poll ``ready()`` until it is true; `TimeoutError` otherwise."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if ready():  # type: ignore[operator]
+            return
+        time.sleep(0.05)
+    raise TimeoutError(what)

@@ -1,0 +1,145 @@
+"""One gateway, one SIP partner over mutual TLS, one XMPP server with a component port: what every measurement needs."""
+
+import re
+import socket
+import ssl
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from bench.process import Measured, wait_for
+from bench.wire import ComponentSide, Listener, Loop, SipFramer, Wire, tls_context
+from demo.authority import Authority
+
+SIP_DOMAIN = "sip.bench.example"
+XMPP_DOMAIN = "xmpp.bench.example"
+EDGE = "edge.bench.example"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Setting:
+    """Certificates, configuration and the two far sides; `command` is what is measured."""
+
+    def __init__(self, floor: bool = False) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
+        folder = self.folder = Path(self._folder.name)
+        authority = Authority("Bench CA")
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(authority.pem)
+        authority.issue(EDGE, dns=[EDGE, SIP_DOMAIN, XMPP_DOMAIN]).write(folder, "edge")
+        self.certificate, _ = authority.issue(SIP_DOMAIN, dns=[SIP_DOMAIN]).write(folder, "partner")
+        self.loop = Loop()
+        self.sip_in: list[Wire] = []  # links that the gateway opened to the SIP side
+        self.on_request = lambda wire, message: None  # set by the measurement
+        self.on_stanzas = lambda data: None
+        context = tls_context(ssl.Purpose.CLIENT_AUTH, self.certificate, self.ca)
+        self.sip_listener = Listener(self.loop, self._sip_accepted, context)
+        self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")
+        self.sip_port = free_port()
+        self.command = self._floor() if floor else self._gateway()
+
+    def _gateway(self) -> list[str]:
+        (self.folder / "secret").write_text("bench-secret")
+        (self.folder / "edge.toml").write_text(
+            f"""
+[edge]
+name = "{EDGE}"
+partners = "partners.toml"
+[tls]
+certificate = "edge.pem"
+key = "edge.key"
+ca = "ca.pem"
+[sip]
+listen = ["127.0.0.1:{self.sip_port}"]
+[xmpp]
+listen = ["127.0.0.1:{free_port()}"]
+[[inside]]
+name = "office"
+domains = ["{XMPP_DOMAIN}"]
+via = "xmpp"
+link = "component"
+hosts = ["127.0.0.1:{self.component.listener.port}"]
+secret_file = "secret"
+"""
+        )
+        (self.folder / "partners.toml").write_text(
+            f"""
+version = 1
+[[partner]]
+name = "partner"
+domains = ["{SIP_DOMAIN}"]
+via = "sip"
+hosts = ["127.0.0.1:{self.sip_listener.port}"]
+[partner.tls]
+peer_names = ["{SIP_DOMAIN}"]
+"""
+        )
+        twistd = Path(sys.executable).with_name("twistd")
+        return [str(twistd), "-n", "--pidfile=", "edge", "--config", str(self.folder / "edge.toml")]
+
+    def _floor(self) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "bench.floor",
+            str(self.folder),
+            str(self.sip_port),
+            str(self.sip_listener.port),
+            str(self.component.listener.port),
+        ]
+
+    def start(self) -> Measured:
+        """Start what is measured and wait until both far sides are linked with it."""
+        measured = Measured(self.command, Path(tempfile.gettempdir()) / "edge-bench.log", {"PYTHONPATH": "."})
+        try:
+            def linked() -> bool:
+                self.loop.step(0.05)
+                return SIP_DOMAIN in self.component.wires
+
+            wait_for("the component link", linked)
+        except BaseException:
+            measured.__exit__(None, None, None)
+            raise
+        return measured
+
+    def connect(self) -> tuple[Wire, SipFramer]:
+        """A mutual TLS link of the SIP side to the gateway."""
+        context = tls_context(ssl.Purpose.SERVER_AUTH, self.certificate, self.ca)
+        raw = socket.create_connection(("127.0.0.1", self.sip_port))
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = context.wrap_socket(raw, server_hostname=EDGE)
+        framer = SipFramer()
+        return Wire(self.loop, connection, lambda data: None), framer
+
+    def _sip_accepted(self, connection: socket.socket) -> None:
+        framer = SipFramer()
+
+        def received(data: bytes) -> None:
+            for message in framer.feed(data):
+                self.on_request(wire, message)
+
+        wire = Wire(self.loop, connection, received)
+        self.sip_in.append(wire)
+
+    def __enter__(self) -> "Setting":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._folder.cleanup()
+
+
+ECHOED = re.compile(rb"(?:^|\r\n)((?:Via|From|To|Call-ID|CSeq):[^\r]*)", re.I)
+
+
+def sip_answer(request: bytes, extra: bytes = b"") -> bytes:
+    """A 200 to ``request``."""
+    head = request[: request.index(b"\r\n\r\n")]
+    lines = [line + (b";tag=bench" if line[:3].lower() == b"to:" and b";tag=" not in line else b"") for line in ECHOED.findall(head)]
+    return b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\n" + extra + b"Content-Length: 0\r\n\r\n"

@@ -1,0 +1,195 @@
+"""The two far sides of the gateway, as thin as possible: non-blocking sockets, whole chunks, one write per chunk."""
+
+import hashlib
+import re
+import selectors
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+CHUNK = 262144
+LENGTH = re.compile(rb"\r\nContent-Length: *(\d+)", re.I)
+
+
+class Wire:
+    """One connection: ``received(data)`` for each chunk, `write` gathers until `flush`."""
+
+    def __init__(self, loop: "Loop", connection: socket.socket, received: Callable[[bytes], None]) -> None:
+        self.socket = connection
+        self._loop = loop
+        self._out = bytearray()
+        self.received = received
+        self._events = selectors.EVENT_READ
+        connection.setblocking(False)
+        loop.selector.register(connection, self._events, self)
+
+    def write(self, data: bytes) -> None:
+        if not self._out:
+            self._loop.dirty.append(self)
+        self._out += data
+
+    def flush(self) -> None:
+        if self._out:
+            try:
+                sent = self.socket.send(self._out)
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                sent = 0
+            del self._out[:sent]
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
+        if wanted != self._events:
+            self._events = wanted
+            self._loop.selector.modify(self.socket, wanted, self)
+
+    def ready(self, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            chunks = []
+            try:
+                while True:
+                    data = self.socket.recv(CHUNK)
+                    if not data:
+                        raise ConnectionError("the gateway closed a connection")
+                    chunks.append(data)
+                    if not isinstance(self.socket, ssl.SSLSocket):
+                        break
+            except (BlockingIOError, ssl.SSLWantReadError):
+                pass
+            if chunks:
+                self.received(b"".join(chunks))
+        if events & selectors.EVENT_WRITE:
+            self.flush()
+
+
+class Loop:
+    """A selector loop that a bench steps by itself."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.dirty: list[Wire] = []
+
+    def step(self, timeout: float) -> None:
+        self.flush()
+        for key, events in self.selector.select(timeout):
+            key.data.ready(events)
+        self.flush()
+
+    def flush(self) -> None:
+        dirty, self.dirty = self.dirty, []
+        for wire in dirty:
+            wire.flush()
+
+
+class Listener:
+    """Accepts connections, with TLS when a context is given (blocking handshake: only the gateway connects)."""
+
+    def __init__(self, loop: Loop, accepted: Callable[[socket.socket], None], context: ssl.SSLContext | None) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port: int = self.socket.getsockname()[1]
+        self._accepted = accepted
+        self._context = context
+        loop.selector.register(self.socket, selectors.EVENT_READ, self)
+
+    def ready(self, events: int) -> None:
+        connection, _ = self.socket.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._context is not None:
+            connection = self._context.wrap_socket(connection, server_side=True)
+        self._accepted(connection)
+
+
+def tls_context(purpose: ssl.Purpose, certificate: Path, ca: Path) -> ssl.SSLContext:
+    """Mutual TLS for a side of the bench; names are not the bench's business."""
+    server = purpose is ssl.Purpose.CLIENT_AUTH
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    context.load_verify_locations(ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+class SipFramer:
+    """Whole messages out of chunks; knows only Content-Length."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        data = self._rest + data
+        messages, start = [], 0
+        while True:
+            while data.startswith(b"\r\n", start):
+                start += 2
+            end = data.find(b"\r\n\r\n", start)
+            if end < 0:
+                break
+            match = LENGTH.search(data, start, end + 2)
+            total = end + 4 + (int(match[1]) if match else 0)
+            if len(data) < total:
+                break
+            messages.append(data[start:total])
+            start = total
+        self._rest = data[start:]
+        return messages
+
+
+class ComponentSide:
+    """A server that accepts XEP-0114 components, with any secret, and answers pings at once."""
+
+    PING = re.compile(rb"<iq[^>]*?type=['\"]get['\"][^>]*>.*?</iq>", re.S)
+
+    def __init__(self, loop: Loop, stanzas: Callable[[bytes], None], secret: str) -> None:
+        self._loop = loop
+        self._secret = secret
+        self.stanzas = stanzas  # called with all bytes but pings
+        self.wires: dict[str, Wire] = {}
+        self.listener = Listener(loop, self._accept, None)
+
+    def _accept(self, connection: socket.socket) -> None:
+        state = {"buffer": b"", "domain": ""}
+
+        def negotiate(data: bytes) -> None:
+            state["buffer"] += data  # type: ignore[operator]
+            text = state["buffer"]
+            assert isinstance(text, bytes)
+            if not state["domain"] and (match := re.search(rb"<stream:stream[^>]*\bto=['\"]([^'\"]+)['\"][^>]*>", text)):
+                state["domain"] = match[1].decode()
+                wire.write(
+                    b"<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' "
+                    b"xmlns:stream='http://etherx.jabber.org/streams' id='bench' from='" + match[1] + b"'>"
+                )
+            if match := re.search(rb"<handshake[^>]*>([0-9a-f]+)</handshake>", text):
+                assert match[1].decode() == hashlib.sha1(b"bench" + self._secret.encode()).hexdigest()
+                wire.write(b"<handshake/>")
+                self.wires[str(state["domain"])] = wire
+                wire.received = self._received(wire)
+
+        wire = Wire(self._loop, connection, negotiate)
+
+    def _received(self, wire: Wire) -> Callable[[bytes], None]:
+        rest = b""
+
+        def received(data: bytes) -> None:
+            nonlocal rest
+            data = rest + data
+            whole = data.rfind(b"</iq>") + 5 if b"</iq>" in data else 0
+            whole = max(whole, data.rfind(b"</message>") + 10 if b"</message>" in data else 0)
+            whole = max(whole, data.rfind(b"</presence>") + 11 if b"</presence>" in data else 0)
+            last = data.rfind(b"/>")
+            if last + 2 > whole and b"<" not in data[last + 2 :] and data.rfind(b"<presence", 0, last) > data.rfind(b"</presence"):
+                whole = last + 2
+            rest = data[whole:]
+            data = data[:whole]
+            if b"<iq" in data:
+                for ping in self.PING.findall(data):
+                    head = ping[: ping.index(b">")]
+                    fields = dict(re.findall(rb"\b(id|from|to)=['\"]([^'\"]*)['\"]", head))
+                    wire.write(
+                        b"<iq type='result' id='" + fields[b"id"] + b"' from='" + fields[b"to"]
+                        + b"' to='" + fields[b"from"] + b"'/>"
+                    )
+                data = self.PING.sub(b"", data)
+            if data.strip():
+                self.stanzas(data)
+
+        return received

@@ -1,0 +1,180 @@
+"""The loop between the pure core and the shells: events in, effects performed; the only logger, the only recorder.
+
+`edge.net` and the timer call it, it calls `edge.gateway.core` and hands the effects to the pools. It decides nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from time import time
+from typing import Protocol, assert_never
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from edge.codes import Code
+from edge.domains import Domain
+from edge.gateway.core import Gateway
+from edge.gateway.effects import Effect, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
+from edge.partners import System
+from edge.sip.message import Request, Response
+from edge.timers import TICK
+from edge.xmpp.stanzas import Stanza
+
+REPEATS = 5  # equal events logged in one period; an attacker must not fill the disk
+PERIOD = 10.0  # seconds
+
+GRAVE = frozenset({"internal.error"})
+FAILURES = frozenset({"sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down"})
+
+
+class SipPool(Protocol):
+    """The SIP links, as `edge.net.sip_pool` keeps them."""
+
+    def send(self, system: System, domain: Domain, data: bytes, token: object) -> None: ...
+    def respond(self, link: SipLink, data: bytes) -> None: ...
+
+
+class XmppPool(Protocol):
+    """The XMPP links, as `edge.net.xmpp_pool` keeps them."""
+
+    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None: ...
+
+
+class Turn(Protocol):
+    """The links with bytes to write."""
+
+    def begin(self) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Recorder(Protocol):
+    """Sees all that passes between the gateway and its peers; `edge.admin.ladder` is one."""
+
+    def sip_in(self, link: SipLink, message: Request | Response) -> None: ...
+    def sip_out(self, peer: str, data: bytes) -> None: ...
+    def xmpp_in(self, link: XmppLink, stanza: Stanza) -> None: ...
+    def xmpp_out(self, sender: Domain, recipient: Domain, data: bytes) -> None: ...
+
+
+class Driver:
+    """Implements `edge.net.sink.Sink`. `attach` gives it the pools, which need it first."""
+
+    log = Logger(namespace="edge")
+
+    def __init__(self, reactor: IReactorTime, gateway: Gateway, wall: Callable[[], float] = time) -> None:
+        self._reactor = reactor
+        self._gateway = gateway
+        self._wheel = gateway.node.wheel
+        self._wall = wall
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = reactor
+        self._logged: dict[tuple[str, str, str], int] = {}
+        self._period_ends = 0.0
+        self._recorder: Recorder | None = None
+
+    def attach(self, sip: SipPool, xmpp: XmppPool, turn: Turn, recorder: Recorder | None = None) -> None:
+        """Give the shells that perform what the gateway wants."""
+        self._sip = sip
+        self._xmpp = xmpp
+        self._turn = turn
+        self._recorder = recorder
+
+    def start(self) -> None:
+        """Let time flow."""
+        self._ticker.start(TICK)
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        if self._ticker.running:
+            self._ticker.stop()
+
+    # --- edge.net.sink.Sink -------------------------------------------------------------------------
+
+    def sip_received(self, link: SipLink, messages: Sequence[Request | Response]) -> None:
+        self._begin()
+        if self._recorder is not None:
+            for message in messages:
+                self._recorder.sip_in(link, message)
+        self._perform(self._gateway.sip_received(link, messages))
+
+    def stanzas_received(self, link: XmppLink, stanzas: Sequence[Stanza]) -> None:
+        self._begin()
+        if self._recorder is not None:
+            for stanza in stanzas:
+                self._recorder.xmpp_in(link, stanza)
+        self._perform(self._gateway.stanzas_received(link, stanzas))
+
+    def taken(self, tokens: Sequence[object]) -> None:
+        self._begin()
+        self._perform(self._gateway.taken(tokens))
+
+    def unsent(self, token: object, code: Code, text: str) -> None:
+        self._begin()
+        self._perform(self._gateway.unsent(token, code, text))
+
+    def sip_sent(self, token: object, link: SipLink) -> None:
+        self._gateway.sip_sent(token, link)
+
+    def sip_lost(self, link: SipLink) -> None:
+        self._begin()
+        self._perform(self._gateway.sip_lost(link))
+
+    def link_event(self, name: str, **fields: object) -> None:
+        code = fields.pop("code", None)
+        self._report(Report(name, code if isinstance(code, Code) else None, fields))
+
+    # --- private --------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """An input begins: it ends in `_perform`, which lets each link write once."""
+        self._wheel.now = self._reactor.seconds()
+        self._turn.begin()
+
+    def _tick(self) -> None:
+        self._turn.begin()
+        self._perform(self._gateway.advance(self._reactor.seconds(), self._wall()))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        recorder = self._recorder
+        for effect in effects:
+            if isinstance(effect, RespondSip):
+                if recorder is not None:
+                    recorder.sip_out(",".join(sorted(effect.link.peer.systems)), effect.data)
+                self._sip.respond(effect.link, effect.data)
+            elif isinstance(effect, SendStanza):
+                if recorder is not None:
+                    recorder.xmpp_out(effect.sender, effect.recipient, effect.data)
+                self._xmpp.send(effect.sender, effect.recipient, effect.data, effect.token)
+            elif isinstance(effect, SendSip):
+                if recorder is not None:
+                    recorder.sip_out(effect.system.name, effect.data)
+                self._sip.send(effect.system, effect.domain, effect.data, effect.token)
+            elif isinstance(effect, Report):
+                self._report(effect)
+            else:
+                assert_never(effect)
+        self._turn.flush()
+
+    def _report(self, report: Report) -> None:
+        """One line for each event, and no more than `REPEATS` of a kind in a `PERIOD`."""
+        now = self._reactor.seconds()
+        if now >= self._period_ends:
+            for (event, code, partner), seen in self._logged.items():
+                if seen > REPEATS:
+                    text = "{event} {code} {partner}: {more} more of these in {seconds:.0f} s"
+                    self.log.warn(text, event=event, code=code, partner=partner, more=seen - REPEATS, seconds=PERIOD)
+            self._logged.clear()
+            self._period_ends = now + PERIOD
+        code = str(report.code) if report.code is not None else "-"
+        kind = (report.event, code, str(report.fields.get("partner", "")))
+        seen = self._logged[kind] = self._logged.get(kind, 0) + 1
+        if seen > REPEATS:
+            return
+        details = " ".join(f"{name}={value!s:.200}" for name, value in report.fields.items() if value not in ("", None))
+        sentence = f" ({report.code.sentence})" if report.code is not None else ""
+        write = self.log.info
+        if report.event in GRAVE:
+            write = self.log.error
+        elif report.event in FAILURES:
+            write = self.log.warn
+        write("{event} {code}{sentence} {details}", event=report.event, code=code, sentence=sentence, details=details)

@@ -1,0 +1,241 @@
+"""The gateway's one door: events in, effects out.
+
+`Gateway` admits (`edge.partners`), dispatches to the four parts that own the usages (`pager`, `subscriber`, `notifier`, and
+`edge.xmpp.service` for what the gateway itself answers), and correlates what comes back. It does no I/O; `edge.driver` calls
+it and performs the effects. Order of the checks on a request: RFC 3261 §8.2.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from edge.codes import Code
+from edge.domains import Domain
+from edge.errors import RemoteProtocolError
+from edge.gateway.effects import Effect, Report, RespondSip, SendStanza, SipLink, XmppLink
+from edge.gateway.node import ALLOW, METHODS, Node, warning
+from edge.gateway.notifier import Notifiers
+from edge.gateway.pager import Pager
+from edge.gateway.subscriber import Subscribers
+from edge.partners import Admit, Refuse
+from edge.sip.checks import refusal
+from edge.sip.layer import Answer, Deliver, Failed, Output, Overdue, Send
+from edge.sip.message import Request, Response, check_request, response_bytes
+from edge.sip.transaction import ClientTransaction, ServerTransaction
+from edge.sip.uri import SipUri
+from edge.xmpp.service import Service
+from edge.xmpp.stanzas import PRESENCE_TYPES, Iq, Message, Presence, Stanza, error_bytes
+
+ACCEPT = "text/plain, application/pidf+xml"
+EXTENSIONS: frozenset[str] = frozenset({"eventlist"})
+# COMPAT(lync): a Microsoft notifier puts eventlist into Require of plain single-resource NOTIFYs, since OCS 2007; all else is 420.
+
+ABOUT_RECIPIENT = frozenset({Code.A06, Code.A08})  # refusals that come after the sender has been found good
+FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
+
+
+class Gateway:
+    """A SIP/XMPP gateway without sockets. Every input returns the list of its effects, in order."""
+
+    def __init__(self, node: Node, service: Service) -> None:
+        self.node = node
+        self._service = service
+        self.pager = Pager(node)
+        self.subscribers = Subscribers(node)
+        self.notifiers = Notifiers(node)
+
+    # --- from the SIP links ---------------------------------------------------------------------
+
+    def sip_received(self, link: SipLink, messages: Iterable[Request | Response]) -> list[Effect]:
+        """Whole messages of one chunk, in order. Called by the driver."""
+        effects: list[Effect] = []
+        layer = self.node.layer
+        for message in messages:
+            if type(message) is Request:
+                try:
+                    check_request(message)
+                except RemoteProtocolError as error:
+                    effects += _malformed(link, message, error)
+                    continue
+                self._follow(layer.receive_request(link, message, link.address), effects)
+            else:
+                assert isinstance(message, Response)
+                self._follow(layer.receive_response(message), effects)
+        return effects
+
+    def sip_sent(self, token: object, link: SipLink) -> None:
+        """The request of ``token`` was written on ``link``: remember, in case the link is lost."""
+        if isinstance(token, ClientTransaction):
+            token.link = link
+
+    def sip_lost(self, link: SipLink) -> list[Effect]:
+        """A SIP link is gone: requests that wait for an answer on it have failed (RFC 3261 §17.1.4)."""
+        effects: list[Effect] = []
+        self._follow(self.node.layer.link_lost(link), effects)
+        return effects
+
+    # --- from the XMPP links --------------------------------------------------------------------
+
+    def stanzas_received(self, link: XmppLink, stanzas: Iterable[Stanza]) -> list[Effect]:
+        """Stanzas of one chunk of an authenticated stream, in order. Called by the driver."""
+        effects: list[Effect] = []
+        admit = self.node.directory.admit
+        for stanza in stanzas:
+            sender, recipient = stanza.from_, stanza.to
+            assert sender is not None and recipient is not None, "the stream layer refuses stanzas without addresses"
+            decision = admit(link.peer, sender.host, recipient.host)
+            if type(decision) is Refuse:
+                effects += _refuse_stanza(stanza, decision.code, self._names(link))
+            elif type(stanza) is Message:
+                effects += self._message(stanza, decision)
+            elif type(stanza) is Presence:
+                effects += self._presence(stanza, decision)
+            elif type(stanza) is Iq:
+                answer = self._service.answer(stanza)
+                if answer is not None:
+                    effects.append(SendStanza(recipient.host, sender.host, answer))
+        return effects
+
+    def taken(self, tokens: Sequence[object]) -> list[Effect]:
+        """The next XMPP hop has acknowledged the stanzas of these tokens."""
+        return self.pager.taken(tokens)
+
+    # --- from below, either side ----------------------------------------------------------------
+
+    def unsent(self, token: object, code: Code, text: str) -> list[Effect]:
+        """What was given out with ``token`` did not get there, and never will."""
+        if isinstance(token, ClientTransaction):
+            self.node.layer.failed(token)
+            return token.user.failed(token, code, text)  # type: ignore[attr-defined,no-any-return]  # user is opaque to the layer
+        if isinstance(token, ServerTransaction):
+            return self.pager.unsent(token, code, text)
+        return []
+
+    def advance(self, now: float, wall: float) -> list[Effect]:
+        """Time has come: ``now`` for timers (seconds, monotonic), ``wall`` for documents (Unix epoch)."""
+        node = self.node
+        node.wall = wall
+        effects: list[Effect] = []
+        for item in node.wheel.advance(now):
+            if isinstance(item, tuple):
+                usage, timer = item
+                effects += usage.expire(timer)
+            else:
+                self._follow(node.layer.expire(item), effects)
+        return effects
+
+    # --- private --------------------------------------------------------------------------------
+
+    def _follow(self, outputs: list[Output], effects: list[Effect]) -> None:
+        """Act on what the transaction layer says."""
+        for output in outputs:
+            kind = type(output)
+            if kind is Deliver:
+                effects += self._request(output.transaction)  # type: ignore[union-attr,arg-type]  # kind says so
+            elif kind is Send:
+                effects.append(RespondSip(output.link, output.data))  # type: ignore[union-attr,arg-type]
+            elif kind is Answer:
+                transaction = output.transaction  # type: ignore[union-attr]
+                effects += transaction.user.answered(transaction, output.response)  # type: ignore[union-attr,attr-defined]
+            elif kind is Failed:
+                transaction = output.transaction  # type: ignore[union-attr]
+                code = FAILED.get(output.status, Code.N03)  # type: ignore[union-attr]
+                effects += transaction.user.failed(transaction, code, code.sentence)  # type: ignore[attr-defined]
+            elif kind is Overdue:
+                effects += self.pager.overdue(output.transaction)  # type: ignore[union-attr,arg-type]
+
+    def _request(self, transaction: ServerTransaction) -> list[Effect]:
+        """A new request: the checks of RFC 3261 §8.2 in order, then the part that serves its method."""
+        node = self.node
+        request = transaction.request
+        try:
+            sender = request.from_.sip_uri
+        except RemoteProtocolError as error:
+            return node.refuse(transaction, error.code, 400, text=str(error))
+        target: SipUri | None = None
+        fault: RemoteProtocolError | None = None
+        inside_dialog = bool(request.to.tag)
+        try:
+            target = request.request_uri
+            recipient = request.to.sip_uri.host if inside_dialog else target.host
+        except RemoteProtocolError as error:
+            fault, recipient = error, node.name
+        decision = node.directory.admit(transaction.link.peer, sender.host, recipient)
+        if type(decision) is Refuse and decision.code not in ABOUT_RECIPIENT:
+            return node.refuse(transaction, decision.code, 403)
+        failure = refusal(request, methods=METHODS, extensions=EXTENSIONS)
+        if failure is not None:
+            status, headers, code = failure
+            return node.refuse(transaction, code, status, headers)
+        if fault is not None or target is None:
+            error = fault or RemoteProtocolError("the Request-URI is malformed")
+            return node.refuse(transaction, error.code, error.status, text=str(error))
+        if request.method == "OPTIONS":
+            return self._options(transaction, recipient, decision)
+        if request.max_forwards == 0:
+            return node.refuse(transaction, Code.S02, 483)
+        if type(decision) is Refuse:
+            return node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
+        assert isinstance(decision, Admit)
+        if request.method == "NOTIFY":
+            return self.subscribers.notified(transaction, decision)
+        if request.method == "SUBSCRIBE":
+            return self.notifiers.subscribed(transaction, decision, sender, target)
+        if inside_dialog:
+            return node.refuse(transaction, Code.S05, 481)
+        return self.pager.message_received(transaction, decision, sender, target)
+
+    def _options(self, transaction: ServerTransaction, recipient: Domain, decision: Admit | Refuse) -> list[Effect]:
+        """Capabilities, of the edge itself or of a user behind it (RFC 3261 §11.2, RFC 6665 §4.4.4)."""
+        if transaction.request.to.tag:
+            return self.node.refuse(transaction, Code.S05, 481)
+        if type(decision) is Refuse and recipient != self.node.name:
+            return self.node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
+        capabilities = [
+            ("Allow", ALLOW),
+            ("Accept", ACCEPT),
+            ("Accept-Encoding", "identity"),
+            ("Accept-Language", "*"),
+            ("Allow-Events", "presence"),
+            ("Supported", ""),
+        ]
+        return self.node.respond(transaction, 200, capabilities)
+
+    def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
+        if stanza.type == "error":
+            return self.pager.error_received(stanza)
+        return self.pager.stanza_received(stanza, decision)
+
+    def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
+        """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""
+        if stanza.type not in PRESENCE_TYPES:
+            return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
+        if stanza.type in ("subscribe", "unsubscribe", "probe"):
+            return self.subscribers.presence_received(stanza, decision)
+        return self.notifiers.presence_received(stanza, decision)
+
+    def _names(self, link: XmppLink) -> str:
+        return ",".join(sorted(link.peer.systems))
+
+
+def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
+    """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
+    report = Report("sip.refused", error.code, {"method": request.method, "status": error.status, "reason": str(error)})
+    if request.method == "ACK" or not request.headers.raw(b"via"):
+        return [report]
+    return [
+        RespondSip(link, response_bytes(request, error.status, headers=[warning(error.code, str(error))])),
+        report,
+    ]
+
+
+def _refuse_stanza(stanza: Stanza, code: Code, partner: str) -> list[Effect]:
+    condition = "service-unavailable" if type(stanza) is Iq else code.condition
+    effects = _stanza_error(stanza, condition, code.sentence, code)
+    effects.append(Report("policy.denied", code, {"partner": partner}))
+    return effects
+
+
+def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list[Effect]:
+    """An error stanza back to the sender; never in answer to an error or a result (RFC 6120 §8.3.1)."""
+    if stanza.type in ("error", "result") or stanza.from_ is None or stanza.to is None:
+        return []
+    return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}"))]

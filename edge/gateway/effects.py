@@ -1,0 +1,77 @@
+"""What the gateway wants done: the only way out of the pure core.
+
+`edge.driver` performs effects in the order in which they are returned. They are slotted and cheap to build rather
+than frozen, because every message makes two of them (docs/decisions/0002-effects-are-not-frozen.md).
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge.codes import Code
+from edge.domains import Domain
+from edge.partners import Peer, System
+
+
+class SipLink(Protocol):
+    """What the core knows of a SIP link: an opaque thing to answer on, and what its far end proved to be."""
+
+    @property
+    def peer(self) -> Peer: ...
+
+    @property
+    def address(self) -> str:
+        """The peer's IP address, for the ``received`` parameter (RFC 3261 §18.2.1)."""
+
+
+class XmppLink(Protocol):
+    """What the core knows of an XMPP link: what its far end proved to be."""
+
+    @property
+    def peer(self) -> Peer: ...
+
+
+@dataclass(slots=True)
+class SendSip:
+    """A request to the SIP system that serves ``domain``.
+
+    ``token`` comes back in `Gateway.sip_sent` or `Gateway.unsent`, exactly one of them.
+    """
+
+    system: System
+    domain: Domain
+    data: bytes
+    token: object
+
+
+@dataclass(slots=True)
+class RespondSip:
+    """A response, on the link its request came on (RFC 3261 §18.2.2)."""
+
+    link: SipLink
+    data: bytes
+
+
+@dataclass(slots=True)
+class SendStanza:
+    """A stanza from one of the domains we stand for to an XMPP domain.
+
+    A ``token`` comes back in `Gateway.taken` once the next hop has the stanza, or in `Gateway.unsent`.
+    None: nobody waits for it.
+    """
+
+    sender: Domain
+    recipient: Domain
+    data: bytes
+    token: object | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """One event for the log and the counters. ``fields`` hold no body and no address, only domains."""
+
+    event: str
+    code: Code | None = None
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+Effect = SendSip | RespondSip | SendStanza | Report

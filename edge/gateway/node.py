@@ -1,0 +1,96 @@
+"""What every part of the gateway knows about the node it runs on, and the few things all parts say."""
+
+from dataclasses import dataclass, field
+
+from edge.codes import Code
+from edge.domains import Domain
+from edge.gateway.effects import Effect, Report, RespondSip, SendStanza
+from edge.identifiers import Identifiers
+from edge.partners import Directory
+from edge.sip.layer import Output, Send, TransactionLayer
+from edge.sip.transaction import ServerTransaction
+from edge.timers import Wheel
+from edge.xmpp.jid import JID
+
+METHODS = frozenset({"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS"})  # what a UAS behind this edge understands
+ALLOW = ", ".join(sorted(METHODS))
+
+
+@dataclass(slots=True)
+class Node:
+    """One running gateway: its name, its time, its identifiers, its policy, its SIP transactions.
+
+    ``name`` is the FQDN in its certificate, which Via and Contact carry (RFC 5922 §7.5). ``wall`` is the
+    time of day (seconds of the Unix epoch) for documents; protocol timers use ``wheel.now``.
+    """
+
+    name: Domain
+    port: int
+    directory: Directory
+    ids: Identifiers
+    wheel: Wheel[object]
+    layer: TransactionLayer
+    wall: float = 0.0
+    via_prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.via_prefix = f"SIP/2.0/TLS {self.name}:{self.port};branch="
+
+    def via(self, branch: str) -> str:
+        """The one Via of a request of ours (RFC 3261 §8.1.1.7)."""
+        return self.via_prefix + branch
+
+    def contact(self, user: str) -> str:
+        """A Contact that reaches ``user`` (percent-escaped) through this edge (RFC 6665 §4.5.1)."""
+        return f"<sip:{user}@{self.name}:{self.port};transport=tls>"
+
+    def respond(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        headers: list[tuple[str, str]] | tuple[tuple[str, str], ...] = (),
+        reason: str | None = None,
+        body: bytes = b"",
+    ) -> list[Effect]:
+        """Answer a request."""
+        return performed(self.layer.respond(transaction, status, headers=headers, reason=reason, body=body))
+
+    def refuse(
+        self,
+        transaction: ServerTransaction,
+        code: Code,
+        status: int = 0,
+        headers: list[tuple[str, str]] | tuple[tuple[str, str], ...] = (),
+        text: str = "",
+    ) -> list[Effect]:
+        """Answer a request with a failure that carries a reason code (RFC 3261 §20.43 Warning)."""
+        effects = self.respond(transaction, status or code.status, [*headers, warning(code, text)])
+        effects.append(
+            Report(
+                "sip.refused",
+                code,
+                {
+                    "method": transaction.request.method,
+                    "status": status or code.status,
+                    "reason": text or code.sentence,
+                    "partner": ",".join(sorted(transaction.link.peer.systems)),
+                },
+            )
+        )
+        return effects
+
+
+def performed(outputs: list[Output]) -> list[Effect]:
+    """Turn what the transaction layer sends by itself into effects; nothing else may be among the outputs."""
+    return [RespondSip(output.link, output.data) for output in outputs if type(output) is Send]
+
+
+def warning(code: Code, text: str = "") -> tuple[str, str]:
+    """The Warning header of a refusal: the code and its sentence, never a name of ours (RFC 3261 §20.43)."""
+    said = (text or code.sentence).replace("\\", "").replace('"', "'")
+    return "Warning", f'399 edge "{code} {said}"'
+
+
+def to_stanza(sender: JID, recipient: JID, data: bytes, token: object | None = None) -> SendStanza:
+    """A stanza effect from the addresses it carries."""
+    return SendStanza(sender.host, recipient.host, data, token)

@@ -1,0 +1,199 @@
+"""Page-mode instant messages (RFC 3428 <-> RFC 6121 §5, by RFC 7572).
+
+The rule of responsibility: a SIP sender gets its final response, an XMPP sender is left without an error, only when the
+next hop has said that it has the message. Called by `edge.gateway.core`.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.gateway.effects import Effect, Report, SendSip, SendStanza
+from edge.gateway.node import ALLOW, Node
+from edge.mapping import failures, messages
+from edge.mapping.addresses import jid_of, uri_of
+from edge.partners import Admit
+from edge.sip.message import Response, request_bytes
+from edge.sip.transaction import ClientTransaction, ServerTransaction
+from edge.sip.uri import SipUri
+from edge.xmpp.conditions import DEFAULT_TYPES
+from edge.xmpp.stanzas import Message, error_bytes
+
+MAX_OPEN = 20_000  # SIP messages waiting for the XMPP side; at a few kB each this bounds memory, not traffic
+PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; below Timer F, so that we speak before the peer's clock
+
+
+class Page:
+    """One message on its way from XMPP to SIP."""
+
+    __slots__ = ("_pager", "stanza", "decision", "target", "branch", "data")
+
+    def __init__(self, pager: "Pager", stanza: Message, decision: Admit, target: str, branch: str, data: bytes) -> None:
+        self._pager = pager
+        self.stanza = stanza
+        self.decision = decision
+        self.target = target
+        self.branch = branch
+        self.data = data
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
+        return self._pager.answered(self, response)
+
+    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
+        return self._pager.failed(self, code, text)
+
+
+class Pager:
+    """All page-mode messages under way, in both directions."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._open: dict[str, ServerTransaction] = {}  # by stanza id: SIP messages that XMPP has not acknowledged
+        self._waiting: dict[str, deque[Page]] = {}  # by target URI: one is under way, these wait (RFC 3428 §8)
+        self._queued: dict[str, int] = {}  # by system: how many wait
+
+    # --- SIP to XMPP ------------------------------------------------------------------------------
+
+    def message_received(
+        self, transaction: ServerTransaction, decision: Admit, sender: SipUri, target: SipUri
+    ) -> list[Effect]:
+        """A MESSAGE outside any dialog: translate and send on; the answer comes later."""
+        node = self._node
+        if len(self._open) >= MAX_OPEN:
+            return node.refuse(transaction, Code.M01, 480)
+        stanza_id = node.ids.stanza_id()
+        try:
+            source, recipient = jid_of(sender), jid_of(target)
+            if not recipient.local:
+                return node.refuse(transaction, Code.A06, 404)
+            data = messages.stanza_of(
+                transaction.request, source, recipient, id=stanza_id, page_type=decision.recipient.page_type
+            )
+        except RemoteProtocolError as error:
+            headers = [("Accept", messages.ACCEPT)] if error.status == 415 else []
+            return node.refuse(transaction, error.code, error.status, headers, str(error))
+        transaction.user = (stanza_id, source, recipient)
+        self._open[stanza_id] = transaction
+        return [SendStanza(source.host, recipient.host, data, transaction)]
+
+    def taken(self, tokens: Sequence[object]) -> list[Effect]:
+        """XMPP has these: now, and not before, the SIP sender gets its 200."""
+        effects: list[Effect] = []
+        opened, respond = self._open, self._node.respond
+        for transaction in tokens:
+            if isinstance(transaction, ServerTransaction) and opened.pop(transaction.user[0], None) is not None:
+                effects += respond(transaction, 200)
+        return effects
+
+    def error_received(self, stanza: Message) -> list[Effect]:
+        """An error stanza: the failure of an open SIP message, or too late (RFC 7247 §7.1)."""
+        transaction = self._open.get(stanza.id)
+        error = stanza.error
+        if transaction is None or error is None or stanza.from_ is None:
+            return [Report("message.failed", Code.M03, {"late": True, "condition": error.condition if error else ""})]
+        _, _, recipient = transaction.user
+        if stanza.from_.bare() != recipient.bare() and stanza.from_.host != recipient.host:
+            return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
+        del self._open[stanza.id]
+        failure = failures.failure_of(error, full=bool(recipient.resource), allow=ALLOW)
+        return self._node.refuse(transaction, Code.M03, failure.status, failure.headers, error.text)
+
+    def unsent(self, transaction: ServerTransaction, code: Code, text: str) -> list[Effect]:
+        """The stanza did not reach the next hop."""
+        if transaction.user is None or self._open.pop(transaction.user[0], None) is None:
+            return []
+        return self._node.refuse(transaction, code, failures.status_of_code(code), text=text)
+
+    def overdue(self, transaction: ServerTransaction) -> list[Effect]:
+        """Nobody has spoken and the sender's Timer F is near: say so (RFC 4320 §4.2 forbids 408)."""
+        return self.unsent(transaction, Code.M02, Code.M02.sentence)
+
+    # --- XMPP to SIP ------------------------------------------------------------------------------
+
+    def stanza_received(self, stanza: Message, decision: Admit) -> list[Effect]:
+        """A message stanza to a SIP user: one MESSAGE, in order behind those to the same user."""
+        assert stanza.from_ is not None and stanza.to is not None
+        try:
+            facts = messages.request_of(stanza)
+            if facts is None:
+                return []
+            if not stanza.to.local:
+                return self._bounce(stanza, "service-unavailable", "this address takes no messages", Code.A06)
+            page = self._page(stanza, decision, facts)
+        except RemoteProtocolError as error:
+            return self._bounce(stanza, error.condition, str(error), error.code)
+        if len(page.data) > messages.RFC3428_LIMIT:
+            text = f"the message is longer than {messages.RFC3428_LIMIT} bytes with its headers (RFC 3428)"
+            return self._bounce(stanza, "policy-violation", text, Code.S09, "modify")
+        waiting = self._waiting.get(page.target)
+        if waiting is None:
+            return self._send(page)
+        system = decision.recipient
+        queued = self._queued.get(system.name, 0)
+        if queued >= system.pending_messages:
+            return self._bounce(stanza, Code.M01.condition, Code.M01.sentence, Code.M01)
+        self._queued[system.name] = queued + 1
+        waiting.append(page)
+        return []
+
+    def answered(self, page: Page, response: Response) -> list[Effect]:
+        """The SIP answer to one of ours; the next one to the same user may go."""
+        status = response.status
+        if status < 200:
+            return []
+        effects = self._next(page)
+        if status >= 300:
+            condition, kind, address = failures.condition_of_response(response)
+            text = f"{Code.M03} {status} {response.reason}"
+            effects.insert(0, self._error(page.stanza, condition, text, kind, address))
+            effects.append(Report("message.failed", Code.M03, {"status": status, "partner": page.decision.recipient.name}))
+        return effects
+
+    def failed(self, page: Page, code: Code, text: str) -> list[Effect]:
+        """No answer came, or the MESSAGE could not be sent."""
+        effects = self._bounce(page.stanza, code.condition, text, code)
+        return effects + self._next(page)
+
+    def _page(self, stanza: Message, decision: Admit, facts: messages.MessageFacts) -> Page:
+        """Translate once, when the stanza arrives: what waits in the queue is ready to go."""
+        node = self._node
+        assert stanza.from_ is not None and stanza.to is not None
+        target, branch = uri_of(stanza.to), node.ids.branch()
+        headers = [
+            ("Via", node.via(branch)),
+            ("Max-Forwards", "70"),
+            ("From", f"<{uri_of(stanza.from_)}>;tag={branch[7:]}"),
+            ("To", f"<{target}>"),
+            ("Call-ID", facts.call_id or node.ids.call_id()),
+            ("CSeq", "1 MESSAGE"),
+            *facts.headers,
+        ]
+        return Page(self, stanza, decision, target, branch, request_bytes("MESSAGE", target, headers, facts.body))
+
+    def _send(self, page: Page) -> list[Effect]:
+        assert page.stanza.to is not None
+        self._waiting.setdefault(page.target, deque())
+        transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=PATIENCE)
+        return [SendSip(page.decision.recipient, page.stanza.to.host, page.data, transaction)]
+
+    def _next(self, page: Page) -> list[Effect]:
+        """The way to ``page.target`` is free: send what waits, or forget the target."""
+        waiting = self._waiting.get(page.target)
+        if not waiting:
+            self._waiting.pop(page.target, None)
+            return []
+        following = waiting.popleft()
+        self._queued[following.decision.recipient.name] -= 1
+        return self._send(following)
+
+    def _bounce(self, stanza: Message, condition: str, text: str, code: Code, kind: str = "") -> list[Effect]:
+        if stanza.type == "error":
+            return []
+        effect = self._error(stanza, condition, f"{code} {text}", kind)
+        return [effect, Report("message.failed", code, {"condition": condition})]
+
+    def _error(self, stanza: Message, condition: str, text: str, kind: str = "", address: str = "") -> SendStanza:
+        assert stanza.from_ is not None and stanza.to is not None
+        data = error_bytes(stanza, condition, text, kind or DEFAULT_TYPES[condition], address)
+        return SendStanza(stanza.to.host, stanza.from_.host, data)

@@ -1,0 +1,119 @@
+"""``twistd edge``: the only place where objects are wired together.
+
+`makeService` reads the configuration, builds the core and its shells, and returns a Twisted service that owns them all:
+whatever it starts, it stops.
+"""
+
+import random
+import secrets
+import sys
+from time import time
+
+from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorCore, IReactorTCP, IReactorTime
+from twisted.python import usage
+from zope.interface import Interface
+
+from edge import __version__
+from edge.admin.ladder import Ladder
+from edge.certificates.contexts import Contexts
+from edge.codes import Code
+from edge.config import Config, ConfigurationError, load
+from edge.domains import Domain
+from edge.driver import Driver
+from edge.gateway.core import Gateway
+from edge.gateway.node import Node
+from edge.identifiers import Identifiers
+from edge.net.locate import Locator
+from edge.net.sip_pool import SipPool
+from edge.net.turn import Turn
+from edge.net.xmpp_pool import XmppPool
+from edge.sip.layer import TransactionLayer
+from edge.timers import Wheel
+from edge.xmpp.service import Service
+
+SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
+TOKEN_BYTES = 10  # 80 bits: unpredictable enough for tags and Call-IDs (RFC 3261 §19.3 asks for 32)
+
+
+class IReactor(IReactorCore, IReactorTCP, IReactorTime, Interface):  # type: ignore[misc]  # zope interfaces are no classes to mypy
+    """What we ask of a reactor."""
+
+
+class Options(usage.Options):
+    """Options of ``twistd edge``."""
+
+    synopsis = "[options]"
+    longdesc = "A SIP/SIMPLE to XMPP federation gateway."
+    optParameters = [["config", "c", "/etc/edge/edge.toml", "The configuration file."]]
+    optFlags = [["ladder", None, "Print one line for each message that passes (no bodies)."]]
+
+
+def makeService(options: Options) -> TwistedService:
+    """Called by twistd. A faulty configuration is printed whole, and ends the process with status 1."""
+    from twisted.internet import reactor
+
+    try:
+        config = load(options["config"])
+    except ConfigurationError as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        raise SystemExit(1) from None
+    return EdgeService(reactor, config, ladder=bool(options["ladder"]))
+
+
+class EdgeService(TwistedService):
+    """One gateway: its core, its links, its clock."""
+
+    name = "edge"
+
+    def __init__(self, reactor: IReactor, config: Config, ladder: bool = False) -> None:
+        self._reactor = reactor
+        self._config = config
+        wheel: Wheel[object] = Wheel(reactor.seconds())
+        ids = Identifiers(lambda: secrets.token_hex(TOKEN_BYTES), str(config.name))
+        layer = TransactionLayer(wheel, ids)
+        port = config.sip_listen[0].port if config.sip_listen else SIP_TLS_PORT
+        node = Node(config.name, port, config.directory, ids, wheel, layer, wall=time())
+        gateway = Gateway(node, Service(str(config.name), __version__))
+        turn = Turn(reactor)
+        rng = random.SystemRandom()
+        contexts = Contexts(config.identity, config.ca, config.directory.systems)
+        self._locator = Locator(reactor, config.dns_servers, rng)
+        self._driver = Driver(reactor, gateway)
+        self.sip = SipPool(reactor, self._driver, turn, config.directory, contexts, self._locator, str(config.name), rng)
+        self.xmpp = XmppPool(reactor, self._driver, turn, config.directory, contexts, self._locator, Domain(config.name), ids, rng)
+        self._driver.attach(self.sip, self.xmpp, turn, Ladder(_print) if ladder else None)
+
+    def privilegedStartService(self) -> None:
+        """Bind every address before anything else begins; one that is taken ends the process (EDGE-K08)."""
+        try:
+            for host, port in self._config.sip_listen:
+                self.sip.listen(host, port)
+            for host, port in self._config.xmpp_listen:
+                self.xmpp.listen(host, port)
+        except CannotListenError as error:
+            where = f"{error.interface}:{error.port}"
+            print(f"error {Code.K08} {where}: {Code.K08.sentence}: {error.socketError}", file=sys.stderr)
+            raise SystemExit(1) from None
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Let time flow and links be made."""
+        super().startService()
+        self._driver.start()
+        self.xmpp.start()
+
+    def stopService(self) -> "Deferred[object]":
+        """Close everything politely; links that do not close in time are cut by their pools."""
+        super().stopService()
+        self._driver.stop()
+        stopping = [maybeDeferred(self.sip.stop), maybeDeferred(self.xmpp.stop)]
+        self._locator.stop()
+        return DeferredList(stopping, consumeErrors=True)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,43 @@
+"""Every transcript in tests/transcripts is a test; and the reader itself is one that can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.transcript import Diverged, Performance, play
+
+FOLDER = Path(__file__).parent / "transcripts"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.txt")), ids=lambda path: path.stem)
+def test_conversation_goes_as_written(path: Path) -> None:
+    play(path)
+
+
+CAST = """
+[lync]     partner  sip        contoso.example
+[capulet]  inside   component  capulet.example
+
+lync sends:
+    MESSAGE sip:juliet@capulet.example SIP/2.0
+    From: <sip:romeo@contoso.example>;tag=1
+    To: <sip:juliet@capulet.example>
+    Content-Type: text/plain
+
+    Art thou not Romeo?
+"""
+
+
+def test_transcript_fails_when_the_received_text_differs() -> None:
+    with pytest.raises(Diverged, match="does not match"):
+        Performance(CAST + "\ncapulet receives:\n    <message><body>Neither</body></message>\n").play()
+
+
+def test_transcript_fails_when_something_is_not_mentioned() -> None:
+    with pytest.raises(Diverged, match="without the transcript saying so"):
+        Performance(CAST).play()
+
+
+def test_transcript_fails_when_nothing_was_expected() -> None:
+    with pytest.raises(Diverged, match="capulet received"):
+        Performance(CAST + "\ncapulet receives nothing\n").play()

@@ -1,0 +1,348 @@
+"""Plays a transcript: a plain-text conversation with the whole gateway, without sockets and with fake time.
+
+A transcript opens with its cast, one line for each system: ``[name]  inside|partner  sip|s2s|component  domains``
+or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list does not know. Then the scenes:
+
+    lync sends:            followed by an indented SIP message or stanzas
+    capulet receives:      the next thing that arrives there must match; only what is written is compared
+    capulet receives nothing
+    32 seconds pass
+    capulet is down / capulet is up        what is sent there is not delivered
+    capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
+
+``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
+in when they are left out; a response goes with the latest request received. Everything that arrives must be received by name.
+"""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from xml.etree import ElementTree
+
+from twisted.internet.task import Clock
+
+from edge.codes import Code
+from edge.domains import Domain, domain
+from edge.driver import Driver
+from edge.gateway.core import Gateway
+from edge.gateway.effects import SipLink
+from edge.gateway.node import Node
+from edge.identifiers import Identifiers
+from edge.partners import Directory, Peer, System
+from edge.sip.framing import Framer
+from edge.sip.layer import TransactionLayer
+from edge.sip.message import Request, Response
+from edge.timers import TICK, Wheel
+from edge.xmpp.service import Service
+from edge.xmpp.stanzas import parse_stanza
+from edge.xmpp.stream import StreamParser
+
+EDGE = domain("edge.example.net")
+STREAM = (
+    "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'"
+    " from='x.example' to='y.example'>"
+)
+
+
+class Diverged(AssertionError):
+    """The conversation went another way than it is written."""
+
+
+@dataclass(eq=False)
+class Actor:
+    """One system of the cast and what has arrived there."""
+
+    name: str
+    protocol: str
+    peer: Peer
+    system: System | None
+    address: str = "192.0.2.1"
+    down: bool = False
+    silent: bool = False
+    inbox: deque[bytes] = field(default_factory=deque)
+    requests: list[Request] = field(default_factory=list)
+    last_sent: Request | None = None
+
+
+class Stage:
+    """The gateway with pretended pools; implements what `Driver.attach` wants."""
+
+    def __init__(self, cast: Sequence[tuple[str, str, str, list[str]]]) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000.0)
+        systems = [
+            System(
+                name=name,
+                inside=kind == "inside",
+                protocol="sip" if how == "sip" else "xmpp",
+                domains=tuple(map(domain, domains)),
+                link={"sip": "tls", "s2s": "s2s", "component": "component"}[how],
+            )
+            for name, kind, how, domains in cast
+            if kind != "unlisted"
+        ]
+        directory = Directory(systems)
+        by_name = {system.name: system for system in systems}
+        self.actors = {}
+        for name, kind, how, domains in cast:
+            protocol = "sip" if how == "sip" else "xmpp"
+            fault = Code.A01 if kind == "unlisted" and protocol == "xmpp" else None
+            peer = directory.identify(protocol, frozenset(map(domain, domains)), fault)
+            self.actors[name] = Actor(name, protocol, peer, by_name.get(name))
+        tokens = count(1)
+        ids = Identifiers(lambda: f"token{next(tokens)}", EDGE)
+        wheel: Wheel[object] = Wheel(self.clock.seconds())
+        node = Node(EDGE, 5061, directory, ids, wheel, TransactionLayer(wheel, ids))
+        self.gateway = Gateway(node, Service(EDGE, "0"))
+        self.driver = Driver(self.clock, self.gateway, wall=lambda: 1_700_000_000 + self.clock.seconds())
+        self.driver.attach(self, XmppStage(self), self)
+        self.driver.start()
+        self.directory = directory
+        self.taken: list[object] = []
+
+    # SipPool and Turn
+    def send(self, system: System, name: Domain, data: bytes, token: object) -> None:
+        actor = self.actors[system.name]
+        if actor.down:
+            self.clock.callLater(0, self.driver.unsent, token, Code.N01, Code.N01.sentence)
+            return
+        actor.inbox.append(data)
+        actor.requests.append(_sip(data))
+        self.driver.sip_sent(token, actor)
+
+    def respond(self, link: SipLink, data: bytes) -> None:
+        assert isinstance(link, Actor)
+        link.inbox.append(data)
+
+    def begin(self) -> None:
+        pass
+
+    def flush(self) -> None:
+        if self.taken:
+            taken, self.taken = self.taken, []
+            self.clock.callLater(0, self.driver.taken, taken)
+
+    def settle(self) -> None:
+        """Let everything happen that happens at once."""
+        for _ in range(10):
+            self.clock.advance(0)
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end:
+            self.clock.advance(min(TICK, end - self.clock.seconds()))
+        self.settle()
+
+
+class XmppStage:
+    """The XmppPool of a `Stage`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
+        stage = self._stage
+        system = stage.directory.system_of(recipient)
+        actor = stage.actors[system.name] if system is not None else None
+        if actor is None:  # an answer to somebody unlisted goes back on his stream
+            actor = next(a for a in stage.actors.values() if a.system is None and recipient in a.peer.names)
+        if actor.down:
+            if token is not None:
+                stage.clock.callLater(0, stage.driver.unsent, token, Code.N01, Code.N01.sentence)
+            return
+        actor.inbox.append(data)
+        if token is not None and not actor.silent:
+            stage.taken.append(token)
+
+
+def _sip(data: bytes) -> Request:
+    messages = Framer().feed(data)
+    assert len(messages) == 1, f"not one SIP message: {data!r}"
+    return messages[0]  # type: ignore[return-value]
+
+
+class Performance:
+    """Reads a transcript and plays it."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
+        cast = re.findall(r"^\[(\S+)\]\s+(\S+)\s+(\S+)\s+(.+)$", text, re.M)
+        self.stage = Stage([(name, kind, how, domains.split()) for name, kind, how, domains in cast])
+        self.bound: dict[str, str] = {}
+        self.fresh = count(1)
+
+    def play(self) -> None:
+        number = 0
+        while number < len(self.lines):
+            line = self.lines[number]
+            here = number
+            number += 1
+            if not line.strip() or line[0] in "#[ ":
+                continue
+            block = []
+            while number < len(self.lines) and (self.lines[number].startswith("    ") or not self.lines[number].strip()):
+                block.append(self.lines[number][4:])
+                number += 1
+            try:
+                self._scene(line.strip(), "\n".join(block).strip("\n"))
+            except AssertionError as error:
+                raise Diverged(self._marked(here, str(error))) from None
+        for actor in self.stage.actors.values():
+            if actor.inbox:
+                raise Diverged(f"{actor.name} received this without the transcript saying so:\n{_show(actor.inbox[0])}")
+
+    def _marked(self, here: int, error: str) -> str:
+        shown = [("--> " if number == here else "    ") + line for number, line in enumerate(self.lines[: here + 1])]
+        return "\n".join(["", *shown, "", error])
+
+    def _scene(self, line: str, block: str) -> None:
+        stage = self.stage
+        if match := re.fullmatch(r"([\d.]+) seconds? pass(?:es)?", line):
+            stage.pass_time(float(match[1]))
+            return
+        match = re.fullmatch(r"(\S+) (sends:|receives:|receives nothing|is down|is up|is silent|is attentive)", line)
+        assert match, f"not a scene: {line!r}"
+        actor = stage.actors[match[1]]
+        what = match[2]
+        if what == "sends:":
+            (self._send_sip if actor.protocol == "sip" else self._send_xmpp)(actor, block)
+            stage.settle()
+        elif what == "receives:":
+            assert actor.inbox, f"{actor.name} received nothing"
+            data = actor.inbox.popleft()
+            (self._match_sip if actor.protocol == "sip" else self._match_xmpp)(block, data)
+        elif what == "receives nothing":
+            assert not actor.inbox, f"{actor.name} received:\n{_show(actor.inbox[0])}"
+        elif what in ("is down", "is up"):
+            actor.down = what == "is down"
+        else:
+            actor.silent = what == "is silent"
+
+    # --- sending
+
+    def _fill(self, text: str) -> str:
+        return re.sub(r"\{([a-z-]+)\}", lambda m: self.bound[m[1]], text)
+
+    def _send_sip(self, actor: Actor, block: str) -> None:
+        head, _, body = self._fill(block).partition("\n\n")
+        lines = head.splitlines()
+        given = {line.partition(":")[0].strip().lower() for line in lines[1:]}
+        number = next(self.fresh)
+        filled: list[str] = []
+        if lines[0].startswith("SIP/2.0"):
+            wanted = re.search(r"^CSeq: .*", head, re.M)
+            method = wanted[0].split()[-1] if wanted else ""
+            request = next(r for r in reversed(actor.requests) if not method or r.method == method)
+            for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+                if name.lower() not in given:
+                    value = request.headers.get(name.lower())
+                    assert value is not None
+                    if name == "To" and ";tag=" not in value and not lines[0].startswith("SIP/2.0 100"):
+                        value += f";tag={actor.name}"
+                    filled.append(f"{name}: {value}")
+        else:
+            method = lines[0].split()[0]
+            defaults = {
+                "Via": f"SIP/2.0/TLS {actor.name}.example:5061;branch=z9hG4bK{actor.name}{number}",
+                "Max-Forwards": "70",
+                "Call-ID": f"call{number}@{actor.name}",
+                "CSeq": f"{number} {method}",
+            }
+            if method in ("SUBSCRIBE", "NOTIFY", "INVITE"):
+                defaults["Contact"] = f"<sip:{actor.name}.example:5061;transport=tls>"
+            filled = [f"{name}: {value}" for name, value in defaults.items() if name.lower() not in given]
+        payload = body.replace("\n", "\r\n").encode()
+        data = "\r\n".join([lines[0], *filled, *lines[1:], f"Content-Length: {len(payload)}", "", ""]).encode() + payload
+        messages = Framer().feed(data)
+        assert len(messages) == 1 and isinstance(messages[0], Request | Response), f"the transcript's own message: {messages}"
+        self.stage.driver.sip_received(actor, messages)
+
+    def _send_xmpp(self, actor: Actor, block: str) -> None:
+        parser = StreamParser(max_stanza=100_000)
+        events = list(parser.feed((STREAM + self._fill(block)).encode()))
+        stanzas = [parse_stanza(element) for element in events[1:]]
+        self.stage.driver.stanzas_received(actor, stanzas)
+
+    # --- matching
+
+    def _matches(self, pattern: str, text: str) -> bool:
+        names: list[str] = []
+        expression = ""
+        for part in re.split(r"(\{[a-z-]+\})", pattern):
+            name = part[1:-1] if part.startswith("{") and part.endswith("}") else ""
+            if not name:
+                expression += re.escape(part)
+            elif name == "any":
+                expression += ".*?"
+            elif name in self.bound:
+                expression += re.escape(self.bound[name])
+            else:
+                names.append(name)
+                expression += "(.*?)"
+        match = re.fullmatch(expression, text, re.S)
+        if match:
+            self.bound.update(zip(names, match.groups(), strict=True))
+        return match is not None
+
+    def _match_sip(self, block: str, data: bytes) -> None:
+        head, _, body = block.partition("\n\n")
+        lines = head.splitlines()
+        message = _sip(data)
+        start = data.split(b"\r\n", 1)[0].decode()
+        assert self._matches(lines[0], start), f"expected {lines[0]!r}, received:\n{_show(data)}"
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            rows = message.headers.rows(name.strip().lower())
+            if value.strip() == "{none}":
+                assert not rows, f"{name} should not be there:\n{_show(data)}"
+                continue
+            assert any(self._matches(value.strip(), row) for row in rows), f"{line!r} does not match:\n{_show(data)}"
+        if body:
+            if body.lstrip().startswith("<"):
+                self._match_element(ElementTree.fromstring(body), ElementTree.fromstring(message.body), _show(data))
+            else:
+                text = message.body.decode().replace("\r\n", "\n")
+                assert self._matches(body, text), f"expected the body {body!r}, received:\n{_show(data)}"
+
+    def _match_xmpp(self, block: str, data: bytes) -> None:
+        wrap = "<x xmlns:stream='http://etherx.jabber.org/streams'>{}</x>"
+        received = ElementTree.fromstring(wrap.format(data.decode()))[0]
+        self._match_element(ElementTree.fromstring(wrap.format(block))[0], received, _show(data))
+
+    def _match_element(self, expected: ElementTree.Element, received: ElementTree.Element, shown: str) -> None:
+        """Attributes, text and children that are written must be there; other ones may."""
+        name, _, namespace = expected.tag.rpartition("}")[::-1] if "}" in expected.tag else (expected.tag, "", "")
+        tag = received.tag if namespace else received.tag.rpartition("}")[2]
+        assert expected.tag == tag, f"expected <{name}>, received:\n{shown}"
+        for attribute, value in expected.attrib.items():
+            if value == "{none}":
+                assert attribute not in received.attrib, f"{attribute} should not be there:\n{shown}"
+                continue
+            found = received.attrib.get(attribute)
+            assert found is not None and self._matches(value, found), f"{attribute}={value!r} does not match:\n{shown}"
+        text = (expected.text or "").strip()
+        if text:
+            assert self._matches(text, (received.text or "").strip()), f"text {text!r} does not match:\n{shown}"
+        remaining = list(received)
+        for child in expected:
+            for position, candidate in enumerate(remaining):
+                try:
+                    self._match_element(child, candidate, shown)
+                except AssertionError:
+                    continue
+                del remaining[: position + 1]
+                break
+            else:
+                raise AssertionError(f"no <{child.tag}> as written in:\n{shown}")
+
+
+def _show(data: bytes) -> str:
+    return "\n".join("    " + line for line in data.decode("utf-8", "replace").replace("\r\n", "\n").splitlines())
+
+
+def play(path: Path) -> None:
+    """Play the transcript in ``path``; raises `Diverged` with the line where it went another way."""
+    Performance(path.read_text()).play()
