@@ -4,6 +4,7 @@ Everything inside the edge compares `Domain`s: lower-case A-labels without a tra
 certificates and SIP write them. XMPP addresses show U-labels (RFC 7622 §3.2.1); `unicode` gives those.
 """
 
+import ipaddress
 from functools import lru_cache
 from typing import NewType
 
@@ -25,7 +26,10 @@ def domain(text: str) -> Domain:
     """
     name = text[:-1] if text.endswith(".") else text
     if name.startswith("[") and name.endswith("]"):
-        return Domain(name.lower())
+        try:
+            return Domain(f"[{ipaddress.IPv6Address(name[1:-1])}]")
+        except ValueError:
+            raise RemoteProtocolError("an IPv6 literal is malformed") from None
     lowered = name.lower()
     if lowered.isascii() and "xn--" not in lowered:
         labels = lowered.split(".")

@@ -8,24 +8,23 @@ import random
 import secrets
 import sys
 from time import time
+from typing import cast
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IReactorCore, IReactorTCP, IReactorTime
 from twisted.python import usage
-from zope.interface import Interface
 
 from edge import __version__
 from edge.admin.ladder import Ladder
 from edge.certificates.contexts import Contexts
 from edge.codes import Code
 from edge.config import Config, ConfigurationError, load
-from edge.domains import Domain
 from edge.driver import Driver
 from edge.gateway.core import Gateway
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
+from edge.net.links import Reactor
 from edge.net.locate import Locator
 from edge.net.sip_pool import SipPool
 from edge.net.turn import Turn
@@ -36,10 +35,6 @@ from edge.xmpp.service import Service
 
 SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
 TOKEN_BYTES = 10  # 80 bits: unpredictable enough for tags and Call-IDs (RFC 3261 §19.3 asks for 32)
-
-
-class IReactor(IReactorCore, IReactorTCP, IReactorTime, Interface):  # type: ignore[misc]  # zope interfaces are no classes to mypy
-    """What we ask of a reactor."""
 
 
 class Options(usage.Options):
@@ -61,7 +56,7 @@ def makeService(options: Options) -> TwistedService:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         raise SystemExit(1) from None
-    return EdgeService(reactor, config, ladder=bool(options["ladder"]))
+    return EdgeService(cast(Reactor, reactor), config, ladder=bool(options["ladder"]))
 
 
 class EdgeService(TwistedService):
@@ -69,7 +64,7 @@ class EdgeService(TwistedService):
 
     name = "edge"
 
-    def __init__(self, reactor: IReactor, config: Config, ladder: bool = False) -> None:
+    def __init__(self, reactor: Reactor, config: Config, ladder: bool = False) -> None:
         self._reactor = reactor
         self._config = config
         wheel: Wheel[object] = Wheel(reactor.seconds())
@@ -83,32 +78,35 @@ class EdgeService(TwistedService):
         contexts = Contexts(config.identity, config.ca, config.directory.systems)
         self._locator = Locator(reactor, config.dns_servers, rng)
         self._driver = Driver(reactor, gateway)
-        self.sip = SipPool(reactor, self._driver, turn, config.directory, contexts, self._locator, str(config.name), rng)
-        self.xmpp = XmppPool(reactor, self._driver, turn, config.directory, contexts, self._locator, Domain(config.name), ids, rng)
+        driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
+        self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng)
+        self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng)
         self._driver.attach(self.sip, self.xmpp, turn, Ladder(_print) if ladder else None)
 
     def privilegedStartService(self) -> None:
         """Bind every address before anything else begins; one that is taken ends the process (EDGE-K08)."""
+        where = ""
         try:
             for host, port in self._config.sip_listen:
+                where = f"{host}:{port}"
                 self.sip.listen(host, port)
             for host, port in self._config.xmpp_listen:
+                where = f"{host}:{port}"
                 self.xmpp.listen(host, port)
-        except CannotListenError as error:
-            where = f"{error.interface}:{error.port}"
-            print(f"error {Code.K08} {where}: {Code.K08.sentence}: {error.socketError}", file=sys.stderr)
+        except (CannotListenError, OSError) as error:
+            print(f"error {Code.K08} {where}: {Code.K08.sentence}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
-        super().privilegedStartService()
+        super().privilegedStartService()  # type: ignore[no-untyped-call]  # Twisted's own
 
     def startService(self) -> None:
         """Let time flow and links be made."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.start()
         self.xmpp.start()
 
-    def stopService(self) -> "Deferred[object]":
+    def stopService(self) -> "Deferred[list[tuple[bool, None]]]":
         """Close everything politely; links that do not close in time are cut by their pools."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.stop()
         stopping = [maybeDeferred(self.sip.stop), maybeDeferred(self.xmpp.stop)]
         self._locator.stop()

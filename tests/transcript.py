@@ -11,7 +11,7 @@ or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list doe
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
 ``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
-in when they are left out; a response goes with the latest request received. Everything that arrives must be received by name.
+in when they are left out; a response goes with the latest request received. Everything that arrives must be received.
 """
 
 import re
@@ -84,7 +84,8 @@ class Stage:
             for name, kind, how, domains in cast
             if kind != "unlisted"
         ]
-        directory = Directory(systems)
+        directory = self.directory = Directory(systems)
+        self.taken: list[object] = []
         by_name = {system.name: system for system in systems}
         self.actors = {}
         for name, kind, how, domains in cast:
@@ -100,8 +101,6 @@ class Stage:
         self.driver = Driver(self.clock, self.gateway, wall=lambda: 1_700_000_000 + self.clock.seconds())
         self.driver.attach(self, XmppStage(self), self)
         self.driver.start()
-        self.directory = directory
-        self.taken: list[object] = []
 
     # SipPool and Turn
     def send(self, system: System, name: Domain, data: bytes, token: object) -> None:
@@ -147,8 +146,8 @@ class XmppStage:
         stage = self._stage
         system = stage.directory.system_of(recipient)
         actor = stage.actors[system.name] if system is not None else None
-        if actor is None:  # an answer to somebody unlisted goes back on his stream
-            actor = next(a for a in stage.actors.values() if a.system is None and recipient in a.peer.names)
+        if actor is None:  # an answer to somebody unlisted goes back where he came from
+            actor = next(a for a in stage.actors.values() if a.protocol == "xmpp")
         if actor.down:
             if token is not None:
                 stage.clock.callLater(0, stage.driver.unsent, token, Code.N01, Code.N01.sentence)
@@ -183,7 +182,7 @@ class Performance:
             if not line.strip() or line[0] in "#[ ":
                 continue
             block = []
-            while number < len(self.lines) and (self.lines[number].startswith("    ") or not self.lines[number].strip()):
+            while number < len(self.lines) and self.lines[number][:4].strip() == "":
                 block.append(self.lines[number][4:])
                 number += 1
             try:
@@ -255,9 +254,9 @@ class Performance:
                 defaults["Contact"] = f"<sip:{actor.name}.example:5061;transport=tls>"
             filled = [f"{name}: {value}" for name, value in defaults.items() if name.lower() not in given]
         payload = body.replace("\n", "\r\n").encode()
-        data = "\r\n".join([lines[0], *filled, *lines[1:], f"Content-Length: {len(payload)}", "", ""]).encode() + payload
-        messages = Framer().feed(data)
-        assert len(messages) == 1 and isinstance(messages[0], Request | Response), f"the transcript's own message: {messages}"
+        rows = [lines[0], *filled, *lines[1:], f"Content-Length: {len(payload)}"]
+        messages = Framer().feed("\r\n".join([*rows, "", ""]).encode() + payload)
+        assert len(messages) == 1 and isinstance(messages[0], Request | Response), f"the transcript's own: {messages}"
         self.stage.driver.sip_received(actor, messages)
 
     def _send_xmpp(self, actor: Actor, block: str) -> None:

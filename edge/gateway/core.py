@@ -1,11 +1,12 @@
 """The gateway's one door: events in, effects out.
 
-`Gateway` admits (`edge.partners`), dispatches to the four parts that own the usages (`pager`, `subscriber`, `notifier`, and
-`edge.xmpp.service` for what the gateway itself answers), and correlates what comes back. It does no I/O; `edge.driver` calls
-it and performs the effects. Order of the checks on a request: RFC 3261 §8.2.
+`Gateway` admits (`edge.partners`), dispatches to the parts that own the usages (`pager`, `subscriber`, `notifier`, and
+`edge.xmpp.service` for what the gateway itself answers), and correlates what comes back. It does no I/O; `edge.driver`
+calls it and performs the effects. Order of the checks on a request: RFC 3261 §8.2.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
@@ -13,7 +14,7 @@ from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, RespondSip, SendStanza, SipLink, XmppLink
 from edge.gateway.node import ALLOW, METHODS, Node, warning
 from edge.gateway.notifier import Notifiers
-from edge.gateway.pager import Pager
+from edge.gateway.pager import Opened, Pager
 from edge.gateway.subscriber import Subscribers
 from edge.partners import Admit, Refuse
 from edge.sip.checks import refusal
@@ -25,11 +26,18 @@ from edge.xmpp.service import Service
 from edge.xmpp.stanzas import PRESENCE_TYPES, Iq, Message, Presence, Stanza, error_bytes
 
 ACCEPT = "text/plain, application/pidf+xml"
-EXTENSIONS: frozenset[str] = frozenset({"eventlist"})
-# COMPAT(lync): a Microsoft notifier puts eventlist into Require of plain single-resource NOTIFYs, since OCS 2007; all else is 420.
+EXTENSIONS = frozenset({"eventlist"})
+# COMPAT(lync): a notifier puts eventlist into Require of plain single-resource NOTIFYs; since OCS 2007. All else is 420.
 
 ABOUT_RECIPIENT = frozenset({Code.A06, Code.A08})  # refusals that come after the sender has been found good
 FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
+
+
+class Usage(Protocol):
+    """What a client transaction belongs to: a message, a watch, a notification."""
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]: ...
+    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]: ...
 
 
 class Gateway:
@@ -82,8 +90,8 @@ class Gateway:
             sender, recipient = stanza.from_, stanza.to
             assert sender is not None and recipient is not None, "the stream layer refuses stanzas without addresses"
             decision = admit(link.peer, sender.host, recipient.host)
-            if type(decision) is Refuse:
-                effects += _refuse_stanza(stanza, decision.code, self._names(link))
+            if isinstance(decision, Refuse):
+                effects += _refuse_stanza(stanza, decision.code, link)
             elif type(stanza) is Message:
                 effects += self._message(stanza, decision)
             elif type(stanza) is Presence:
@@ -104,8 +112,8 @@ class Gateway:
         """What was given out with ``token`` did not get there, and never will."""
         if isinstance(token, ClientTransaction):
             self.node.layer.failed(token)
-            return token.user.failed(token, code, text)  # type: ignore[attr-defined,no-any-return]  # user is opaque to the layer
-        if isinstance(token, ServerTransaction):
+            return cast(Usage, token.user).failed(token, code, text)
+        if isinstance(token, Opened):
             return self.pager.unsent(token, code, text)
         return []
 
@@ -127,20 +135,17 @@ class Gateway:
     def _follow(self, outputs: list[Output], effects: list[Effect]) -> None:
         """Act on what the transaction layer says."""
         for output in outputs:
-            kind = type(output)
-            if kind is Deliver:
-                effects += self._request(output.transaction)  # type: ignore[union-attr,arg-type]  # kind says so
-            elif kind is Send:
-                effects.append(RespondSip(output.link, output.data))  # type: ignore[union-attr,arg-type]
-            elif kind is Answer:
-                transaction = output.transaction  # type: ignore[union-attr]
-                effects += transaction.user.answered(transaction, output.response)  # type: ignore[union-attr,attr-defined]
-            elif kind is Failed:
-                transaction = output.transaction  # type: ignore[union-attr]
-                code = FAILED.get(output.status, Code.N03)  # type: ignore[union-attr]
-                effects += transaction.user.failed(transaction, code, code.sentence)  # type: ignore[attr-defined]
-            elif kind is Overdue:
-                effects += self.pager.overdue(output.transaction)  # type: ignore[union-attr,arg-type]
+            if isinstance(output, Deliver):
+                effects += self._request(output.transaction)
+            elif isinstance(output, Send):
+                effects.append(RespondSip(cast(SipLink, output.link), output.data))
+            elif isinstance(output, Answer):
+                effects += cast(Usage, output.transaction.user).answered(output.transaction, output.response)
+            elif isinstance(output, Failed):
+                code = FAILED.get(output.status, Code.N03)
+                effects += cast(Usage, output.transaction.user).failed(output.transaction, code, code.sentence)
+            elif isinstance(output, Overdue):
+                effects += self.pager.overdue(output.transaction)
 
     def _request(self, transaction: ServerTransaction) -> list[Effect]:
         """A new request: the checks of RFC 3261 §8.2 in order, then the part that serves its method."""
@@ -158,23 +163,22 @@ class Gateway:
             recipient = request.to.sip_uri.host if inside_dialog else target.host
         except RemoteProtocolError as error:
             fault, recipient = error, node.name
-        decision = node.directory.admit(transaction.link.peer, sender.host, recipient)
-        if type(decision) is Refuse and decision.code not in ABOUT_RECIPIENT:
+        decision = node.directory.admit(cast(SipLink, transaction.link).peer, sender.host, recipient)
+        if isinstance(decision, Refuse) and decision.code not in ABOUT_RECIPIENT:
             return node.refuse(transaction, decision.code, 403)
         failure = refusal(request, methods=METHODS, extensions=EXTENSIONS)
         if failure is not None:
             status, headers, code = failure
             return node.refuse(transaction, code, status, headers)
         if fault is not None or target is None:
-            error = fault or RemoteProtocolError("the Request-URI is malformed")
-            return node.refuse(transaction, error.code, error.status, text=str(error))
+            fault = fault or RemoteProtocolError("the Request-URI is malformed")
+            return node.refuse(transaction, fault.code, fault.status, text=str(fault))
         if request.method == "OPTIONS":
             return self._options(transaction, recipient, decision)
         if request.max_forwards == 0:
             return node.refuse(transaction, Code.S02, 483)
-        if type(decision) is Refuse:
+        if isinstance(decision, Refuse):
             return node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
-        assert isinstance(decision, Admit)
         if request.method == "NOTIFY":
             return self.subscribers.notified(transaction, decision)
         if request.method == "SUBSCRIBE":
@@ -187,7 +191,7 @@ class Gateway:
         """Capabilities, of the edge itself or of a user behind it (RFC 3261 §11.2, RFC 6665 §4.4.4)."""
         if transaction.request.to.tag:
             return self.node.refuse(transaction, Code.S05, 481)
-        if type(decision) is Refuse and recipient != self.node.name:
+        if isinstance(decision, Refuse) and recipient != self.node.name:
             return self.node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
         capabilities = [
             ("Allow", ALLOW),
@@ -212,9 +216,6 @@ class Gateway:
             return self.subscribers.presence_received(stanza, decision)
         return self.notifiers.presence_received(stanza, decision)
 
-    def _names(self, link: XmppLink) -> str:
-        return ",".join(sorted(link.peer.systems))
-
 
 def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
     """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
@@ -227,10 +228,10 @@ def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> l
     ]
 
 
-def _refuse_stanza(stanza: Stanza, code: Code, partner: str) -> list[Effect]:
+def _refuse_stanza(stanza: Stanza, code: Code, link: XmppLink) -> list[Effect]:
     condition = "service-unavailable" if type(stanza) is Iq else code.condition
     effects = _stanza_error(stanza, condition, code.sentence, code)
-    effects.append(Report("policy.denied", code, {"partner": partner}))
+    effects.append(Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))}))
     return effects
 
 

@@ -1,13 +1,15 @@
 """What every part of the gateway knows about the node it runs on, and the few things all parts say."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.gateway.effects import Effect, Report, RespondSip, SendStanza
+from edge.gateway.effects import Effect, Report, RespondSip, SendStanza, SipLink
 from edge.identifiers import Identifiers
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
+from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
 from edge.xmpp.jid import JID
@@ -20,7 +22,8 @@ ALLOW = ", ".join(sorted(METHODS))
 class Node:
     """One running gateway: its name, its time, its identifiers, its policy, its SIP transactions.
 
-    ``name`` is the FQDN in its certificate, which Via and Contact carry (RFC 5922 §7.5). ``wall`` is the
+    ``name`` is the FQDN in its certificate, which Via and Contact carry (RFC 5922 §7.5). ``agent`` is what our SIP
+    requests have in common. ``wall`` is the
     time of day (seconds of the Unix epoch) for documents; protocol timers use ``wheel.now``.
     """
 
@@ -31,18 +34,11 @@ class Node:
     wheel: Wheel[object]
     layer: TransactionLayer
     wall: float = 0.0
-    via_prefix: str = field(init=False)
+    agent: UserAgent = field(init=False)
 
     def __post_init__(self) -> None:
-        self.via_prefix = f"SIP/2.0/TLS {self.name}:{self.port};branch="
-
-    def via(self, branch: str) -> str:
-        """The one Via of a request of ours (RFC 3261 §8.1.1.7)."""
-        return self.via_prefix + branch
-
-    def contact(self, user: str) -> str:
-        """A Contact that reaches ``user`` (percent-escaped) through this edge (RFC 6665 §4.5.1)."""
-        return f"<sip:{user}@{self.name}:{self.port};transport=tls>"
+        where = f"{self.name}:{self.port}"
+        self.agent = UserAgent(where, f"<sip:{where};transport=tls>", self.ids)
 
     def respond(
         self,
@@ -73,7 +69,7 @@ class Node:
                     "method": transaction.request.method,
                     "status": status or code.status,
                     "reason": text or code.sentence,
-                    "partner": ",".join(sorted(transaction.link.peer.systems)),
+                    "partner": speaker(transaction),
                 },
             )
         )
@@ -82,7 +78,12 @@ class Node:
 
 def performed(outputs: list[Output]) -> list[Effect]:
     """Turn what the transaction layer sends by itself into effects; nothing else may be among the outputs."""
-    return [RespondSip(output.link, output.data) for output in outputs if type(output) is Send]
+    return [RespondSip(cast(SipLink, output.link), output.data) for output in outputs if type(output) is Send]
+
+
+def speaker(transaction: ServerTransaction) -> str:
+    """The names of the systems that the link of a request may speak for, for the log."""
+    return ",".join(sorted(cast(SipLink, transaction.link).peer.systems))
 
 
 def warning(code: Code, text: str = "") -> tuple[str, str]:

@@ -7,34 +7,49 @@ next hop has said that it has the message. Called by `edge.gateway.core`.
 from collections import deque
 from collections.abc import Sequence
 
+from edge.bodies.text import UnsupportedBody
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, SendSip, SendStanza
 from edge.gateway.node import ALLOW, Node
 from edge.mapping import failures, messages
-from edge.mapping.addresses import jid_of, uri_of
+from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.partners import Admit
 from edge.sip.message import Response, request_bytes
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.sip.uri import SipUri
-from edge.xmpp.conditions import DEFAULT_TYPES
+from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, error_bytes
 
 MAX_OPEN = 20_000  # SIP messages waiting for the XMPP side; at a few kB each this bounds memory, not traffic
-PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; below Timer F, so that we speak before the peer's clock
+PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
+
+
+class Opened:
+    """One message on its way from SIP to XMPP; the token of its stanza."""
+
+    __slots__ = ("stanza_id", "recipient", "transaction")
+
+    def __init__(self, stanza_id: str, recipient: JID, transaction: ServerTransaction) -> None:
+        self.stanza_id = stanza_id
+        self.recipient = recipient
+        self.transaction = transaction
 
 
 class Page:
     """One message on its way from XMPP to SIP."""
 
-    __slots__ = ("_pager", "stanza", "decision", "target", "branch", "data")
+    __slots__ = ("_pager", "stanza", "decision", "target", "branch", "call_id", "data")
 
-    def __init__(self, pager: "Pager", stanza: Message, decision: Admit, target: str, branch: str, data: bytes) -> None:
+    def __init__(
+        self, pager: "Pager", stanza: Message, decision: Admit, target: str, branch: str, call_id: str, data: bytes
+    ) -> None:
         self._pager = pager
         self.stanza = stanza
         self.decision = decision
         self.target = target
         self.branch = branch
+        self.call_id = call_id
         self.data = data
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
@@ -49,7 +64,7 @@ class Pager:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._open: dict[str, ServerTransaction] = {}  # by stanza id: SIP messages that XMPP has not acknowledged
+        self._open: dict[str, Opened] = {}  # by stanza id: SIP messages that XMPP has not acknowledged
         self._waiting: dict[str, deque[Page]] = {}  # by target URI: one is under way, these wait (RFC 3428 §8)
         self._queued: dict[str, int] = {}  # by system: how many wait
 
@@ -68,46 +83,56 @@ class Pager:
             if not recipient.local:
                 return node.refuse(transaction, Code.A06, 404)
             data = messages.stanza_of(
-                transaction.request, source, recipient, id=stanza_id, page_type=decision.recipient.page_type
+                transaction.request,
+                source,
+                recipient,
+                id=stanza_id,
+                page_type=decision.recipient.page_type,
+                limit=decision.recipient.stanza_bytes,
             )
+        except (UnsupportedBody, SipsNotAllowed) as error:
+            return node.refuse(transaction, error.code, error.status, error.headers, str(error))
         except RemoteProtocolError as error:
-            headers = [("Accept", messages.ACCEPT)] if error.status == 415 else []
-            return node.refuse(transaction, error.code, error.status, headers, str(error))
-        transaction.user = (stanza_id, source, recipient)
-        self._open[stanza_id] = transaction
-        return [SendStanza(source.host, recipient.host, data, transaction)]
+            return node.refuse(transaction, error.code, error.status, text=str(error))
+        if data is None:
+            return node.respond(transaction, 200)
+        transaction.user = opened = Opened(stanza_id, recipient, transaction)
+        self._open[stanza_id] = opened
+        return [SendStanza(source.host, recipient.host, data, opened)]
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """XMPP has these: now, and not before, the SIP sender gets its 200."""
         effects: list[Effect] = []
         opened, respond = self._open, self._node.respond
-        for transaction in tokens:
-            if isinstance(transaction, ServerTransaction) and opened.pop(transaction.user[0], None) is not None:
-                effects += respond(transaction, 200)
+        for token in tokens:
+            if isinstance(token, Opened) and opened.pop(token.stanza_id, None) is not None:
+                effects += respond(token.transaction, 200)
         return effects
 
     def error_received(self, stanza: Message) -> list[Effect]:
         """An error stanza: the failure of an open SIP message, or too late (RFC 7247 §7.1)."""
-        transaction = self._open.get(stanza.id)
+        opened = self._open.get(stanza.id)
         error = stanza.error
-        if transaction is None or error is None or stanza.from_ is None:
+        if opened is None or error is None or stanza.from_ is None:
             return [Report("message.failed", Code.M03, {"late": True, "condition": error.condition if error else ""})]
-        _, _, recipient = transaction.user
+        recipient = opened.recipient
         if stanza.from_.bare() != recipient.bare() and stanza.from_.host != recipient.host:
             return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
         del self._open[stanza.id]
         failure = failures.failure_of(error, full=bool(recipient.resource), allow=ALLOW)
-        return self._node.refuse(transaction, Code.M03, failure.status, failure.headers, error.text)
+        return self._node.refuse(opened.transaction, Code.M03, failure.status, failure.headers, failure.reason)
 
-    def unsent(self, transaction: ServerTransaction, code: Code, text: str) -> list[Effect]:
+    def unsent(self, opened: Opened, code: Code, text: str) -> list[Effect]:
         """The stanza did not reach the next hop."""
-        if transaction.user is None or self._open.pop(transaction.user[0], None) is None:
+        if self._open.pop(opened.stanza_id, None) is None:
             return []
-        return self._node.refuse(transaction, code, failures.status_of_code(code), text=text)
+        return self._node.refuse(opened.transaction, code, failures.status_of_code(code), text=text)
 
     def overdue(self, transaction: ServerTransaction) -> list[Effect]:
         """Nobody has spoken and the sender's Timer F is near: say so (RFC 4320 §4.2 forbids 408)."""
-        return self.unsent(transaction, Code.M02, Code.M02.sentence)
+        if isinstance(transaction.user, Opened):
+            return self.unsent(transaction.user, Code.M02, Code.M02.sentence)
+        return self._node.refuse(transaction, Code.M02)
 
     # --- XMPP to SIP ------------------------------------------------------------------------------
 
@@ -147,7 +172,8 @@ class Pager:
             condition, kind, address = failures.condition_of_response(response)
             text = f"{Code.M03} {status} {response.reason}"
             effects.insert(0, self._error(page.stanza, condition, text, kind, address))
-            effects.append(Report("message.failed", Code.M03, {"status": status, "partner": page.decision.recipient.name}))
+            fields: dict[str, object] = {"status": status, "partner": page.decision.recipient.name}
+            effects.append(Report("message.failed", Code.M03, fields))
         return effects
 
     def failed(self, page: Page, code: Code, text: str) -> list[Effect]:
@@ -160,21 +186,23 @@ class Pager:
         node = self._node
         assert stanza.from_ is not None and stanza.to is not None
         target, branch = uri_of(stanza.to), node.ids.branch()
+        call_id = facts.call_id or node.ids.call_id()
         headers = [
-            ("Via", node.via(branch)),
+            ("Via", node.agent.via(branch)),
             ("Max-Forwards", "70"),
             ("From", f"<{uri_of(stanza.from_)}>;tag={branch[7:]}"),
             ("To", f"<{target}>"),
-            ("Call-ID", facts.call_id or node.ids.call_id()),
+            ("Call-ID", call_id),
             ("CSeq", "1 MESSAGE"),
             *facts.headers,
         ]
-        return Page(self, stanza, decision, target, branch, request_bytes("MESSAGE", target, headers, facts.body))
+        data = request_bytes("MESSAGE", target, headers, facts.body)
+        return Page(self, stanza, decision, target, branch, call_id, data)
 
     def _send(self, page: Page) -> list[Effect]:
         assert page.stanza.to is not None
         self._waiting.setdefault(page.target, deque())
-        transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=PATIENCE)
+        transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=PATIENCE, call_id=page.call_id)
         return [SendSip(page.decision.recipient, page.stanza.to.host, page.data, transaction)]
 
     def _next(self, page: Page) -> list[Effect]:
@@ -195,5 +223,5 @@ class Pager:
 
     def _error(self, stanza: Message, condition: str, text: str, kind: str = "", address: str = "") -> SendStanza:
         assert stanza.from_ is not None and stanza.to is not None
-        data = error_bytes(stanza, condition, text, kind or DEFAULT_TYPES[condition], address)
+        data = error_bytes(stanza, condition, text, kind, address=address)
         return SendStanza(stanza.to.host, stanza.from_.host, data)

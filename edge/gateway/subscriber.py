@@ -40,7 +40,9 @@ REFRESH, RETRY = "refresh", "retry"  # what a watch waits for
 class Watch:
     """One XMPP user and one SIP contact of his."""
 
-    __slots__ = ("_watches", "watcher", "contact", "system", "usage", "approved", "leaving", "document", "timer", "slot")
+    __slots__ = (
+        "_watches", "watcher", "contact", "system", "usage", "approved", "leaving", "document", "timer", "slot",
+    )
 
     def __init__(self, watches: "Subscribers", watcher: JID, contact: JID, system: System) -> None:
         self._watches = watches
@@ -166,17 +168,19 @@ class Subscribers:
     def _subscribe(self, watch: Watch) -> list[Effect]:
         """Open a new dialog."""
         self._stop(watch)
-        watch.usage = Subscriber(self._node.agent, uri_of(watch.watcher), uri_of(watch.contact))
+        watch.usage = Subscriber.open(self._node.agent, uri_of(watch.watcher), uri_of(watch.contact))
         self._usages[watch.usage.key] = watch
         return self._follow(watch, watch.usage.subscribe(self._node.wheel.now))
 
-    def _follow(self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None) -> list[Effect]:
+    def _follow(
+        self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None
+    ) -> list[Effect]:
         """Do what the usage says, in order."""
         node = self._node
         effects: list[Effect] = []
         for output in outputs:
             if isinstance(output, SendRequest):
-                client = node.layer.open_client(output.method, output.branch, watch)
+                client = node.layer.open_client(output.method, output.branch, watch, call_id=output.call_id)
                 effects.append(SendSip(watch.system, watch.contact.host, output.data, client))
             elif isinstance(output, Reply):
                 assert transaction is not None
@@ -209,7 +213,7 @@ class Subscribers:
         if watch.leaving or not output.body:
             return []
         if output.content_type != PIDF:
-            return [Report("presence.unreadable", Code.S04, {"partner": watch.system.name, "type": output.content_type})]
+            return [Report("presence.unreadable", Code.S04, {"partner": watch.system.name})]
         try:
             document = pidf.parse(output.body)
             news = stanzas_of(document, watch.document, watch.contact, watch.watcher)
@@ -227,7 +231,9 @@ class Subscribers:
         if watch.leaving:
             self._forget(watch)
             return []
-        fields = {"partner": watch.system.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status}
+        fields: dict[str, object] = {
+            "partner": watch.system.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status,
+        }
         effects: list[Effect] = [Report("sub.ended", None, fields)]
         if ended.authorization_dead:
             effects += self._withdraw(watch)

@@ -13,14 +13,13 @@ from edge.xmpp.stanzas import Stanza
 if TYPE_CHECKING:
     from edge.net.sip_link import SipLink
     from edge.net.xmpp_link import XmppLink
-    from edge.sip.framing import Garbled, Ping
     from edge.sip.message import Request, Response
 
 
 class Sink(Protocol):
     """Everything that can come out of a link."""
 
-    def sip_received(self, link: "SipLink", messages: "Sequence[Request | Response | Garbled | Ping]") -> None:
+    def sip_received(self, link: "SipLink", messages: "Sequence[Request | Response]") -> None:
         """Everything that was complete in one chunk of bytes, in order."""
 
     def sip_sent(self, token: object, link: "SipLink") -> None:
