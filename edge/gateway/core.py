@@ -3,14 +3,18 @@
 `Gateway` admits (`edge.partners`), dispatches to the parts that own the usages (`pager`, `subscriber`, `notifier`, and
 `edge.xmpp.service` for what the gateway itself answers), and correlates what comes back. It does no I/O; `edge.driver`
 calls it and performs the effects. Order of the checks on a request: RFC 3261 §8.2.
+
+An exception that leaves one of the parts is a bug of ours. It costs the one message it happened with: its sender is
+told if he waits for an answer, it is reported as ``internal.error``, and what came with it goes its way.
 """
 
 from collections.abc import Iterable, Sequence
+from traceback import walk_tb
 from typing import Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.errors import RemoteProtocolError
+from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.gateway.effects import Effect, Report, RespondSip, SendStanza, SipLink, XmppLink
 from edge.gateway.node import ALLOW, METHODS, Node, warning
 from edge.gateway.notifier import Notifiers
@@ -27,10 +31,11 @@ from edge.xmpp.stanzas import PRESENCE_TYPES, Iq, Message, Presence, Stanza, err
 
 ACCEPT = "text/plain, application/pidf+xml"
 EXTENSIONS = frozenset({"eventlist"})
-# COMPAT(lync): a notifier puts eventlist into Require of plain single-resource NOTIFYs; since OCS 2007. All else is 420.
+# COMPAT(lync): a notifier puts eventlist into Require of plain single-resource NOTIFYs; since OCS 2007. Others: 420.
 
 ABOUT_RECIPIENT = frozenset({Code.A06, Code.A08})  # refusals that come after the sender has been found good
 FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
+FRAMES = 8  # innermost calls in the report of a bug: from the fault to the door of the part it happened in
 
 
 class Usage(Protocol):
@@ -57,16 +62,21 @@ class Gateway:
         effects: list[Effect] = []
         layer = self.node.layer
         for message in messages:
-            if type(message) is Request:
-                try:
-                    check_request(message)
-                except RemoteProtocolError as error:
-                    effects += _malformed(link, message, error)
-                    continue
-                self._follow(layer.receive_request(link, message, link.address), effects)
-            else:
-                assert isinstance(message, Response)
-                self._follow(layer.receive_response(message), effects)
+            try:
+                if type(message) is Request:
+                    try:
+                        check_request(message)
+                    except RemoteProtocolError as error:
+                        effects += _malformed(link, message, error)
+                        continue
+                    self._follow(layer.receive_request(link, message, link.address), effects)
+                else:
+                    assert isinstance(message, Response)
+                    self._follow(layer.receive_response(message), effects)
+            except Exception as error:  # a bug must not cost the other messages of the chunk, nor the link
+                effects.append(_bug(error))
+                if type(message) is Request and message.method != "ACK":
+                    effects.append(RespondSip(link, response_bytes(message, 500)))
         return effects
 
     def sip_sent(self, token: object, link: SipLink) -> None:
@@ -89,17 +99,24 @@ class Gateway:
         for stanza in stanzas:
             sender, recipient = stanza.from_, stanza.to
             assert sender is not None and recipient is not None, "the stream layer refuses stanzas without addresses"
-            decision = admit(link.peer, sender.host, recipient.host)
-            if isinstance(decision, Refuse):
-                effects += _refuse_stanza(stanza, decision.code, link)
-            elif type(stanza) is Message:
-                effects += self._message(stanza, decision)
-            elif type(stanza) is Presence:
-                effects += self._presence(stanza, decision)
-            elif type(stanza) is Iq:
-                answer = self._service.answer(stanza)
-                if answer is not None:
-                    effects.append(SendStanza(recipient.host, sender.host, answer))
+            try:
+                decision = admit(link.peer, sender.host, recipient.host)
+                if isinstance(decision, Refuse):
+                    effects += _refuse_stanza(stanza, decision.code, link)
+                elif type(stanza) is Message:
+                    effects += self._message(stanza, decision)
+                elif type(stanza) is Presence:
+                    effects += self._presence(stanza, decision)
+                elif type(stanza) is Iq:
+                    answer = self._service.answer(stanza)
+                    if answer is not None:
+                        effects.append(SendStanza(recipient.host, sender.host, answer))
+            except Exception as error:  # as for SIP messages
+                effects.append(_bug(error))
+                # Presence is not answered: an error would tell the sender's server that nobody is there any more.
+                if type(stanza) is not Presence and stanza.type not in ("error", "result"):
+                    data = error_bytes(stanza, "internal-server-error")
+                    effects.append(SendStanza(recipient.host, sender.host, data))
         return effects
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
@@ -110,11 +127,14 @@ class Gateway:
 
     def unsent(self, token: object, code: Code, text: str) -> list[Effect]:
         """What was given out with ``token`` did not get there, and never will."""
-        if isinstance(token, ClientTransaction):
-            self.node.layer.failed(token)
-            return cast(Usage, token.user).failed(token, code, text)
-        if isinstance(token, Opened):
-            return self.pager.unsent(token, code, text)
+        try:
+            if isinstance(token, ClientTransaction):
+                self.node.layer.failed(token)
+                return cast(Usage, token.user).failed(token, code, text)
+            if isinstance(token, Opened):
+                return self.pager.unsent(token, code, text)
+        except Exception as error:  # a link that gives many tokens back must get through all of them
+            return [_bug(error)]
         return []
 
     def advance(self, now: float, wall: float) -> list[Effect]:
@@ -123,11 +143,14 @@ class Gateway:
         node.wall = wall
         effects: list[Effect] = []
         for item in node.wheel.advance(now):
-            if isinstance(item, tuple):
-                usage, timer = item
-                effects += usage.expire(timer)
-            else:
-                self._follow(node.layer.expire(item), effects)
+            try:
+                if isinstance(item, tuple):
+                    usage, timer = item
+                    effects += usage.expire(timer)
+                else:
+                    self._follow(node.layer.expire(item), effects)
+            except Exception as error:  # an exception would stop the clock for everybody
+                effects.append(_bug(error))
         return effects
 
     # --- private --------------------------------------------------------------------------------
@@ -135,17 +158,22 @@ class Gateway:
     def _follow(self, outputs: list[Output], effects: list[Effect]) -> None:
         """Act on what the transaction layer says."""
         for output in outputs:
-            if isinstance(output, Deliver):
-                effects += self._request(output.transaction)
-            elif isinstance(output, Send):
-                effects.append(RespondSip(cast(SipLink, output.link), output.data))
-            elif isinstance(output, Answer):
-                effects += cast(Usage, output.transaction.user).answered(output.transaction, output.response)
-            elif isinstance(output, Failed):
-                code = FAILED.get(output.status, Code.N03)
-                effects += cast(Usage, output.transaction.user).failed(output.transaction, code, code.sentence)
-            elif isinstance(output, Overdue):
-                effects += self.pager.overdue(output.transaction)
+            try:
+                if isinstance(output, Deliver):
+                    effects += self._request(output.transaction)
+                elif isinstance(output, Send):
+                    effects.append(RespondSip(cast(SipLink, output.link), output.data))
+                elif isinstance(output, Answer):
+                    effects += cast(Usage, output.transaction.user).answered(output.transaction, output.response)
+                elif isinstance(output, Failed):
+                    code = FAILED.get(output.status, Code.N03)
+                    effects += cast(Usage, output.transaction.user).failed(output.transaction, code, code.sentence)
+                elif isinstance(output, Overdue):
+                    effects += self.pager.overdue(output.transaction)
+            except Exception as error:  # of all that waited on a lost link, one alone
+                effects.append(_bug(error))
+                if isinstance(output, Deliver | Overdue):
+                    effects += self.node.respond(output.transaction, 500)
 
     def _request(self, transaction: ServerTransaction) -> list[Effect]:
         """A new request: the checks of RFC 3261 §8.2 in order, then the part that serves its method."""
@@ -240,3 +268,14 @@ def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list
     if stanza.type in ("error", "result") or stanza.from_ is None or stanza.to is None:
         return []
     return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}"))]
+
+
+def _bug(error: Exception) -> Report:
+    """What went wrong and where, innermost call first; not with what: the text may hold an address or a body."""
+    ours = isinstance(error, LocalProtocolError | AssertionError)  # these have a text of ours
+    calls = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}:{line}"
+             for frame, line in list(walk_tb(error.__traceback__))[-FRAMES:]]
+    fields: dict[str, object] = {
+        "error": type(error).__name__, "reason": str(error) if ours else "", "where": " < ".join(reversed(calls)),
+    }
+    return Report("internal.error", None, fields)
