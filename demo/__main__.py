@@ -132,16 +132,16 @@ async def _ticks(seconds: float) -> AsyncIterator[None]:
 
 
 def _say_that_it_stays(setting: Setting) -> None:
-    ports = setting.ports
-    print(
-        f"\n{EDGE} stays up, and so do its partners:\n"
-        f"    SIP over mutual TLS          127.0.0.1:{ports['sip']}\n"
-        f"    XMPP between servers         127.0.0.1:{ports['xmpp']}\n"
-        f"    contoso ({SIP_DOMAIN}, SIP)    127.0.0.1:{ports['contoso']}\n"
-        f"    capulet ({XMPP_DOMAIN}, XMPP)  127.0.0.1:{ports['capulet']}\n"
-        "Ctrl-C stops everything.",
-        flush=True,
-    )
+    addresses = {
+        "SIP over mutual TLS": "sip",
+        "XMPP between servers": "xmpp",
+        f"contoso, the SIP partner of {SIP_DOMAIN}": "contoso",
+        f"capulet, the XMPP server of {XMPP_DOMAIN}": "capulet",
+    }
+    print(f"\n{EDGE} stays up, and so do its partners:\n")
+    for what, which in addresses.items():
+        print(f"  {what:<45}127.0.0.1:{setting.ports[which]}")
+    print("\nCtrl-C stops everything.", flush=True)
 
 
 def _report(stage: Stage, missing: Missing) -> None:
