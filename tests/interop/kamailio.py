@@ -179,7 +179,7 @@ class Kamailio(Process):
 
     def resolves(self, name: str, address: str) -> None:
         """Let it know a host name: it asks the system's DNS only, which knows nothing of the tests."""
-        self.rpc("dns.add_a", name, 86400, address)
+        self.rpc("dns.add_a", name, 86400, address, 0)  # 0 flags: it is a good answer
 
     def authorize(self, presentity: str, watcher: str, handling: str) -> None:
         """Set the presentity's rules ("allow", "block", "confirm") for one watcher and act on them at once."""

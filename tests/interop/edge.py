@@ -1,0 +1,119 @@
+"""The gateway itself as a child process, the way an administrator runs it: two files, certificates, `twistd`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from demo.authority import Authority
+from tests.interop.process import Addresses, Process, accepts
+
+NAME = "edge.example"
+TWISTD = Path(sys.executable).with_name("twistd")
+ENDS_WITHIN = 15.0  # seconds for a gateway that is expected to refuse its configuration
+
+Keys = dict[str, str | int | Sequence[str]]
+
+
+@dataclass(frozen=True)
+class System:
+    """One ``[[inside]]`` or ``[[partner]]``; ``keys`` are those besides name, domains and via."""
+
+    name: str
+    domain: str
+    via: str
+    keys: Keys = field(default_factory=dict)
+    tls: Keys = field(default_factory=dict)
+    limits: Keys = field(default_factory=dict)
+    secret: str = ""
+
+
+class Edge(Process):
+    """Address, ports and certificate are known before the start, so that peers and DNS can be told of them.
+
+    The certificate carries `NAME` and ``domains``, those for which it speaks to servers.
+    """
+
+    def __init__(self, folder: Path, addresses: Addresses, authority: Authority, domains: Sequence[str] = ()) -> None:
+        super().__init__("edge", folder)
+        self.address = addresses.of("edge")
+        self.sip, self.xmpp = (addresses.port("edge") for _ in range(2))
+        self.file = folder / "edge.toml"
+        authority.issue("", dns=[NAME, *domains]).write(folder, "edge")
+        (folder / "ca.pem").write_bytes(authority.pem)
+
+    @property
+    def sip_address(self) -> str:
+        return f"{self.address}:{self.sip}"
+
+    def configure(self, inside: Sequence[System], partners: Sequence[System], *, dns: str = "", more: str = "") -> Self:
+        """Write edge.toml and partners.toml. ``more`` is put at the end of the partner file."""
+        sections = [
+            table("edge", {"name": NAME, "partners": "partners.toml"}),
+            table("tls", {"certificate": "edge.pem", "key": "edge.key", "ca": "ca.pem"}),
+            table("sip", {"listen": [self.sip_address]}),
+        ]
+        if any(system.keys.get("link", "s2s") == "s2s" for system in [*inside, *partners] if system.via == "xmpp"):
+            sections.append(table("xmpp", {"listen": [f"{self.address}:{self.xmpp}"]}))
+        else:
+            self.xmpp = 0
+        if dns:
+            sections.append(table("dns", {"servers": [dns]}))
+        self.file.write_text("\n".join([*sections, *(self._system("inside", each) for each in inside)]))
+        written = ["version = 1\n", *(self._system("partner", each) for each in partners), more]
+        (self.folder / "partners.toml").write_text("\n".join(written))
+        return self
+
+    def start(self) -> Self:
+        """Start and wait until it listens."""
+        ports = [port for port in (self.sip, self.xmpp) if port]
+        self.launch(self.command, lambda: all(accepts(self.address, port) for port in ports))
+        return self
+
+    def refuse(self) -> subprocess.CompletedProcess[str]:
+        """Start it where it is expected to end by itself."""
+        return subprocess.run(
+            self.command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ENDS_WITHIN,
+            check=False,
+        )
+
+    @property
+    def command(self) -> list[object]:
+        return [TWISTD, "--nodaemon", "--pidfile=", "edge", "--config", self.file, "--ladder"]
+
+    def says(self, *words: str) -> bool:
+        """True if one line of the log has all of ``words``."""
+        return any(all(word in line for word in words) for line in self.log.read_text(errors="replace").splitlines())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop; a gateway that has died or logged a traceback fails the test, whatever its peers saw."""
+        alive = self.running
+        super().__exit__(kind, value, trace)
+        if kind is None:
+            assert alive, f"the gateway has ended; its log ends with\n{self.tail()}"
+            assert "Traceback" not in self.log.read_text(errors="replace"), self.log.read_text(errors="replace")
+
+    def _system(self, kind: str, system: System) -> str:
+        keys: Keys = {"name": system.name, "domains": [system.domain], "via": system.via, **system.keys}
+        if system.secret:
+            (self.folder / f"{system.name}.secret").write_text(system.secret + "\n")
+            keys["secret_file"] = f"{system.name}.secret"
+        tables = [f"[{table(kind, keys).strip().replace(']', ']]', 1)}\n"]
+        tables += [table(f"{kind}.{name}", part) for name, part in (("tls", system.tls), ("limits", system.limits)) if part]
+        return "\n".join(tables)
+
+
+def table(name: str, keys: Keys) -> str:
+    """One table of TOML; JSON's strings, numbers and lists are TOML's."""
+    return "\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items()), ""])

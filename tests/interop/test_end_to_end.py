@@ -1,0 +1,233 @@
+"""A user behind a real Prosody and a user behind a real Kamailio, with the gateway between them.
+
+Once with the XMPP server ours, by component link, and the SIP edge a partner; once the other way round, with the XMPP
+server a partner by s2s. The partners' certificates of the second shape have the serverAuth purpose only.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from demo.authority import Authority
+from tests.interop.dns import Dns, Service
+from tests.interop.edge import NAME, Edge, System
+from tests.interop.kamailio import Kamailio
+from tests.interop.process import Addresses
+from tests.interop.prosody import Prosody
+from tests.interop.sip_user import SipUser, pidf
+from tests.interop.xmpp_user import XmppUser
+
+pytestmark = pytest.mark.slow
+
+CAPULET, MONTAGUE = "capulet.example", "montague.example"
+VERONA, MANTUA = "verona.example", "mantua.example"  # an XMPP and a SIP domain that are always down
+SECRET = "a secret"
+NAMES = ("juliet", "nurse", "rosaline", "tybalt", "paris", "peter")
+IMPATIENT = 4  # seconds a message waits for a partner that is down, where a test need not wait for the default
+
+
+class World:
+    """Both servers and the gateway; ``link`` is how Prosody is connected."""
+
+    def __init__(
+        self, link: str, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+    ) -> None:
+        self.addresses = addresses
+        uses = ("server", "client") if link == "component" else ("server",)
+        issued = {domain: authority.issue("", dns=[domain], eku=uses) for domain in (CAPULET, MONTAGUE)}
+        self.prosody = Prosody(folders.mktemp("prosody"), addresses, CAPULET, issued[CAPULET], authority.pem)
+        self.kamailio = Kamailio(folders.mktemp("kamailio"), addresses, MONTAGUE, issued[MONTAGUE], authority.pem)
+        self.edge = Edge(folders.mktemp("edge"), addresses, authority, [MONTAGUE, CAPULET])
+        services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", NAME, self.edge.xmpp)]
+        dns = stack.enter_context(Dns(folders.mktemp("dns"), addresses, {NAME: self.edge.address}, services).start())
+        self._dns = dns.server
+        self._components = {MONTAGUE: SECRET} if link == "component" else {}
+        stack.enter_context(self.start_prosody())
+        stack.enter_context(self.start_kamailio())
+        port = self.prosody.component if link == "component" else self.prosody.s2s
+        xmpp = System(
+            "capulet",
+            CAPULET,
+            "xmpp",
+            {"link": link, "hosts": [f"{self.prosody.address}:{port}"]},
+            limits={"pending_seconds": IMPATIENT},
+            secret=self._components.get(MONTAGUE, ""),
+        )
+        sip = System(
+            "montague",
+            MONTAGUE,
+            "sip",
+            {"hosts": [f"{self.kamailio.address}:{self.kamailio.tls}"]},
+            tls={"peer_names": [MONTAGUE]},
+            limits={"pending_seconds": IMPATIENT},
+        )
+        if link == "component":
+            nobody = [f"{self.edge.address}:{addresses.port('edge')}"]
+            verona = System("verona", VERONA, "xmpp", {"link": link, "hosts": nobody}, secret=SECRET)
+            mantua = System("mantua", MANTUA, "sip", {"hosts": nobody}, tls={"peer_names": [MANTUA]})
+            self.edge.configure([xmpp, verona], [sip, mantua])
+        else:
+            self.edge.configure([sip], [xmpp])
+        stack.enter_context(self.edge.start())
+
+    def start_prosody(self) -> Prosody:
+        accounts = dict.fromkeys(NAMES, "pencil")
+        return self.prosody.start(accounts=accounts, components=self._components, dns=self._dns)
+
+    def start_kamailio(self) -> Kamailio:
+        self.kamailio.start(gateway=self.edge.sip_address)
+        self.kamailio.resolves(NAME, self.edge.address)
+        return self.kamailio
+
+    def xmpp_user(self, name: str) -> XmppUser:
+        return XmppUser(f"{name}@{CAPULET}/balcony", "pencil", self.prosody.address, self.prosody.c2s)
+
+    def sip_user(self, name: str) -> SipUser:
+        proxy = self.kamailio.address, self.kamailio.local
+        return SipUser(f"sip:{name}@{MONTAGUE}", self.addresses.of("users"), proxy)
+
+
+@pytest.fixture(scope="module", params=["component", "s2s"])
+def world(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    addresses: Addresses,
+) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield World(request.param, stack, tmp_path_factory, authority, addresses)
+
+
+def test_xmpp_user_watches_what_a_sip_user_publishes(world: World) -> None:
+    with world.xmpp_user("juliet").log_in() as juliet, world.sip_user("romeo") as romeo:
+        jid = f"romeo@{MONTAGUE}"
+        assert romeo.publish(pidf(romeo.address_of_record, "open", "In the orchard")).status == 200
+        juliet.presence(jid, type="subscribe")
+        juliet.expect("presence", from_=jid, type="subscribed")
+        juliet.expect("presence", from_=f"{jid}/desk", type="", status="In the orchard")
+        romeo.publish(pidf(romeo.address_of_record, "open", "Climbing <the> wall & over"))
+        juliet.expect("presence", from_=f"{jid}/desk", type="", status="Climbing <the> wall & over")
+        romeo.publish(pidf(romeo.address_of_record, "closed"))
+        juliet.expect("presence", from_=f"{jid}/desk", type="unavailable")
+        romeo.publish(pidf(romeo.address_of_record, "open", "Back again"))
+        juliet.expect("presence", from_=f"{jid}/desk", type="", status="Back again")
+        juliet.presence(jid, type="unsubscribe")
+        juliet.expect("presence", from_=f"{jid}/desk", type="unavailable")
+        romeo.publish(pidf(romeo.address_of_record, "open", "Banished"))
+        juliet.expect_nothing("presence", seconds=0.5, status="Banished")
+
+
+def test_sip_user_watches_what_an_xmpp_user_shows(world: World) -> None:
+    with world.xmpp_user("nurse").log_in() as nurse, world.sip_user("benvolio") as benvolio:
+        jid = f"benvolio@{MONTAGUE}"
+        nurse.presence(show="away", status="Fetching a ladder")
+        answer, dialog = benvolio.subscribe(f"sip:nurse@{CAPULET}")
+        assert answer.status in (200, 202)
+        benvolio.expect("NOTIFY", subscription_state="pending")
+        nurse.expect("presence", from_=jid, type="subscribe")
+        nurse.presence(jid, type="subscribed")
+        notify = benvolio.expect("NOTIFY", subscription_state="active", body="Fetching a ladder")
+        assert notify.get("Content-Type") == "application/pidf+xml"
+        assert "<basic>open</basic>" in notify.body and f"pres:nurse@{CAPULET}" in notify.body
+        nurse.presence(show="dnd", status="Ancient lady; farewell")
+        benvolio.expect("NOTIFY", subscription_state="active", body="Ancient lady; farewell")
+        assert benvolio.resubscribe(dialog, expires=0).status in (200, 202)
+        benvolio.expect("NOTIFY", subscription_state="terminated")
+        nurse.presence(status="Alone")
+        benvolio.expect_nothing("NOTIFY", seconds=0.5, body="Alone")
+
+
+def test_sip_user_is_told_when_an_xmpp_user_refuses(world: World) -> None:
+    with world.xmpp_user("rosaline").log_in() as rosaline, world.sip_user("mercutio") as mercutio:
+        mercutio.subscribe(f"sip:rosaline@{CAPULET}")
+        mercutio.expect("NOTIFY", subscription_state="pending")
+        rosaline.expect("presence", from_=f"mercutio@{MONTAGUE}", type="subscribe")
+        rosaline.presence(f"mercutio@{MONTAGUE}", type="unsubscribed")
+        mercutio.expect("NOTIFY", subscription_state="terminated;reason=rejected")
+
+
+def test_messages_go_both_ways_in_order(world: World) -> None:
+    texts = [f"{number}: <thou> & «thee» ♥" for number in range(5)]
+    with world.xmpp_user("tybalt").log_in() as tybalt, world.sip_user("abram") as abram:
+        abram.register()
+        for text in texts:
+            assert abram.message(f"sip:tybalt@{CAPULET}", text).status == 200
+        for text in texts:
+            stanza = tybalt.expect("message", from_=f"abram@{MONTAGUE}", type="chat")
+            assert stanza.findtext("{*}body") == text
+            tybalt.message(f"abram@{MONTAGUE}", text)
+        for text in texts:
+            request = abram.expect("MESSAGE")
+            assert request.body == text and request.get("Content-Type").startswith("text/plain")
+        tybalt.expect_nothing("message", seconds=0.2)
+
+
+def test_senders_are_told_when_the_other_server_refuses(world: World) -> None:
+    with world.xmpp_user("paris").log_in() as paris, world.sip_user("gregory") as gregory:
+        assert gregory.message(f"sip:nobody@{CAPULET}", "Are you there?").status in (404, 480)
+        paris.message(f"nobody@{MONTAGUE}", "Are you there?", id="m1")
+        error = paris.expect("message", from_=f"nobody@{MONTAGUE}", type="error", id="m1")
+        assert error.find("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}recipient-unavailable") is not None
+        assert "EDGE-M03" in (error.findtext("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}text") or "")
+
+
+@pytest.mark.parametrize("world", ["component"], indirect=True)
+def test_senders_are_told_in_time_when_nothing_is_configured_about_it(world: World) -> None:
+    with world.xmpp_user("nurse").log_in() as nurse, world.sip_user("potpan") as potpan:
+        begin = time.monotonic()
+        nurse.message(f"apothecary@{MANTUA}", "Poison?", id="down")
+        answer = potpan.message(f"sip:peter@{VERONA}", "Where is he?")
+        nurse.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="down", seconds=1)
+        assert answer.status in (408, 480, 503, 504), answer  # 408 is Kamailio's own, which waits for 30 s itself
+        assert time.monotonic() - begin < 32
+
+
+def test_xmpp_user_gets_an_error_while_the_sip_edge_is_down(world: World) -> None:
+    with world.xmpp_user("peter").log_in() as peter:
+        world.kamailio.stop()
+        begin = time.monotonic()
+        peter.message(f"sampson@{MONTAGUE}", "Where?", id="down")
+        error = peter.expect("message", type="error", id="down")
+        assert time.monotonic() - begin <= IMPATIENT + 0.5
+        assert "EDGE-N" in (error.findtext("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}text") or "")
+        world.start_kamailio()
+        with world.sip_user("sampson") as sampson:
+            sampson.register()
+            again(lambda: peter.message(f"sampson@{MONTAGUE}", "There!"), lambda: sampson.expect("MESSAGE", seconds=2))
+            assert sampson.message(f"sip:peter@{CAPULET}", "Here!").status == 200
+            peter.expect("message", body="Here!")
+
+
+def test_sip_user_gets_a_failure_while_the_xmpp_server_is_down(world: World) -> None:
+    with world.sip_user("balthasar") as balthasar:
+        world.prosody.stop()
+        begin = time.monotonic()
+        answer = balthasar.message(f"sip:peter@{CAPULET}", "Where?")
+        assert answer.status in (480, 503, 504) and "EDGE-N" in answer.get("Warning"), answer
+        assert time.monotonic() - begin <= IMPATIENT + 0.5
+        world.start_prosody()
+        with world.xmpp_user("peter").log_in() as peter:
+            balthasar.register()
+
+            def send() -> None:
+                assert balthasar.message(f"sip:peter@{CAPULET}", "There!").status == 200
+
+            again(send, lambda: peter.expect("message", body="There!", seconds=2))
+            peter.message(f"balthasar@{MONTAGUE}", "Here!")
+            balthasar.expect("MESSAGE", body="Here!")
+
+
+def again(act: Callable[[], object], see: Callable[[], object], seconds: float = 25.0) -> None:
+    """Repeat what is refused until the gateway has found its partner again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            act()
+            see()
+            return
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
