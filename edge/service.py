@@ -4,9 +4,11 @@
 whatever it starts, it stops.
 """
 
+import gc
 import random
 import secrets
 import sys
+from collections.abc import Iterator
 from time import time
 from typing import cast
 
@@ -24,9 +26,9 @@ from edge.driver import Driver
 from edge.gateway.core import Gateway
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
-from edge.net.links import Reactor
 from edge.net.locate import Locator
 from edge.net.sip_pool import SipPool
+from edge.net.tcp import Reactor
 from edge.net.turn import Turn
 from edge.net.xmpp_pool import XmppPool
 from edge.sip.layer import TransactionLayer
@@ -34,6 +36,7 @@ from edge.timers import Wheel
 from edge.xmpp.service import Service
 
 SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
+TOKENS_AT_ONCE = 100  # drawn from the kernel together
 TOKEN_BYTES = 10  # 80 bits: unpredictable enough for tags and Call-IDs (RFC 3261 §19.3 asks for 32)
 
 
@@ -68,7 +71,7 @@ class EdgeService(TwistedService):
         self._reactor = reactor
         self._config = config
         wheel: Wheel[object] = Wheel(reactor.seconds())
-        ids = Identifiers(lambda: secrets.token_hex(TOKEN_BYTES), str(config.name))
+        ids = Identifiers(tokens().__next__, str(config.name))
         layer = TransactionLayer(wheel, ids)
         port = config.sip_listen[0].port if config.sip_listen else SIP_TLS_PORT
         node = Node(config.name, port, config.directory, ids, wheel, layer, wall=time())
@@ -81,7 +84,7 @@ class EdgeService(TwistedService):
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng)
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng)
-        self._driver.attach(self.sip, self.xmpp, turn, Ladder(_print) if ladder else None)
+        self._driver.attach(self.sip, self.xmpp, turn, Ladder(_print, config.systems) if ladder else None)
 
     def privilegedStartService(self) -> None:
         """Bind every address before anything else begins; one that is taken ends the process (EDGE-K08)."""
@@ -103,6 +106,8 @@ class EdgeService(TwistedService):
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.start()
         self.xmpp.start()
+        gc.collect()
+        gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
 
     def stopService(self) -> "Deferred[list[tuple[bool, None]]]":
         """Close everything politely; links that do not close in time are cut by their pools."""
@@ -111,6 +116,14 @@ class EdgeService(TwistedService):
         stopping = [maybeDeferred(self.sip.stop), maybeDeferred(self.xmpp.stop)]
         self._locator.stop()
         return DeferredList(stopping, consumeErrors=True)
+
+
+def tokens() -> Iterator[str]:
+    """Unpredictable tokens, from the kernel's randomness but with one system call for many."""
+    while True:
+        drawn = secrets.token_hex(TOKEN_BYTES * TOKENS_AT_ONCE)
+        for start in range(0, len(drawn), 2 * TOKEN_BYTES):
+            yield drawn[start : start + 2 * TOKEN_BYTES]
 
 
 def _print(line: str) -> None:

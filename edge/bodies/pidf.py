@@ -8,12 +8,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from edge.bodies.text import language_tag, legal
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 MEDIA_TYPE = "application/pidf+xml"
 
@@ -83,6 +85,8 @@ class Document:
 
 def parse(body: bytes) -> Document:
     """Read a document. Raises `RemoteProtocolError` (400) for anything that is not one, or that has a DOCTYPE."""
+    from lxml import etree  # here, because it takes 4 MB that a gateway for messages alone never needs
+
     if len(body) > MAX_BYTES:
         raise _malformed(f"the presence document is longer than {MAX_BYTES} bytes")
     if b"<!DOCTYPE" in body:  # before anything of it is read
@@ -187,7 +191,9 @@ _PRIORITY = re.compile(r"(0)(?:\.([0-9]{0,3}))?|(1)(?:\.0{0,3})?")
 # --- private: reading -------------------------------------------------------------------------------------------------
 
 
-def _parser() -> etree.XMLParser:
+def _parser() -> "etree.XMLParser":
+    from lxml import etree
+
     # A new one for each document: a parser is cheap, and lxml's keeps state of the last document. The encoding is
     # given, not taken from the document, so that no exotic encoding hides a DOCTYPE.
     return etree.XMLParser(
@@ -206,7 +212,7 @@ def _malformed(text: str) -> RemoteProtocolError:
     return RemoteProtocolError(text, Code.S01, status=400)
 
 
-def _tuple(element: etree._Element, lang: str) -> Tuple:
+def _tuple(element: "etree._Element", lang: str) -> Tuple:
     identifier = element.get("id", "").strip()
     if len(identifier.encode()) > MAX_ID:
         raise _malformed(f"the presence document has an id of more than {MAX_ID} bytes")
@@ -239,7 +245,7 @@ def _tuple(element: etree._Element, lang: str) -> Tuple:
     )
 
 
-def _person(element: etree._Element, lang: str) -> Person:
+def _person(element: "etree._Element", lang: str) -> Person:
     lang = element.get(_LANG, lang)
     user_input = last_input = ""
     activities: list[str] = []
@@ -254,7 +260,7 @@ def _person(element: etree._Element, lang: str) -> Person:
     return Person(element.get("id", ""), tuple(activities), user_input, last_input, tuple(notes))
 
 
-def _rpid(element: etree._Element, activities: list[str]) -> str:
+def _rpid(element: "etree._Element", activities: list[str]) -> str:
     """Read an element of RPID or its drafts: add to ``activities``, or return what user-input says."""
     match = _RPID_NAME.fullmatch(element.tag)
     if match is None:
@@ -263,7 +269,7 @@ def _rpid(element: etree._Element, activities: list[str]) -> str:
         said = _text(element).lower()
         return said if said in ("active", "idle") else ""
     for child in element:
-        name = etree.QName(child).localname
+        name = child.tag.rpartition("}")[2]
         # RFC 4480 names an activity by an element, `other` and the drafts' `activity` by their text
         value = _text(child).lower() if name in ("activity", "other") else name
         if value and name != "note" and len(activities) < len(ACTIVITIES):
@@ -271,17 +277,17 @@ def _rpid(element: etree._Element, activities: list[str]) -> str:
     return ""
 
 
-def _note(element: etree._Element, lang: str, notes: list[Note]) -> None:
+def _note(element: "etree._Element", lang: str, notes: list[Note]) -> None:
     text = _text(element)
     if text and len(notes) < MAX_NOTES:
         notes.append(Note(text, language_tag(element.get(_LANG, lang))))
 
 
-def _text(element: etree._Element) -> str:
+def _text(element: "etree._Element") -> str:
     return (element.text or "").strip()
 
 
-def _basic(element: etree._Element) -> str:
+def _basic(element: "etree._Element") -> str:
     value = _text(element).lower()
     return value if value in ("open", "closed") else ""
 

@@ -6,24 +6,15 @@ place they send to. Each token given to `Route.send` ends exactly once: handed t
 """
 
 import random
-import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IListeningPort,
-    IReactorSocket,
-    IReactorTCP,
-    IReactorTime,
-)
-from twisted.internet.protocol import Factory, ServerFactory
-from twisted.internet.tcp import Connection
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from edge.codes import Code
@@ -32,15 +23,6 @@ FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back is noticed within a minute
 STEADY = 10.0  # seconds after which the loss of a link that never worked is no longer one more failed dial
 QUEUED_BYTES = 8 << 20  # per route: the queue is limited in messages, but those of a hostile peer are all large ones
-
-
-UNACKNOWLEDGED = 30_000  # milliseconds the kernel waits for the peer to acknowledge bytes; then the link is dead
-BACKLOG = 128  # connections the kernel holds before we accept them; the whole Internet may come at once
-QUIET = (60, 15, 4)  # TCP keep-alive on silent links: seconds until the first probe, between probes, and how many
-
-
-class Reactor(IReactorTCP, IReactorTime, IReactorSocket):
-    """What the pools need of Twisted's reactor."""
 
 
 class Link(Protocol):
@@ -241,37 +223,6 @@ class Route(Generic[L]):
         # last, because the sender's answer may come back to this route at once
         for token in tokens:
             self._unsent(token, cause.code, cause.text)
-
-
-def tune(transport: object) -> None:
-    """Set a TCP connection up for short messages and for peers that vanish."""
-    if not isinstance(transport, Connection):
-        return
-    transport.setTcpNoDelay(True)
-    opened: socket.socket = transport.getHandle()
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in zip((socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT), QUIET, strict=True):
-        opened.setsockopt(socket.IPPROTO_TCP, option, value)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
-
-
-def listen(reactor: IReactorSocket, host: str, port: int, factory: "Factory[Any]") -> IListeningPort:
-    """Listen on one address. ``::`` is IPv6 alone, so that it can stand beside ``0.0.0.0``.
-
-    Raises `CannotListenError`.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as opened:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            opened.bind((host, port))
-            opened.listen(BACKLOG)
-        except OSError as problem:
-            raise error.CannotListenError(host, port, problem) from None  # type: ignore[no-untyped-call]  # so Twisted has it
-        opened.setblocking(False)
-        return reactor.adoptStreamPort(opened.fileno(), family, cast("ServerFactory[Any]", factory))
 
 
 def permanent(code: Code) -> bool:

@@ -15,15 +15,14 @@ from typing import cast
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
-from edge.net.links import Cause, DialError, cause_of, tune
+from edge.net.links import Cause, DialError, cause_of
 from edge.net.sink import Sink
 from edge.net.turn import Turn
 from edge.partners import Peer
@@ -360,32 +359,3 @@ class SipLink(Protocol):
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._deadline = None
-
-
-class ChunkwiseTLS(TLSMemoryBIOProtocol):
-    """TLS that tells the link where one read from the socket ends, and writes at once.
-
-    A read brings many TLS records, and Twisted hands each of them over on its own; and its usual TLS transport gathers
-    writes by a timer, which `Turn` has done already.
-    """
-
-    def makeConnection(self, transport: object) -> None:
-        tune(transport)
-        super().makeConnection(transport)  # type: ignore[no-untyped-call]  # so Twisted has it
-
-    def dataReceived(self, data: bytes) -> None:
-        super().dataReceived(data)  # type: ignore[no-untyped-call]  # so Twisted has it
-        link = self.wrappedProtocol
-        if link is not None:
-            cast(SipLink, link).chunk_ended()
-
-
-class ChunkwiseTLSFactory(TLSMemoryBIOFactory):
-    """Puts `ChunkwiseTLS` around the links of a factory; one that declines a connection closes it."""
-
-    protocol = ChunkwiseTLS
-
-    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
-        # WrappingFactory narrows what IProtocolFactory allows: None for "no, thank you"
-        link: SipLink | None = self.wrappedFactory.buildProtocol(addr)
-        return None if link is None else ChunkwiseTLS(self, link)  # type: ignore[no-untyped-call]  # as above

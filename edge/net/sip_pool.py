@@ -19,10 +19,12 @@ from edge.certificates.peers import sip_names
 from edge.codes import Code
 from edge.domains import Domain
 from edge.gateway.effects import SipLink as OpaqueLink
-from edge.net.links import Cause, DialError, Reactor, Route, cause_of, listen, permanent
+from edge.net.links import Cause, DialError, Route, cause_of, permanent
 from edge.net.locate import Candidate, Locator, identities
 from edge.net.sink import Sink
-from edge.net.sip_link import ChunkwiseTLSFactory, SipLink
+from edge.net.sip_link import SipLink
+from edge.net.tcp import Reactor, listen
+from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
 from edge.partners import Directory, Peer, System
 from edge.sip.framing import Framer

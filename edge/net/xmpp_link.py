@@ -20,10 +20,12 @@ from zope.interface import implementer
 from edge.certificates.contexts import Accepting, Dialling, Handshake
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net.links import Cause, DialError, cause_of, tune
+from edge.net.links import Cause, DialError, cause_of
 from edge.net.outbox import Outbox
 from edge.net.sink import Sink
-from edge.net.sip_link import ChunkwiseTLS, Transport
+from edge.net.sip_link import Transport
+from edge.net.tcp import tune
+from edge.net.tls import ChunkwiseTLS
 from edge.net.turn import Turn
 from edge.partners import Peer
 from edge.xmpp.conditions import StreamError

@@ -19,10 +19,11 @@ from edge.certificates.peers import xmpp_matches
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
-from edge.net.links import Cause, DialError, Reactor, Route, cause_of, listen, permanent
+from edge.net.links import Cause, DialError, Route, cause_of, permanent
 from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
 from edge.net.sink import Sink
+from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
 from edge.net.xmpp_link import XmppLink
 from edge.partners import Directory, Peer, System

@@ -1,7 +1,6 @@
 """Routes: every token ends once, a partner that is down is dialled ever more rarely, a queue has an end."""
 
 import random
-import socket
 from itertools import pairwise
 
 import pytest
@@ -10,11 +9,8 @@ from hypothesis import strategies as st
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorSocket
-from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
 
 from edge.codes import Code
 from edge.net import links
@@ -314,38 +310,3 @@ def test_cause_is_found(problem: Exception, code: Code) -> None:
     cause = cause_of(Failure(problem))
     assert cause.code is code
     assert cause.text
-
-
-class Sockets(TestCase):
-    """Listening and tuning, on loopback."""
-
-    async def test_listen_takes_both_families_of_one_port(self) -> None:
-        from twisted.internet import reactor
-
-        assert IReactorSocket.providedBy(reactor)
-        factory = Factory.forProtocol(Protocol)
-        four = links.listen(reactor, "127.0.0.1", 0, factory)
-        self.addCleanup(four.stopListening)
-        port = four.getHost().port
-        six = links.listen(reactor, "::", port, factory)
-        self.addCleanup(six.stopListening)
-        with pytest.raises(error.CannotListenError, match="in use"):
-            links.listen(reactor, "127.0.0.1", port, factory)
-
-    async def test_tune_sets_what_finds_dead_peers(self) -> None:
-        from twisted.internet import reactor
-        from twisted.internet.endpoints import TCP4ClientEndpoint
-
-        listening = links.listen(reactor, "127.0.0.1", 0, Factory.forProtocol(Protocol))
-        self.addCleanup(listening.stopListening)
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
-        made = await endpoint.connect(Factory.forProtocol(Protocol))
-        links.tune(made.transport)
-        opened = made.transport.getHandle()
-        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
-        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == links.UNACKNOWLEDGED
-        made.transport.loseConnection()
-
-    def test_tune_leaves_alone_what_is_no_socket(self) -> None:
-        links.tune(object())
