@@ -129,7 +129,8 @@ class Gateway:
         """What was given out with ``token`` did not get there, and never will."""
         try:
             if isinstance(token, ClientTransaction):
-                self.node.layer.failed(token)
+                if not self.node.layer.failed(token):
+                    return []  # it has timed out while it waited for a link: its user knows already
                 return cast(Usage, token.user).failed(token, code, text)
             if isinstance(token, Opened):
                 return self.pager.unsent(token, code, text)
