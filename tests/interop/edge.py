@@ -109,9 +109,8 @@ class Edge(Process):
         if system.secret:
             (self.folder / f"{system.name}.secret").write_text(system.secret + "\n")
             keys["secret_file"] = f"{system.name}.secret"
-        tables = [f"[{table(kind, keys).strip().replace(']', ']]', 1)}\n"]
-        tables += [table(f"{kind}.{name}", part) for name, part in (("tls", system.tls), ("limits", system.limits)) if part]
-        return "\n".join(tables)
+        parts = ((f"[{kind}]", keys), (f"{kind}.tls", system.tls), (f"{kind}.limits", system.limits))
+        return "\n".join(table(name, part) for name, part in parts if part)
 
 
 def table(name: str, keys: Keys) -> str:

@@ -7,6 +7,7 @@ from typing import Self
 from demo.authority import Issued
 from tests.interop.process import Addresses, Process, accepts, need
 
+NOWHERE = "127.0.0.1:1"  # who has no partners needs no resolver, but Prosody wants to be told of one
 RESOLVER_LIBRARY = "/usr/lib/*/lua/*/lunbound.so"  # without it Prosody knows the system's resolver only
 
 CONFIGURATION = """
@@ -73,7 +74,7 @@ class Prosody(Process):
         *,
         accounts: Mapping[str, str],
         components: Mapping[str, str] | None = None,
-        dns: str = "",
+        dns: str = NOWHERE,
         modules: Sequence[str] = (),
         dialback: bool = False,
         extra: str = "",

@@ -90,6 +90,12 @@ class XmppUser:
             return
         raise AssertionError(f"{self.jid} got {ElementTree.tostring(found, 'unicode')}")
 
+    def bodies(self) -> list[str]:
+        """The texts of all messages that came and that nobody has waited for."""
+        with self._changed:
+            messages = [stanza for stanza in self._received if matches(stanza, "message", {})]
+        return [stanza.findtext("{*}body", "") for stanza in messages]
+
     def __enter__(self) -> Self:
         return self
 
