@@ -18,11 +18,10 @@ from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from edge import __version__
-from edge.admin.ladder import Ladder
 from edge.certificates.contexts import Contexts
 from edge.codes import Code
 from edge.config import Config, ConfigurationError, load
-from edge.driver import Driver
+from edge.driver import Driver, Recorder
 from edge.gateway.core import Gateway
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
@@ -84,7 +83,12 @@ class EdgeService(TwistedService):
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng)
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng)
-        self._driver.attach(self.sip, self.xmpp, turn, Ladder(_print, config.systems) if ladder else None)
+        recorder: Recorder | None = None
+        if ladder:
+            from edge.admin.ladder import Ladder  # only who looks at it pays for it
+
+            recorder = Ladder(_print, config.systems)
+        self._driver.attach(self.sip, self.xmpp, turn, recorder)
 
     def privilegedStartService(self) -> None:
         """Bind every address before anything else begins; one that is taken ends the process (EDGE-K08)."""
