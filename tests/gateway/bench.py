@@ -105,7 +105,7 @@ class Bench:
             "via": f"SIP/2.0/TLS edge.sip.example:5061;branch=z9hG4bK{number}", "call_id": f"call{number}",
             "from_": f"<{ROMEO}>;tag=romeo1", "to": f"<{JULIET}>", **changes,
         }
-        return request(method, headers=rows, body=body, **given)  # type: ignore[arg-type]
+        return request(method, headers=rows, body=body, **given)
 
     @property
     def open(self) -> int:
@@ -138,7 +138,7 @@ def responses(effects: Iterable[Effect]) -> list[Response]:
     """The SIP responses among the effects."""
     found = [parsed(effect.data) for effect in effects if isinstance(effect, RespondSip)]
     assert all(isinstance(each, Response) for each in found)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def statuses(effects: Iterable[Effect]) -> list[int]:
@@ -163,7 +163,7 @@ def sent_stanzas(effects: Iterable[Effect]) -> list[SendStanza]:
 def spoken(effects: Iterable[Effect]) -> list[Message | Presence | Iq]:
     """The stanzas of ours among the effects."""
     data = b"".join(effect.data for effect in sent_stanzas(effects))
-    return [parse_stanza(element) for element in list(StreamParser().feed(STREAM.encode() + data))[1:]]  # type: ignore[arg-type]
+    return [parse_stanza(element) for element in list(StreamParser().feed(STREAM.encode() + data))[1:]]
 
 
 def kinds(effects: Iterable[Effect]) -> list[str]:

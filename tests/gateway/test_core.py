@@ -128,7 +128,7 @@ class TestBug:
     def test_error_stanza_and_presence_are_not_answered(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench.gateway.pager, "error_received", fail_always)
         monkeypatch.setattr(bench.gateway.notifiers, "presence_received", fail_always)
-        error = message("", type="error", error=StanzaError("gone"))  # type: ignore[arg-type]
+        error = message("", type="error", error=StanzaError("gone"))
         effects = bench.stanzas(error, presence())
         assert sent_stanzas(effects) == []
         assert events(effects) == ["internal.error", "internal.error"]
