@@ -103,12 +103,6 @@ class Subscribers:
         self._watched[watcher] = self._watched.get(watcher, 0) + 1
         return self._subscribe(watch)
 
-    def error_received(self, stanza: Presence) -> list[Effect]:
-        """An XMPP server refuses presence that we sent to a watcher: he cannot be told, so we stop asking."""
-        assert stanza.from_ is not None and stanza.to is not None
-        watch = self._watches.get((stanza.from_.bare(), stanza.to.bare()))
-        return self._leave(watch) if watch is not None else []
-
     def _repeat(self, watch: Watch, stanza: Presence) -> list[Effect]:
         """A watch that exists already is answered from memory; without a dialog it is the moment to try again."""
         effects: list[Effect] = []
