@@ -1,0 +1,196 @@
+"""The service: wired together from a configuration, and gone without a trace when it is stopped."""
+
+import socket
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from twisted.application.service import IService
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import TestCase
+
+from edge.config import load
+from edge.service import TOKEN_BYTES, TOKENS_AT_ONCE, EdgeService, Options, makeService, tokens
+from tests.config.written import EDGE, Written, changed
+
+LISTENING = "[sip]\nlisten = [{}]\n\n[[inside]]"
+FREE = '"127.0.0.1:0"'
+
+
+def options(path: Path, *more: str) -> Options:
+    parsed = Options()
+    parsed.parseOptions(["--config", str(path), *more])
+    return parsed
+
+
+def with_listeners(*places: str) -> str:
+    return changed(EDGE, "[[inside]]", LISTENING.format(", ".join(places)))
+
+
+def ports(service: EdgeService) -> list[IListeningPort]:
+    return service.sip._ports + service.xmpp._ports
+
+
+class TestOptions:
+    def test_configuration_has_a_usual_place_and_the_ladder_is_off(self) -> None:
+        parsed = Options()
+        parsed.parseOptions([])
+        assert (parsed["config"], parsed["ladder"]) == ("/etc/edge/edge.toml", 0)
+
+    def test_both_can_be_given(self) -> None:
+        parsed = options(Path("x.toml"), "--ladder")
+        assert (parsed["config"], bool(parsed["ladder"])) == ("x.toml", True)
+
+
+class TestMakeService:
+    def test_good_configuration_makes_a_service_that_has_not_begun(self, tmp_path: Path) -> None:
+        written = Written(tmp_path).write(with_listeners(FREE))
+        service = makeService(options(written.edge))
+        assert IService.providedBy(service) and isinstance(service, EdgeService)
+        assert not service.running
+        assert ports(service) == []
+
+    def test_faulty_configuration_is_printed_whole_and_ends_the_process(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        faulty = changed(changed(EDGE, 'name = "edge.example.net"', "nome = 1"), "component.secret", "no.secret")
+        written = Written(tmp_path).write(faulty)
+        with pytest.raises(SystemExit) as ended:
+            makeService(options(written.edge))
+        assert ended.value.code == 1
+        expected = [str(fault) for fault in written.read().faults]
+        printed = capsys.readouterr()
+        assert printed.err.splitlines() == expected
+        assert printed.out == ""
+        assert len(expected) >= 3 and any("EDGE-K01" in line for line in expected)
+
+    def test_missing_configuration_ends_the_process(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            makeService(options(tmp_path / "none.toml"))
+        assert ended.value.code == 1
+        assert "EDGE-K04" in capsys.readouterr().err
+
+    def test_making_touches_no_reactor(self, tmp_path: Path) -> None:
+        memory = MemoryReactorClock()
+        EdgeService(memory, load(Written(tmp_path).write(with_listeners(FREE)).edge))
+        assert memory.getDelayedCalls() == []
+        assert memory.tcpServers == memory.tcpClients == []
+
+    def test_two_services_have_nothing_in_common(self, tmp_path: Path) -> None:
+        config = load(Written(tmp_path).edge)
+        one, two = EdgeService(MemoryReactorClock(), config), EdgeService(MemoryReactorClock(), config)
+        ids = [service._driver._gateway.node.ids for service in (one, two)]
+        assert ids[0].branch() != ids[1].branch()
+        assert ids[0].call_id().endswith("@edge.example.net")
+
+
+class TestTokens:
+    def test_tokens_are_long_and_never_the_same_across_two_draws(self) -> None:
+        drawn = list(islice(tokens(), 3 * TOKENS_AT_ONCE))
+        assert len(set(drawn)) == len(drawn)
+        assert all(len(token) == 2 * TOKEN_BYTES and int(token, 16) >= 0 for token in drawn)
+        assert set(drawn).isdisjoint(islice(tokens(), TOKENS_AT_ONCE))
+
+
+class TestRunning(TestCase):
+    """With real sockets on loopback. Trial fails a test that leaves a timer, a port or a connection behind."""
+
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.written = Written(Path(folder.name))
+        self.taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.taken.close)
+        self.in_use = f"127.0.0.1:{self.taken.getsockname()[1]}"
+
+    def service(self, edge: str) -> EdgeService:
+        return EdgeService(reactor, load(self.written.write(edge).edge))
+
+    def refused(self, service: EdgeService) -> str:
+        """What the service prints as it refuses to start."""
+        printed = StringIO()
+        with redirect_stderr(printed), pytest.raises(SystemExit) as ended:
+            service.privilegedStartService()
+        assert ended.value.code == 1
+        return printed.getvalue()
+
+    async def test_listens_before_it_starts_and_not_after_it_stops(self) -> None:
+        service = self.service(with_listeners(FREE, '"127.0.0.1:0"'.replace(".1:", ".2:")))
+        service.privilegedStartService()
+        (first, second) = (port.getHost() for port in ports(service))
+        assert (first.host, second.host) == ("127.0.0.1", "127.0.0.2")
+        service.startService()
+        assert service.running
+        peer = socket.create_connection((first.host, first.port), timeout=5)
+        self.addCleanup(peer.close)
+        await until(lambda: len(service.sip.links) == 1)
+        await service.stopService()
+        assert not service.running
+        assert service.sip.links == frozenset()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((first.host, first.port), timeout=5)
+
+    async def test_stops_while_it_dials(self) -> None:
+        """Its component link finds nobody there: a dial or the pause after one is under way."""
+        there = changed(EDGE, "127.0.0.1:5347", self.in_use)
+        for edge in (EDGE, there):
+            service = self.service(edge)
+            service.privilegedStartService()
+            service.startService()
+            await deferLater(reactor, 0.05)
+            await service.stopService()
+
+    async def test_stops_though_it_never_started(self) -> None:
+        service = self.service(with_listeners(FREE))
+        await service.stopService()
+        service = self.service(with_listeners(FREE))
+        service.privilegedStartService()
+        await service.stopService()
+
+    def test_address_in_use_ends_the_process_and_names_it(self) -> None:
+        service = self.service(with_listeners(f'"{self.in_use}"'))
+        said = self.refused(service)
+        assert "EDGE-K08" in said and self.in_use in said
+        assert not service.running
+        assert ports(service) == []
+        assert not service._driver._ticker.running
+
+    async def test_address_of_xmpp_in_use_ends_the_process_and_names_it(self) -> None:
+        edge = changed(with_listeners(FREE), 'link = "component"', 'link = "s2s"')
+        edge = changed(changed(edge, "5347", "5269"), 'secret_file = "component.secret"\n', "")
+        service = self.service(changed(edge, "[sip]", f'[xmpp]\nlisten = ["{self.in_use}"]\n\n[sip]'))
+        said = self.refused(service)
+        assert "EDGE-K08" in said and self.in_use in said
+        assert not service.running and not service._driver._ticker.running
+        await service.stopService()  # the process ends; here the first port is all that there is to close
+
+    async def test_clock_ticks_only_while_it_runs(self) -> None:
+        service = self.service(with_listeners(FREE))
+        service.privilegedStartService()
+        assert not service._driver._ticker.running
+        service.startService()
+        assert service._driver._ticker.running
+        await service.stopService()
+        assert not service._driver._ticker.running
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await pause()
+    raise AssertionError("it did not happen")
+
+
+def pause() -> "Deferred[None]":
+    return deferLater(reactor, 0.01)
