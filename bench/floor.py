@@ -67,6 +67,9 @@ class SipFloor(Protocol):
         self.floor = floor
         self.framer = SipFramer()
 
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+
     def dataReceived(self, data: bytes) -> None:
         out = []
         for message in self.framer.feed(data):
@@ -92,8 +95,9 @@ class ComponentFloor(Protocol):
 
     def connectionMade(self) -> None:
         secret = hashlib.sha1(b"benchbench-secret").hexdigest()
-        head = f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='{SIP_DOMAIN}'>"
-        self.transport.write(f"{head}<handshake>{secret}</handshake>".encode())
+        self.transport.setTcpNoDelay(True)
+        spaces = "xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams'"
+        self.transport.write(f"<stream:stream {spaces} to='{SIP_DOMAIN}'><handshake>{secret}</handshake>".encode())
         self.floor.component = self
 
     def dataReceived(self, data: bytes) -> None:
@@ -110,11 +114,12 @@ class ComponentFloor(Protocol):
             body = BODY.search(stanza + b"</message>")
             self.number += 1
             text = body[1] if body else b""
+            sender, recipient = fields[b"from"], fields[b"to"]
             out.append(
                 b"MESSAGE sip:%s SIP/2.0\r\nVia: SIP/2.0/TLS e:5061;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\n"
                 b"From: <sip:%s>;tag=%d\r\nTo: <sip:%s>\r\nCall-ID: %d@e\r\nCSeq: 1 MESSAGE\r\n"
                 b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s"
-                % (fields[b"to"], self.number, fields[b"from"], self.number, fields[b"to"], self.number, len(text), text)
+                % (recipient, self.number, sender, self.number, recipient, self.number, len(text), text)
             )
         if out and self.floor.sip_out is not None:
             self.floor.sip_out.transport.write(b"".join(out))

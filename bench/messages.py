@@ -1,4 +1,4 @@
-"""Page-mode messages through the gateway, either way: paced or with a fixed number outstanding; all contents checked."""
+"""Page-mode messages through the gateway, either way: paced or with a fixed number outstanding; all are checked."""
 
 import re
 import time
@@ -23,7 +23,9 @@ class Figures:
     rss: int
 
 
-def run(setting: Setting, measured: Measured, to_xmpp: bool, count: int, outstanding: int, rate: float = 0.0) -> Figures:
+def run(
+    setting: Setting, measured: Measured, to_xmpp: bool, count: int, outstanding: int, rate: float = 0.0
+) -> Figures:
     """Send ``count`` messages, ``outstanding`` at most at a time, at ``rate`` a second if not 0.
 
     Raises `AssertionError` when a message is lost, doubled, out of order, or not the one that was sent.
@@ -144,8 +146,8 @@ class ToSip(Course):
     def send(self, number: int) -> None:
         self.wire.write(
             (
-                f"<message from='from{number % 50}@{XMPP_DOMAIN}/phone' to='user{number % 997}@{SIP_DOMAIN}' type='chat' "
-                f"id='m{number}' xml:lang='en'><body>number {number} "
+                f"<message from='from{number % 50}@{XMPP_DOMAIN}/phone' to='user{number % 997}@{SIP_DOMAIN}' "
+                f"type='chat' id='m{number}' xml:lang='en'><body>number {number} "
             ).encode()
             + TEXT
             + b"</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>"

@@ -32,7 +32,9 @@ class Measured:
     def __enter__(self) -> "Measured":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             os.killpg(self.process.pid, signal.SIGTERM)
             self.process.wait(10)

@@ -131,7 +131,9 @@ peer_names = ["{SIP_DOMAIN}"]
     def __enter__(self) -> "Setting":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._folder.cleanup()
 
 
@@ -141,5 +143,6 @@ ECHOED = re.compile(rb"(?:^|\r\n)((?:Via|From|To|Call-ID|CSeq):[^\r]*)", re.I)
 def sip_answer(request: bytes, extra: bytes = b"") -> bytes:
     """A 200 to ``request``."""
     head = request[: request.index(b"\r\n\r\n")]
-    lines = [line + (b";tag=bench" if line[:3].lower() == b"to:" and b";tag=" not in line else b"") for line in ECHOED.findall(head)]
+    lines = ECHOED.findall(head)
+    lines = [line + b";tag=bench" if line[:3].lower() == b"to:" and b";tag=" not in line else line for line in lines]
     return b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\n" + extra + b"Content-Length: 0\r\n\r\n"

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from bench.process import Measured
 from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
-from bench.wire import SipFramer, Wire
+from bench.wire import Wire
 
 WINDOW = 64  # subscriptions being set up at a time
 FIELDS = re.compile(rb"\b(from|to|type|id)='([^']*)'")
 PRESENCE = re.compile(rb"<presence([^>]*?)/?>")
-HEADER = {name: re.compile(rb"\r\n" + name + rb": *([^\r]*)", re.I) for name in (b"From", b"To", b"Call-ID", b"Contact", b"Event")}
+NAMES = (b"From", b"To", b"Call-ID", b"Contact")
+HEADER = {name: re.compile(rb"\r\n" + name + rb": *([^\r]*)", re.I) for name in NAMES}
 
 PIDF = (
     '<?xml version="1.0" encoding="UTF-8"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:{entity}">'
@@ -61,7 +62,8 @@ class XmppWatchers:
         while len(self.arrived) < count:
             while sent < count and sent - len(self.arrived) < WINDOW:
                 wire.write(
-                    f"<presence type='subscribe' from='{label}{sent}@{XMPP_DOMAIN}' to='user{sent}@{SIP_DOMAIN}' id='s{sent}'/>".encode()
+                    f"<presence type='subscribe' id='s{sent}' from='{label}{sent}@{XMPP_DOMAIN}' "
+                    f"to='user{sent}@{SIP_DOMAIN}'/>".encode()
                 )
                 sent += 1
             before = len(self.arrived)
@@ -77,11 +79,14 @@ class XmppWatchers:
         target = message[len(b"SUBSCRIBE ") : message.index(b" SIP/2.0")].decode()
         body = PIDF.format(entity=target.removeprefix("sip:")).encode()
         contact = header(message, b"Contact").strip(b"<>").decode()
+        call_id = header(message, b"Call-ID").decode()
         wire.write(
             (
-                f"NOTIFY {contact} SIP/2.0\r\nVia: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bKn{id(message)}{len(self.arrived)}\r\n"
-                f"Max-Forwards: 70\r\nFrom: {header(message, b'To').decode()};tag=bench\r\nTo: {header(message, b'From').decode()}\r\n"
-                f"Call-ID: {header(message, b'Call-ID').decode()}\r\nCSeq: 1 NOTIFY\r\nEvent: presence\r\n"
+                f"NOTIFY {contact} SIP/2.0\r\n"
+                f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bKn{len(self.arrived)}.{call_id}\r\n"
+                f"Max-Forwards: 70\r\nFrom: {header(message, b'To').decode()};tag=bench\r\n"
+                f"To: {header(message, b'From').decode()}\r\nCall-ID: {call_id}\r\n"
+                f"CSeq: 1 NOTIFY\r\nEvent: presence\r\n"
                 f"Subscription-State: active;expires=3600\r\nContact: <sip:127.0.0.1:5061;transport=tls>\r\n"
                 f"Content-Type: application/pidf+xml\r\nContent-Length: {len(body)}\r\n\r\n"
             ).encode()
@@ -123,7 +128,8 @@ class SipWatchers:
                     (
                         f"SUBSCRIBE sip:contact{sent}@{XMPP_DOMAIN} SIP/2.0\r\n"
                         f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bK{label}{sent}\r\nMax-Forwards: 70\r\n"
-                        f"From: <sip:{label}{sent}@{SIP_DOMAIN}>;tag=w{sent}\r\nTo: <sip:contact{sent}@{XMPP_DOMAIN}>\r\n"
+                        f"From: <sip:{label}{sent}@{SIP_DOMAIN}>;tag=w{sent}\r\n"
+                        f"To: <sip:contact{sent}@{XMPP_DOMAIN}>\r\n"
                         f"Call-ID: {label}{sent}@host.{SIP_DOMAIN}\r\nCSeq: 1 SUBSCRIBE\r\n"
                         f"Contact: <sip:host.{SIP_DOMAIN}:5061;transport=tls>\r\n"
                         "Event: presence\r\nAccept: application/pidf+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
@@ -148,4 +154,5 @@ class SipWatchers:
                 continue
             watcher, contact = fields[b"from"], fields[b"to"]
             wire.write(b"<presence type='subscribed' from='%s' to='%s'/>" % (contact, watcher))
-            wire.write(b"<presence from='%s/phone' to='%s'><show>away</show><status>Out</status></presence>" % (contact, watcher))
+            state = b"<show>away</show><status>Out</status>"
+            wire.write(b"<presence from='%s/phone' to='%s'>%s</presence>" % (contact, watcher, state))

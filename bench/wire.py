@@ -146,22 +146,22 @@ class ComponentSide:
         self.listener = Listener(loop, self._accept, None)
 
     def _accept(self, connection: socket.socket) -> None:
-        state = {"buffer": b"", "domain": ""}
+        buffer, domain = b"", b""
 
         def negotiate(data: bytes) -> None:
-            state["buffer"] += data  # type: ignore[operator]
-            text = state["buffer"]
-            assert isinstance(text, bytes)
-            if not state["domain"] and (match := re.search(rb"<stream:stream[^>]*\bto=['\"]([^'\"]+)['\"][^>]*>", text)):
-                state["domain"] = match[1].decode()
+            nonlocal buffer, domain
+            buffer += data
+            opened = OPENED.search(buffer)
+            if not domain and opened:
+                domain = opened[1]
                 wire.write(
                     b"<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' "
-                    b"xmlns:stream='http://etherx.jabber.org/streams' id='bench' from='" + match[1] + b"'>"
+                    b"xmlns:stream='http://etherx.jabber.org/streams' id='bench' from='" + domain + b"'>"
                 )
-            if match := re.search(rb"<handshake[^>]*>([0-9a-f]+)</handshake>", text):
+            if match := HANDSHAKE.search(buffer):
                 assert match[1].decode() == hashlib.sha1(b"bench" + self._secret.encode()).hexdigest()
                 wire.write(b"<handshake/>")
-                self.wires[str(state["domain"])] = wire
+                self.wires[domain.decode()] = wire
                 wire.received = self._received(wire)
 
         wire = Wire(self._loop, connection, negotiate)
@@ -172,24 +172,26 @@ class ComponentSide:
         def received(data: bytes) -> None:
             nonlocal rest
             data = rest + data
-            whole = data.rfind(b"</iq>") + 5 if b"</iq>" in data else 0
-            whole = max(whole, data.rfind(b"</message>") + 10 if b"</message>" in data else 0)
-            whole = max(whole, data.rfind(b"</presence>") + 11 if b"</presence>" in data else 0)
-            last = data.rfind(b"/>")
-            if last + 2 > whole and b"<" not in data[last + 2 :] and data.rfind(b"<presence", 0, last) > data.rfind(b"</presence"):
-                whole = last + 2
-            rest = data[whole:]
-            data = data[:whole]
+            end = 0
+            for match in STANZA_END.finditer(data):
+                end = match.end()
+            rest, data = data[end:], data[:end]
             if b"<iq" in data:
                 for ping in self.PING.findall(data):
-                    head = ping[: ping.index(b">")]
-                    fields = dict(re.findall(rb"\b(id|from|to)=['\"]([^'\"]*)['\"]", head))
-                    wire.write(
-                        b"<iq type='result' id='" + fields[b"id"] + b"' from='" + fields[b"to"]
-                        + b"' to='" + fields[b"from"] + b"'/>"
-                    )
+                    wire.write(_pong(ping))
                 data = self.PING.sub(b"", data)
             if data.strip():
                 self.stanzas(data)
 
         return received
+
+
+OPENED = re.compile(rb"<stream:stream[^>]*\bto=['\"]([^'\"]+)['\"][^>]*>")
+HANDSHAKE = re.compile(rb"<handshake[^>]*>([0-9a-f]+)</handshake>")
+STANZA_END = re.compile(rb"</(?:message|iq|presence)>|<presence[^>]*/>")
+ADDRESS = re.compile(rb"\b(id|from|to)=['\"]([^'\"]*)['\"]")
+
+
+def _pong(ping: bytes) -> bytes:
+    fields = dict(ADDRESS.findall(ping[: ping.index(b">")]))
+    return b"<iq type='result' id='%s' from='%s' to='%s'/>" % (fields[b"id"], fields[b"to"], fields[b"from"])
