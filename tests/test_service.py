@@ -149,6 +149,8 @@ class TestRunning(TestCase):
             service.startService()
             await deferLater(reactor, 0.05)
             await service.stopService()
+        self.taken.settimeout(5)
+        self.taken.accept()[0].close()  # it did dial
 
     async def test_stops_though_it_never_started(self) -> None:
         service = self.service(with_listeners(FREE))
