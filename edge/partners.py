@@ -58,7 +58,6 @@ class System:
     min_version: str = "1.2"  # "1.2" | "1.3"
     page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
     im_mode: str = "page"
-    connections_out: int = 4
     pending_messages: int = 500
     pending_seconds: float = 30.0
     stanza_bytes: int = 262144

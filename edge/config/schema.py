@@ -16,7 +16,6 @@ SystemName = Annotated[
 ]
 Version = Literal["1.2", "1.3"]
 
-Connections = Annotated[int, Meta(ge=1, le=16)]  # Microsoft edges use up to 4 for one partner
 Messages = Annotated[int, Meta(ge=1, le=100_000)]  # each waits in memory
 Seconds = Annotated[float, Meta(ge=1, le=30)]  # a SIP peer gives up after 32 s and must have our answer before
 Bytes = Annotated[int, Meta(ge=10_000, le=262_144)]  # XMPP forbids less (RFC 6120 §13.12); SIP framing takes no more
@@ -29,7 +28,6 @@ class PeerTls(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    connections_out: Connections | None = None
     pending_messages: Messages | None = None
     pending_seconds: Seconds | None = None
     stanza_bytes: Bytes | None = None

@@ -20,7 +20,7 @@ BUILT_IN = Defaults(
     page_type="chat",
     im_mode="page",
     tls=DefaultTls(min_version="1.2"),
-    limits=Limits(connections_out=4, pending_messages=500, pending_seconds=30.0, stanza_bytes=262144),
+    limits=Limits(pending_messages=500, pending_seconds=30.0, stanza_bytes=262144),
 )
 
 T = TypeVar("T")
@@ -58,7 +58,6 @@ class Gathering:
             min_version=_first(tls.min_version, defaults.tls.min_version, BUILT_IN.tls.min_version),
             page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
             im_mode=_first(entry.im_mode, defaults.im_mode, BUILT_IN.im_mode),
-            connections_out=_first(limits.connections_out, defaults.limits.connections_out, built_in.connections_out),
             pending_messages=_first(
                 limits.pending_messages, defaults.limits.pending_messages, built_in.pending_messages
             ),
@@ -159,14 +158,13 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "tls.ca": entry.tls.ca,
         "tls.peer_names": entry.tls.peer_names,
         "tls.min_version": entry.tls.min_version,
-        "limits.connections_out": entry.limits.connections_out,
     }
     is_component = entry.via == "xmpp" and entry.link == "component"
     idle: dict[str, str] = {}
     if entry.via == "sip":
         idle = dict.fromkeys(("link", "page_type"), 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
-        idle = dict.fromkeys(("im_mode", "limits.connections_out"), 'of systems with via = "sip"')
+        idle = {"im_mode": 'of systems with via = "sip"'}
     if is_component:
         in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")

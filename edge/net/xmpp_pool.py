@@ -71,7 +71,7 @@ class XmppPool:
         self._ports: list[IListeningPort] = []
         self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
         self._routes: dict[Place, Route[XmppLink]] = {}
-        self._components: list[Route[XmppLink]] = []
+        self._components: dict[Place, Route[XmppLink]] = {}
         self._links: set[XmppLink] = set()
         self._unproved: Counter[str] = Counter()  # by address
         self._pings: dict[str, XmppLink] = {}
@@ -97,22 +97,28 @@ class XmppPool:
         for system in self._directory.systems:
             if system.link == "component":
                 for local in self._directory.opposite(system):
-                    self._components.append(self._way(local, system.domains[0], system))
+                    self._components[local, system.name] = self._way(local, system.domains[0], system)
         self._ticker.start(TICK)
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         """Send a stanza. A ``token`` comes back by `Sink.taken` or `Sink.unsent`, exactly one of them."""
-        route = self._ways.get((sender, recipient))
+        route, code = self._ways.get((sender, recipient)), Code.A01
         if route is None:
             system = self._directory.system_of(recipient)
-            if system is None or system.protocol != "xmpp":
-                self._unsent(token, Code.A01, Code.A01.sentence)
-                return
-            if sender not in self._directory.opposite(system):
-                self._unsent(token, Code.A08, Code.A08.sentence)
-                return
-            route = self._way(sender, recipient, system)
+            if system is None:
+                route = self._component_of(sender)  # not remembered: strangers have no end
+            elif system.protocol == "xmpp":
+                code = Code.A08
+                if sender in self._directory.opposite(system):
+                    route = self._way(sender, recipient, system)
+        if route is None:
+            return self._unsent(token, code, code.sentence)
         route.send(data, token)
+
+    def _component_of(self, local: Domain) -> "Route[XmppLink] | None":
+        """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
+        routes = [route for (ours, _), route in self._components.items() if ours == local]
+        return routes[0] if len(routes) == 1 else None
 
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
@@ -129,9 +135,7 @@ class XmppPool:
             waited.append(self._empty)
             for link in list(self._links):
                 link.close()
-        done: Deferred[None] = Deferred()
-        DeferredList(waited, consumeErrors=True).addCallback(lambda _: done.callback(None))
-        return done
+        return DeferredList(waited, consumeErrors=True).addCallback(lambda _: None)
 
     # --- Owner of the links -------------------------------------------------------------------------------
 
@@ -304,7 +308,7 @@ class XmppPool:
         now = self._reactor.seconds()
         for link in list(self._links):
             link.tick(now)
-        for route in self._components:
+        for route in self._components.values():
             if route.state == "idle":
                 route.send(b"", None)  # nothing to say, but the route dials
 

@@ -37,7 +37,7 @@ def test_built_in_defaults_are_those_of_a_system() -> None:
     assert BUILT_IN.page_type == bare.page_type
     assert BUILT_IN.im_mode == bare.im_mode
     assert BUILT_IN.tls.min_version == bare.min_version
-    for limit in ("connections_out", "pending_messages", "pending_seconds", "stanza_bytes"):
+    for limit in ("pending_messages", "pending_seconds", "stanza_bytes"):
         assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
 
 
@@ -57,7 +57,6 @@ ca = "certs/ca.pem"
 peer_names = ["Edge.Contoso.com."]
 min_version = "1.3"
 [partner.limits]
-connections_out = 2
 pending_messages = 7
 pending_seconds = 5
 stanza_bytes = 20000
@@ -78,7 +77,6 @@ page_type = "normal"
         peer_names=frozenset({"edge.contoso.com"}),  # type: ignore[arg-type]
         ca=written.folder / "certs" / "ca.pem",
         min_version="1.3",
-        connections_out=2,
         pending_messages=7,
         pending_seconds=5.0,
         stanza_bytes=20000,
@@ -108,7 +106,6 @@ im_mode = "page"
 ca = "certs/ca.pem"
 min_version = "1.3"
 [defaults.limits]
-connections_out = 3
 pending_messages = 9
 pending_seconds = 12
 stanza_bytes = 30000
@@ -117,7 +114,7 @@ stanza_bytes = 30000
     found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own)
     contoso, fabrikam, office = found["contoso"], found["fabrikam"], found["office"]
     assert (contoso.ca, contoso.min_version) == (written.folder / "certs/ca.pem", "1.3")
-    assert (contoso.connections_out, contoso.pending_messages, contoso.pending_seconds) == (3, 9, 12.0)
+    assert (contoso.pending_messages, contoso.pending_seconds) == (9, 12.0)
     assert (contoso.stanza_bytes, contoso.page_type) == (30000, "normal")
     assert (fabrikam.ca, fabrikam.min_version, fabrikam.pending_messages) == (None, "1.2", 1)
     assert (office.ca, office.min_version, office.pending_messages, office.page_type) == (None, "1.2", 500, "chat")
@@ -220,11 +217,6 @@ JABBER = '[[partner]]\nname = "jabber"\ndomains = ["jabber.example"]\nvia = "xmp
 
 SPOILED_XMPP = [
     ('im_mode = "page"', 17, '"im_mode" in partner "jabber" is a key of systems with via = "sip"'),
-    (
-        "[partner.limits]\nconnections_out = 2",
-        18,
-        '"connections_out" in [partner.limits] of partner "jabber" is a key of systems with via = "sip"',
-    ),
     ('link = "component"\nhosts = ["h.example:5347"]', 13, 'a component link needs "secret_file" in partner "jabber"'),
     ('link = "component"\nsecret_file = "component.secret"', 13, 'a component link needs "hosts" in partner "jabber"'),
     (

@@ -260,6 +260,12 @@ def test_component_leaves_foreign_senders_to_admission(tmp_path: Path) -> None:
     far = serve(world, 0)
     far.says(message("in", from_="somebody@else.example"))
     assert [stanza.id for stanza in world.sink.stanzas] == ["in"]
+    refusal = message("no", f"juliet@{US}", "somebody@else.example", "error").encode()
+    world.pool.send(US, Domain("else.example"), refusal, None)
+    world.turn.flush()
+    assert b"id='no'" in far.hears(), "the refusal goes back through the server that routed the stanza to us"
+    world.pool.send(THEM, Domain("else.example"), refusal, "token")
+    assert world.sink.back[-1][:2] == ("token", Code.A01)
 
 
 def test_component_connection_is_made_again_when_it_is_lost(tmp_path: Path) -> None:
