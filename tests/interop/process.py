@@ -101,6 +101,15 @@ class Process:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Let the whole group do nothing any more, while its connections stay as they are."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """End the whole group; returns when no process of it is left. Harmless when there is none."""
         if self._process is None:
@@ -109,6 +118,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(group, number)
+                os.killpg(group, signal.SIGCONT)  # a frozen one could not end
             except ProcessLookupError:
                 break
             try:

@@ -1,93 +1,19 @@
-"""A user behind a real Prosody and a user behind a real Kamailio, with the gateway between them.
-
-Once with the XMPP server ours, by component link, and the SIP edge a partner; once the other way round, with the XMPP
-server a partner by s2s. The partners' certificates of the second shape have the serverAuth purpose only.
-"""
+"""A user behind a real Prosody and a user behind a real Kamailio: what they see of each other, and when one is down."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from xml.etree.ElementTree import Element
 
 import pytest
 
 from demo.authority import Authority
-from tests.interop.dns import Dns, Service
-from tests.interop.edge import NAME, Edge, System
-from tests.interop.kamailio import Kamailio
 from tests.interop.process import Addresses
-from tests.interop.prosody import Prosody
-from tests.interop.sip_user import SipUser, pidf
+from tests.interop.sip_user import pidf
+from tests.interop.world import CAPULET, FERRARA, IMPATIENT, MANTUA, MONTAGUE, VERONA, World
 from tests.interop.xmpp_user import XmppUser
 
 pytestmark = pytest.mark.slow
-
-CAPULET, MONTAGUE = "capulet.example", "montague.example"
-VERONA, MANTUA = "verona.example", "mantua.example"  # an XMPP and a SIP domain that are always down
-SECRET = "a secret"
-NAMES = ("juliet", "nurse", "rosaline", "tybalt", "paris", "peter")
-IMPATIENT = 4  # seconds a message waits for a partner that is down, where a test need not wait for the default
-
-
-class World:
-    """Both servers and the gateway; ``link`` is how Prosody is connected."""
-
-    def __init__(
-        self, link: str, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
-    ) -> None:
-        self.addresses = addresses
-        uses = ("server", "client") if link == "component" else ("server",)
-        issued = {domain: authority.issue("", dns=[domain], eku=uses) for domain in (CAPULET, MONTAGUE)}
-        self.prosody = Prosody(folders.mktemp("prosody"), addresses, CAPULET, issued[CAPULET], authority.pem)
-        self.kamailio = Kamailio(folders.mktemp("kamailio"), addresses, MONTAGUE, issued[MONTAGUE], authority.pem)
-        self.edge = Edge(folders.mktemp("edge"), addresses, authority, [MONTAGUE, CAPULET])
-        services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", NAME, self.edge.xmpp)]
-        dns = stack.enter_context(Dns(folders.mktemp("dns"), addresses, {NAME: self.edge.address}, services).start())
-        self._dns = dns.server
-        self._components = {MONTAGUE: SECRET} if link == "component" else {}
-        stack.enter_context(self.start_prosody())
-        stack.enter_context(self.start_kamailio())
-        port = self.prosody.component if link == "component" else self.prosody.s2s
-        xmpp = System(
-            "capulet",
-            CAPULET,
-            "xmpp",
-            {"link": link, "hosts": [f"{self.prosody.address}:{port}"]},
-            limits={"pending_seconds": IMPATIENT},
-            secret=self._components.get(MONTAGUE, ""),
-        )
-        sip = System(
-            "montague",
-            MONTAGUE,
-            "sip",
-            {"hosts": [f"{self.kamailio.address}:{self.kamailio.tls}"]},
-            tls={"peer_names": [MONTAGUE]},
-            limits={"pending_seconds": IMPATIENT},
-        )
-        if link == "component":
-            nobody = [f"{self.edge.address}:{addresses.port('edge')}"]
-            verona = System("verona", VERONA, "xmpp", {"link": link, "hosts": nobody}, secret=SECRET)
-            mantua = System("mantua", MANTUA, "sip", {"hosts": nobody}, tls={"peer_names": [MANTUA]})
-            self.edge.configure([xmpp, verona], [sip, mantua])
-        else:
-            self.edge.configure([sip], [xmpp])
-        stack.enter_context(self.edge.start())
-
-    def start_prosody(self) -> Prosody:
-        accounts = dict.fromkeys(NAMES, "pencil")
-        return self.prosody.start(accounts=accounts, components=self._components, dns=self._dns)
-
-    def start_kamailio(self) -> Kamailio:
-        self.kamailio.start(gateway=self.edge.sip_address)
-        self.kamailio.resolves(NAME, self.edge.address)
-        return self.kamailio
-
-    def xmpp_user(self, name: str) -> XmppUser:
-        return XmppUser(f"{name}@{CAPULET}/balcony", "pencil", self.prosody.address, self.prosody.c2s)
-
-    def sip_user(self, name: str) -> SipUser:
-        proxy = self.kamailio.address, self.kamailio.local
-        return SipUser(f"sip:{name}@{MONTAGUE}", self.addresses.of("users"), proxy)
-
 
 @pytest.fixture(scope="module", params=["component", "s2s"])
 def world(
@@ -148,6 +74,22 @@ def test_sip_user_is_told_when_an_xmpp_user_refuses(world: World) -> None:
         mercutio.expect("NOTIFY", subscription_state="terminated;reason=rejected")
 
 
+@pytest.mark.parametrize("world", ["component"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "handling", "told"), [("paris", "allow", "subscribed"), ("peter", "block", "unsubscribed")]
+)
+def test_xmpp_user_is_told_what_a_sip_user_decides(name: str, handling: str, told: str, world: World) -> None:
+    with world.xmpp_user(name).log_in() as watcher, world.sip_user("friar", FERRARA) as friar:
+        jid = f"friar@{FERRARA}"
+        friar.publish(pidf(friar.address_of_record, "open", "In my cell"))
+        watcher.presence(jid, type="subscribe")
+        watcher.expect_nothing("presence", seconds=0.5, from_=jid)
+        world.strict.authorize(friar.address_of_record, f"sip:{name}@{CAPULET}", handling)
+        watcher.expect("presence", from_=jid, type=told)
+        if told == "subscribed":
+            watcher.expect("presence", from_=f"{jid}/desk", type="", status="In my cell")
+
+
 def test_messages_go_both_ways_in_order(world: World) -> None:
     texts = [f"{number}: <thou> & «thee» ♥" for number in range(5)]
     with world.xmpp_user("tybalt").log_in() as tybalt, world.sip_user("abram") as abram:
@@ -173,15 +115,30 @@ def test_senders_are_told_when_the_other_server_refuses(world: World) -> None:
         assert "EDGE-M03" in (error.findtext("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}text") or "")
 
 
+def test_gateway_answers_what_clients_ask_of_its_domain_and_users(world: World) -> None:
+    with world.xmpp_user("paris").log_in() as paris:
+        assert ask(paris, MONTAGUE, "<ping xmlns='urn:xmpp:ping'/>").get("type") == "result"
+        assert ask(paris, MONTAGUE, "<query xmlns='jabber:iq:version'/>").find("{*}query/{*}name") is not None
+        for address in (MONTAGUE, f"sampson@{MONTAGUE}/desk"):
+            info = ask(paris, address, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+            assert info.find("{*}query/{*}identity") is not None
+        card = ask(paris, f"sampson@{MONTAGUE}", "<vCard xmlns='vcard-temp'/>")
+        assert card.find("{*}error/{*}service-unavailable") is not None
+
+
 @pytest.mark.parametrize("world", ["component"], indirect=True)
 def test_senders_are_told_in_time_when_nothing_is_configured_about_it(world: World) -> None:
     with world.xmpp_user("nurse").log_in() as nurse, world.sip_user("potpan") as potpan:
         begin = time.monotonic()
+        world.strict.freeze()
         nurse.message(f"apothecary@{MANTUA}", "Poison?", id="down")
+        nurse.message(f"friar@{FERRARA}", "Letters?", id="silent")
         answer = potpan.message(f"sip:peter@{VERONA}", "Where is he?")
-        nurse.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="down", seconds=1)
         assert answer.status in (408, 480, 503, 504), answer  # 408 is Kamailio's own, which waits for 30 s itself
-        assert time.monotonic() - begin < 32
+        nurse.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="down", seconds=5)
+        nurse.expect("message", from_=f"friar@{FERRARA}", type="error", id="silent", seconds=20)
+        assert time.monotonic() - begin < 31
+        world.strict.thaw()
 
 
 def test_xmpp_user_gets_an_error_while_the_sip_edge_is_down(world: World) -> None:
@@ -231,3 +188,8 @@ def again(act: Callable[[], object], see: Callable[[], object], seconds: float =
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
+
+
+def ask(user: XmppUser, address: str, query: str) -> Element:
+    user.send(f"<iq type='get' to='{address}' id='q1'>{query}</iq>")
+    return user.expect("iq", from_=address, id="q1")

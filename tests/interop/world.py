@@ -1,0 +1,94 @@
+"""Users who can reach each other: a real Prosody, a real Kamailio, the gateway between them, and DNS for all.
+
+By component link the XMPP server is ours and the SIP edge a partner; by s2s it is the other way round, and the
+certificates of both have the serverAuth purpose only. With the component link there are three domains more: a SIP edge
+that authorizes watchers one by one, and a SIP and an XMPP domain that are always down.
+"""
+
+from contextlib import ExitStack
+
+import pytest
+
+from demo.authority import Authority
+from tests.interop.dns import Dns, Service
+from tests.interop.edge import NAME, Edge, System
+from tests.interop.kamailio import Kamailio
+from tests.interop.process import Addresses
+from tests.interop.prosody import Prosody
+from tests.interop.sip_user import SipUser
+from tests.interop.xmpp_user import XmppUser
+
+CAPULET, MONTAGUE = "capulet.example", "montague.example"
+VERONA, MANTUA = "verona.example", "mantua.example"  # an XMPP and a SIP domain that are always down
+FERRARA = "ferrara.example"  # a SIP domain where nobody may watch without being authorized
+SECRET = "a secret"
+NAMES = ("juliet", "nurse", "rosaline", "tybalt", "paris", "peter")
+IMPATIENT = 4  # seconds a message waits for a partner that is down, where a test need not wait for the default
+
+
+class World:
+    """Both servers and the gateway; ``link`` is how Prosody is connected."""
+
+    def __init__(
+        self, link: str, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+    ) -> None:
+        self.addresses = addresses
+        uses = ("server", "client") if link == "component" else ("server",)
+        issued = {domain: authority.issue("", dns=[domain], eku=uses) for domain in (CAPULET, MONTAGUE)}
+        self.prosody = Prosody(folders.mktemp("prosody"), addresses, CAPULET, issued[CAPULET], authority.pem)
+        self.kamailio = Kamailio(folders.mktemp("kamailio"), addresses, MONTAGUE, issued[MONTAGUE], authority.pem)
+        self.edge = Edge(folders.mktemp("edge"), addresses, authority, [MONTAGUE, CAPULET])
+        services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", NAME, self.edge.xmpp)]
+        dns = stack.enter_context(Dns(folders.mktemp("dns"), addresses, {NAME: self.edge.address}, services).start())
+        self._dns = dns.server
+        self._components = {MONTAGUE: SECRET, FERRARA: SECRET} if link == "component" else {}
+        stack.enter_context(self.start_prosody())
+        stack.enter_context(self.start_kamailio())
+        port = self.prosody.component if link == "component" else self.prosody.s2s
+        xmpp = System(
+            "capulet",
+            CAPULET,
+            "xmpp",
+            {"link": link, "hosts": [f"{self.prosody.address}:{port}"]},
+            limits={"pending_seconds": IMPATIENT},
+            secret=self._components.get(MONTAGUE, ""),
+        )
+        sip = System(
+            "montague",
+            MONTAGUE,
+            "sip",
+            {"hosts": [f"{self.kamailio.address}:{self.kamailio.tls}"]},
+            tls={"peer_names": [MONTAGUE]},
+            limits={"pending_seconds": IMPATIENT},
+        )
+        self.strict = Kamailio(
+            folders.mktemp("strict"), addresses, FERRARA, authority.issue("", dns=[FERRARA]), authority.pem
+        )
+        if link == "component":
+            stack.enter_context(self.strict.start(gateway=self.edge.sip_address, everybody_may_watch=False))
+            self.strict.resolves(NAME, self.edge.address)
+            there = [f"{self.strict.address}:{self.strict.tls}"]
+            ferrara = System("ferrara", FERRARA, "sip", {"hosts": there}, tls={"peer_names": [FERRARA]})
+            nobody = [f"{self.edge.address}:{addresses.port('edge')}"]
+            verona = System("verona", VERONA, "xmpp", {"link": link, "hosts": nobody}, secret=SECRET)
+            mantua = System("mantua", MANTUA, "sip", {"hosts": nobody}, tls={"peer_names": [MANTUA]})
+            self.edge.configure([xmpp, verona], [sip, mantua, ferrara])
+        else:
+            self.edge.configure([sip], [xmpp])
+        stack.enter_context(self.edge.start())
+
+    def start_prosody(self) -> Prosody:
+        accounts = dict.fromkeys(NAMES, "pencil")
+        return self.prosody.start(accounts=accounts, components=self._components, dns=self._dns)
+
+    def start_kamailio(self) -> Kamailio:
+        self.kamailio.start(gateway=self.edge.sip_address)
+        self.kamailio.resolves(NAME, self.edge.address)
+        return self.kamailio
+
+    def xmpp_user(self, name: str) -> XmppUser:
+        return XmppUser(f"{name}@{CAPULET}/balcony", "pencil", self.prosody.address, self.prosody.c2s)
+
+    def sip_user(self, name: str, domain: str = MONTAGUE) -> SipUser:
+        edge = self.strict if domain == FERRARA else self.kamailio
+        return SipUser(f"sip:{name}@{domain}", self.addresses.of("users"), (edge.address, edge.local))
