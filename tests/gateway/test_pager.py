@@ -51,6 +51,7 @@ class TestFromSip:
         assert statuses(bench.passes(3)) == []
         assert statuses(bench.gateway.taken([token])) == [200]
         assert bench.open == 0
+        assert bench.gateway.pager._open == {}
 
     def test_batch_is_answered_in_order(self, bench: Bench) -> None:
         tokens = [opened(bench, text) for text in ("one", "two", "three")]
@@ -83,6 +84,7 @@ class TestFromSip:
         (stanza,), (send,) = spoken(effects), sent_stanzas(effects)
         assert isinstance(stanza, Message)
         assert statuses(bench.stanzas(error_for(stanza, "not-allowed"))) == [403]
+        assert bench.gateway.pager._open == {}
         assert bench.gateway.taken([send.token]) == []
         assert bench.open == 0
 
@@ -120,6 +122,7 @@ class TestFromSip:
         token = opened(bench)
         assert statuses(bench.passes(OVERDUE_SECONDS - 1)) == [100]
         assert statuses(bench.passes(1.5)) == [504]
+        assert bench.gateway.pager._open == {}
         assert bench.gateway.taken([token]) == []
         assert bench.open == 0
 
