@@ -112,7 +112,7 @@ def test_senders_are_told_when_the_other_server_refuses(world: World) -> None:
         paris.message(f"nobody@{MONTAGUE}", "Are you there?", id="m1")
         error = paris.expect("message", from_=f"nobody@{MONTAGUE}", type="error", id="m1")
         assert error.find("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}recipient-unavailable") is not None
-        assert "EDGE-M03" in (error.findtext("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}text") or "")
+        assert "EDGE-M03" in text_of(error)
 
 
 def test_gateway_answers_what_clients_ask_of_its_domain_and_users(world: World) -> None:
@@ -135,8 +135,9 @@ def test_senders_are_told_in_time_when_nothing_is_configured_about_it(world: Wor
         nurse.message(f"friar@{FERRARA}", "Letters?", id="silent")
         answer = potpan.message(f"sip:peter@{VERONA}", "Where is he?")
         assert answer.status in (408, 480, 503, 504), answer  # 408 is Kamailio's own, which waits for 30 s itself
-        nurse.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="down", seconds=5)
-        nurse.expect("message", from_=f"friar@{FERRARA}", type="error", id="silent", seconds=20)
+        down = nurse.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="down", seconds=20)
+        silent = nurse.expect("message", from_=f"friar@{FERRARA}", type="error", id="silent", seconds=20)
+        assert "EDGE-N01" in text_of(down) and "EDGE-M02" in text_of(silent)
         assert time.monotonic() - begin < 31
         world.strict.thaw()
 
@@ -148,7 +149,7 @@ def test_xmpp_user_gets_an_error_while_the_sip_edge_is_down(world: World) -> Non
         peter.message(f"sampson@{MONTAGUE}", "Where?", id="down")
         error = peter.expect("message", type="error", id="down")
         assert time.monotonic() - begin <= IMPATIENT + 0.5
-        assert "EDGE-N" in (error.findtext("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}text") or "")
+        assert "EDGE-N" in text_of(error)
         world.start_kamailio()
         with world.sip_user("sampson") as sampson:
             sampson.register()
@@ -174,6 +175,10 @@ def test_sip_user_gets_a_failure_while_the_xmpp_server_is_down(world: World) -> 
             again(send, lambda: peter.expect("message", body="There!", seconds=2))
             peter.message(f"balthasar@{MONTAGUE}", "Here!")
             balthasar.expect("MESSAGE", body="Here!")
+
+
+def text_of(stanza: Element) -> str:
+    return stanza.findtext("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}text") or ""
 
 
 def again(act: Callable[[], object], see: Callable[[], object], seconds: float = 25.0) -> None:

@@ -41,7 +41,7 @@ class World:
         services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", NAME, self.edge.xmpp)]
         dns = stack.enter_context(Dns(folders.mktemp("dns"), addresses, {NAME: self.edge.address}, services).start())
         self._dns = dns.server
-        self._components = {MONTAGUE: SECRET, FERRARA: SECRET} if link == "component" else {}
+        self._components = dict.fromkeys((MONTAGUE, FERRARA, MANTUA), SECRET) if link == "component" else {}
         stack.enter_context(self.start_prosody())
         stack.enter_context(self.start_kamailio())
         port = self.prosody.component if link == "component" else self.prosody.s2s
