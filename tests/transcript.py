@@ -11,7 +11,7 @@ or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list doe
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
 ``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
-in when they are left out; a response goes with the latest request received. Everything that arrives must be received.
+in when they are left out; a response goes with the latest request received, or with that of its Call-ID. Everything that arrives must be received.
 """
 
 import re
@@ -234,7 +234,9 @@ class Performance:
         if lines[0].startswith("SIP/2.0"):
             wanted = re.search(r"^CSeq: .*", head, re.M)
             method = wanted[0].split()[-1] if wanted else ""
-            request = next(r for r in reversed(actor.requests) if not method or r.method == method)
+            call = re.search(r"^Call-ID: (.*)", head, re.M)
+            candidates = [r for r in reversed(actor.requests) if not method or r.method == method]
+            request = next(r for r in candidates if not call or r.call_id == call[1])
             for name in ("Via", "From", "To", "Call-ID", "CSeq"):
                 if name.lower() not in given:
                     value = request.headers.get(name.lower())

@@ -9,6 +9,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, SendSip, SendStanza
 from edge.gateway.node import Node
+from edge.gateway.quota import Quota
 from edge.mapping.addresses import SipsNotAllowed, bare_uri_of, jid_of
 from edge.mapping.presence import document_of, timestamp
 from edge.partners import Admit, System
@@ -37,6 +38,7 @@ from edge.xmpp.stanzas import Presence
 MAX_DIALOGS = 16  # of one watcher with one contact; he has no more devices, but an attacker has more Call-IDs
 MAX_RESOURCES = 32  # of one contact; each is a tuple of every document
 MAX_WATCHED = 2000  # contacts of one SIP user; each costs an authorization that is kept
+MAX_OF_SYSTEM = 200_000  # pairs with watchers of one SIP system; each is kept while its authorization lasts
 FETCH_SECONDS = 2.0  # a fetch waits so long for the answer to a probe, far below the peer's Timer N (RFC 8048 §7.2)
 
 REJECTED = frozenset(
@@ -78,11 +80,12 @@ class Pair:
     ``resources`` tells the contact's state, which an empty one does not by itself.
     """
 
-    __slots__ = ("watcher", "contact", "approved", "asked", "known", "resources", "notifications")
+    __slots__ = ("watcher", "contact", "origin", "approved", "asked", "known", "resources", "notifications")
 
-    def __init__(self, watcher: JID, contact: JID) -> None:
+    def __init__(self, watcher: JID, contact: JID, origin: str) -> None:
         self.watcher = watcher
         self.contact = contact
+        self.origin = origin  # the name of the watcher's system
         self.approved = False
         self.asked = False
         self.known = False
@@ -98,6 +101,7 @@ class Notifiers:
         self._pairs: dict[tuple[JID, JID], Pair] = {}
         self._usages: dict[UsageKey, Notification] = {}
         self._watched: dict[JID, int] = {}  # by watcher: how many pairs
+        self._quota = Quota()  # by the watcher's system
 
     def __len__(self) -> int:
         return len(self._usages)
@@ -127,9 +131,10 @@ class Notifiers:
             return node.refuse(transaction, Code.A06, 404)
         pair = self._pairs.get((watcher, contact))
         if pair is None:
-            if self._watched.get(watcher, 0) >= MAX_WATCHED:
-                return node.refuse(transaction, Code.L01, 403, text=f"no more than {MAX_WATCHED} contacts")
-            pair = Pair(watcher, contact)
+            full = self._quota.count(decision.sender.name) >= MAX_OF_SYSTEM
+            if full or self._watched.get(watcher, 0) >= MAX_WATCHED:
+                return node.refuse(transaction, Code.L01, 403, text="there are too many subscriptions already")
+            pair = Pair(watcher, contact, decision.sender.name)
         elif len(pair.notifications) >= MAX_DIALOGS:
             return node.refuse(transaction, Code.L01, 403, text=f"no more than {MAX_DIALOGS} dialogs")
         return self._accept(transaction, pair, decision.sender)
@@ -168,6 +173,7 @@ class Notifiers:
         if (pair.watcher, pair.contact) not in self._pairs:
             self._pairs[pair.watcher, pair.contact] = pair
             self._watched[pair.watcher] = self._watched.get(pair.watcher, 0) + 1
+            self._quota.take(pair.origin, MAX_OF_SYSTEM)
         notification = Notification(self, pair, usage, system)
         pair.notifications.append(notification)
         self._usages[usage.key] = notification
@@ -359,6 +365,7 @@ class Notifiers:
         if pair.notifications or pair.approved or pair.asked:
             return
         if self._pairs.pop((pair.watcher, pair.contact), None) is not None:
+            self._quota.give(pair.origin)
             left = self._watched[pair.watcher] - 1
             if left:
                 self._watched[pair.watcher] = left

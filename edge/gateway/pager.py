@@ -12,6 +12,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, SendSip, SendStanza
 from edge.gateway.node import ALLOW, Node
+from edge.gateway.quota import Quota
 from edge.mapping import failures, messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.partners import Admit
@@ -21,18 +22,21 @@ from edge.sip.uri import SipUri
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, error_bytes
 
-MAX_OPEN = 20_000  # SIP messages waiting for the XMPP side; at a few kB each this bounds memory, not traffic
+MAX_OPEN = 5_000  # messages of one SIP system that wait for the XMPP side; half a second's worth at full speed
+MAX_OPEN_BYTES = 16 << 20  # of their bodies: as many short ones, but not as many long ones
+MAX_UNDER_WAY = 5_000  # messages of one XMPP system that wait for SIP answers or for their turn
 PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
 
 
 class Opened:
     """One message on its way from SIP to XMPP; the token of its stanza."""
 
-    __slots__ = ("stanza_id", "recipient", "transaction")
+    __slots__ = ("stanza_id", "recipient", "system", "transaction")
 
-    def __init__(self, stanza_id: str, recipient: JID, transaction: ServerTransaction) -> None:
+    def __init__(self, stanza_id: str, recipient: JID, system: str, transaction: ServerTransaction) -> None:
         self.stanza_id = stanza_id
         self.recipient = recipient
+        self.system = system  # who sent it
         self.transaction = transaction
 
 
@@ -66,7 +70,9 @@ class Pager:
         self._node = node
         self._open: dict[str, Opened] = {}  # by stanza id: SIP messages that XMPP has not acknowledged
         self._waiting: dict[str, deque[Page]] = {}  # by target URI: one is under way, these wait (RFC 3428 §8)
-        self._queued: dict[str, int] = {}  # by system: how many wait
+        self._queued = Quota()  # by the SIP system they are for: how many wait
+        self._opened = Quota()  # by the SIP system that sends
+        self._under_way = Quota()  # by the XMPP system that sends
 
     # --- SIP to XMPP ------------------------------------------------------------------------------
 
@@ -75,8 +81,6 @@ class Pager:
     ) -> list[Effect]:
         """A MESSAGE outside any dialog: translate and send on; the answer comes later."""
         node = self._node
-        if len(self._open) >= MAX_OPEN:
-            return node.refuse(transaction, Code.M01, 480)
         stanza_id = node.ids.stanza_id()
         try:
             source, recipient = jid_of(sender), jid_of(target)
@@ -96,16 +100,19 @@ class Pager:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if data is None:
             return node.respond(transaction, 200)
-        transaction.user = opened = Opened(stanza_id, recipient, transaction)
+        system = decision.sender.name
+        if not self._opened.take(system, MAX_OPEN, len(transaction.request.body), MAX_OPEN_BYTES):
+            return node.refuse(transaction, Code.M01, 480)
+        transaction.user = opened = Opened(stanza_id, recipient, system, transaction)
         self._open[stanza_id] = opened
         return [SendStanza(source.host, recipient.host, data, opened)]
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """XMPP has these: now, and not before, the SIP sender gets its 200."""
         effects: list[Effect] = []
-        opened, respond = self._open, self._node.respond
+        respond = self._node.respond
         for token in tokens:
-            if isinstance(token, Opened) and opened.pop(token.stanza_id, None) is not None:
+            if isinstance(token, Opened) and self._closed(token):
                 effects += respond(token.transaction, 200)
         return effects
 
@@ -115,16 +122,16 @@ class Pager:
         error = stanza.error
         if opened is None or error is None or stanza.from_ is None:
             return [Report("message.failed", Code.M03, {"late": True, "condition": error.condition if error else ""})]
-        recipient = opened.recipient
-        if stanza.from_.bare() != recipient.bare() and stanza.from_.host != recipient.host:
+        recipient, sender = opened.recipient, stanza.from_
+        if sender.bare() != recipient.bare() and (sender.local or sender.host != recipient.host):
             return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
-        del self._open[stanza.id]
+        self._closed(opened)
         failure = failures.failure_of(error, full=bool(recipient.resource), allow=ALLOW)
         return self._node.refuse(opened.transaction, Code.M03, failure.status, failure.headers, failure.reason)
 
     def unsent(self, opened: Opened, code: Code, text: str) -> list[Effect]:
         """The stanza did not reach the next hop."""
-        if self._open.pop(opened.stanza_id, None) is None:
+        if not self._closed(opened):
             return []
         return self._node.refuse(opened.transaction, code, failures.status_of_code(code), text=text)
 
@@ -133,6 +140,13 @@ class Pager:
         if isinstance(transaction.user, Opened):
             return self.unsent(transaction.user, Code.M02, Code.M02.sentence)
         return self._node.refuse(transaction, Code.M02)
+
+    def _closed(self, opened: Opened) -> bool:
+        """The message is about to be answered; False if it was already."""
+        if self._open.pop(opened.stanza_id, None) is None:
+            return False
+        self._opened.give(opened.system, len(opened.transaction.request.body))
+        return True
 
     # --- XMPP to SIP ------------------------------------------------------------------------------
 
@@ -151,14 +165,14 @@ class Pager:
         if len(page.data) > messages.RFC3428_LIMIT:
             text = f"the message is longer than {messages.RFC3428_LIMIT} bytes with its headers (RFC 3428)"
             return self._bounce(stanza, "policy-violation", text, Code.S09, "modify")
+        if not self._under_way.take(decision.sender.name, MAX_UNDER_WAY):
+            return self._bounce(stanza, Code.M01.condition, Code.M01.sentence, Code.M01)
         waiting = self._waiting.get(page.target)
         if waiting is None:
             return self._send(page)
-        system = decision.recipient
-        queued = self._queued.get(system.name, 0)
-        if queued >= system.pending_messages:
+        if not self._queued.take(decision.recipient.name, decision.recipient.pending_messages):
+            self._under_way.give(decision.sender.name)
             return self._bounce(stanza, Code.M01.condition, Code.M01.sentence, Code.M01)
-        self._queued[system.name] = queued + 1
         waiting.append(page)
         return []
 
@@ -177,9 +191,14 @@ class Pager:
         return effects
 
     def failed(self, page: Page, code: Code, text: str) -> list[Effect]:
-        """No answer came, or the MESSAGE could not be sent."""
+        """No answer came, or the MESSAGE could not be sent: nor would those that wait behind it fare better."""
+        self._under_way.give(page.decision.sender.name)
         effects = self._bounce(page.stanza, code.condition, text, code)
-        return effects + self._next(page)
+        for following in self._waiting.pop(page.target, ()):
+            self._queued.give(following.decision.recipient.name)
+            self._under_way.give(following.decision.sender.name)
+            effects += self._bounce(following.stanza, code.condition, text, code)
+        return effects
 
     def _page(self, stanza: Message, decision: Admit, facts: messages.MessageFacts) -> Page:
         """Translate once, when the stanza arrives: what waits in the queue is ready to go."""
@@ -206,13 +225,14 @@ class Pager:
         return [SendSip(page.decision.recipient, page.stanza.to.host, page.data, transaction)]
 
     def _next(self, page: Page) -> list[Effect]:
-        """The way to ``page.target`` is free: send what waits, or forget the target."""
+        """``page`` is answered and the way to its target is free: send what waits, or forget the target."""
+        self._under_way.give(page.decision.sender.name)
         waiting = self._waiting.get(page.target)
         if not waiting:
             self._waiting.pop(page.target, None)
             return []
         following = waiting.popleft()
-        self._queued[following.decision.recipient.name] -= 1
+        self._queued.give(following.decision.recipient.name)
         return self._send(following)
 
     def _bounce(self, stanza: Message, condition: str, text: str, code: Code, kind: str = "") -> list[Effect]:

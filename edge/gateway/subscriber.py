@@ -9,6 +9,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, SendSip, SendStanza
 from edge.gateway.node import Node
+from edge.gateway.quota import Quota
 from edge.mapping.addresses import uri_of
 from edge.mapping.presence import settle, stanzas_of, withdrawn
 from edge.partners import Admit, System
@@ -34,6 +35,8 @@ from edge.xmpp.stanzas import Presence, error_bytes
 
 MAX_WATCHED = 2000  # contacts of one XMPP user; each costs a dialog at the partner (RFC 8048 §8.1)
 
+MAX_OF_SYSTEM = 200_000  # watches of one XMPP system; each costs a few kB for as long as it lasts
+
 REFRESH, RETRY = "refresh", "retry"  # what a watch waits for
 
 
@@ -41,14 +44,16 @@ class Watch:
     """One XMPP user and one SIP contact of his."""
 
     __slots__ = (
-        "_watches", "watcher", "contact", "system", "usage", "approved", "leaving", "document", "timer", "slot",
+        "_watches", "watcher", "contact", "system", "origin", "usage", "approved", "leaving", "document",
+        "timer", "slot",
     )
 
-    def __init__(self, watches: "Subscribers", watcher: JID, contact: JID, system: System) -> None:
+    def __init__(self, watches: "Subscribers", watcher: JID, contact: JID, system: System, origin: str) -> None:
         self._watches = watches
         self.watcher = watcher
         self.contact = contact
         self.system = system
+        self.origin = origin  # the name of the watcher's system
         self.usage: Subscriber | None = None
         self.approved = False  # whether the watcher was told `subscribed`
         self.leaving = False  # whether he has taken his subscription back
@@ -74,6 +79,7 @@ class Subscribers:
         self._watches: dict[tuple[JID, JID], Watch] = {}
         self._usages: dict[UsageKey, Watch] = {}
         self._watched: dict[JID, int] = {}  # by watcher: how many
+        self._quota = Quota()  # by the watcher's system
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -92,10 +98,11 @@ class Subscribers:
         if watch is not None:
             watch.leaving = False
             return self._repeat(watch, stanza)
-        if self._watched.get(watcher, 0) >= MAX_WATCHED:
-            text = f"{Code.L01} no more than {MAX_WATCHED} contacts"
+        system = decision.sender.name
+        if self._watched.get(watcher, 0) >= MAX_WATCHED or not self._quota.take(system, MAX_OF_SYSTEM):
+            text = f"{Code.L01} there are too many subscriptions already"
             return [SendStanza(contact.host, watcher.host, error_bytes(stanza, "policy-violation", text))]
-        watch = Watch(self, watcher, contact, decision.recipient)
+        watch = Watch(self, watcher, contact, decision.recipient, system)
         # A probe for a contact we know nothing of: the user's server holds an authorization from an earlier life of
         # ours, and tells us that a presence session begins (RFC 8048 §5.2.2). It is not to be told `subscribed` again.
         watch.approved = stanza.type == "probe"
@@ -261,6 +268,7 @@ class Subscribers:
         self._stop(watch)
         if self._watches.pop((watch.watcher, watch.contact), None) is None:
             return
+        self._quota.give(watch.origin)
         left = self._watched[watch.watcher] - 1
         if left:
             self._watched[watch.watcher] = left

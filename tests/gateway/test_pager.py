@@ -107,6 +107,14 @@ class TestFromSip:
         assert [report.code for report in reports(forged)] == [Code.A05]
         assert statuses(bench.gateway.taken([send.token])) == [200]
 
+    def test_error_stanza_from_another_user_of_the_domain_is_ignored(self, bench: Bench) -> None:
+        """Stanza ids are unique, not secret: whoever has got a message of ours can guess the next one's."""
+        effects = bench.sip(bench.page())
+        (stanza,), (send,) = spoken(effects), sent_stanzas(effects)
+        assert isinstance(stanza, Message)
+        assert statuses(bench.stanzas(error_for(stanza, "forbidden", from_="mallory@xmpp.example"))) == []
+        assert statuses(bench.gateway.taken([send.token])) == [200]
+
     def test_error_stanza_from_the_recipients_server_counts(self, bench: Bench) -> None:
         (stanza,) = spoken(bench.sip(bench.page()))
         assert isinstance(stanza, Message)
@@ -137,6 +145,24 @@ class TestFromSip:
         bench.gateway.taken(tokens[:1])
         assert len(sent_stanzas(bench.sip(bench.page()))) == 1
 
+    def test_message_past_the_limit_of_one_partner_leaves_room_for_another(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pager, "MAX_OPEN", 1)
+        opened(bench)
+        tybalt = bench.page(from_="<sip:tybalt@other.example>;tag=1")
+        assert len(sent_stanzas(bench.sip(tybalt, link=bench.other))) == 1
+
+    def test_bytes_past_the_limit_are_refused_until_there_is_room(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pager, "MAX_OPEN_BYTES", 150)
+        token = opened(bench, "x" * 100)
+        assert statuses(bench.sip(bench.page("x" * 51))) == [480]
+        assert len(sent_stanzas(bench.sip(bench.page("x" * 50)))) == 1
+        bench.gateway.unsent(token, Code.N01, "")
+        assert len(sent_stanzas(bench.sip(bench.page("x" * 100)))) == 1
+
     def test_recipient_without_a_user_is_not_found(self, bench: Bench) -> None:
         assert statuses(bench.sip(bench.page(uri="sip:xmpp.example"))) == [404]
 
@@ -160,8 +186,8 @@ class TestToSip:
         assert bench.open == 0
         assert bench.gateway.pager._waiting == {}
 
-    def test_messages_to_one_user_go_one_by_one_in_order_past_every_failure(self, bench: Bench) -> None:
-        names = ["zero", "one", "two", "three", "four"]
+    def test_messages_to_one_user_go_one_by_one_in_order_past_every_refusal(self, bench: Bench) -> None:
+        names = ["zero", "one", "two", "three"]
         (first,) = sends(bench.stanzas(*(message(name, id=name) for name in names)))
         heard, failed = [first], []
 
@@ -173,15 +199,39 @@ class TestToSip:
 
         second = go_on(bench.answer(first, 200))
         third = go_on(bench.answer(second, 486))
-        fourth = go_on(bench.gateway.unsent(third.token, Code.N01, ""))
-        fifth = go_on(bench.passes(pager.PATIENCE + 0.5))
+        fourth = go_on(bench.answer(third, 404))
+        assert bench.answer(fourth, 200) == []
         assert said(heard) == [name.encode() for name in names]
-        assert failed == ["one", "two", "three"]
-        assert bench.answer(fourth, 200) == []  # too late: it counts as failed, and the fifth is under way
-        assert bench.answer(fifth, 200) == []
+        assert failed == ["one", "two"]
+        self.nothing_is_left(bench)
+
+    @pytest.mark.parametrize("how", ["no answer", "no link"])
+    def test_messages_behind_one_that_got_no_answer_fail_with_it(self, bench: Bench, how: str) -> None:
+        """Else the tenth one would be told after five minutes that the partner is down."""
+        (first,) = sends(bench.stanzas(*(message(name, id=name) for name in ("one", "two", "three"))))
+        if how == "no answer":
+            effects = bench.passes(pager.PATIENCE + 0.5)
+        else:
+            effects = bench.gateway.unsent(first.token, Code.N01, "")
+        assert [stanza.id for stanza in spoken(effects)] == ["one", "two", "three"]
+        assert sends(effects) == []
+        assert bench.answer(first, 200) == []  # too late: it counts as failed
+        self.nothing_is_left(bench)
+        assert len(sends(bench.stanzas(message("four")))) == 1
+
+    @staticmethod
+    def nothing_is_left(bench: Bench) -> None:
         assert bench.open == 0
         assert bench.gateway.pager._waiting == {}
-        assert set(bench.gateway.pager._queued.values()) == {0}
+        assert bench.gateway.pager._queued.count("sip") == 0
+        assert bench.gateway.pager._under_way.count("xmpp") == 0
+
+    def test_messages_of_one_system_have_an_end(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pager, "MAX_UNDER_WAY", 2)
+        effects = bench.stanzas(*(message(to=f"user{number}@sip.example", id=f"m{number}") for number in range(3)))
+        assert (len(sends(effects)), conditions(effects)) == (2, ["resource-constraint"])
+        bench.answer(sends(effects)[0], 200)
+        assert len(sends(bench.stanzas(message(to="user4@sip.example")))) == 1
 
     def test_messages_to_different_users_do_not_wait_for_each_other(self, bench: Bench) -> None:
         effects = bench.stanzas(message("a"), message("b", to="mercutio@sip.example"), message("c"))

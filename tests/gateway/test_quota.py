@@ -1,29 +1,41 @@
-"""Quotas: each system has its own room, and what is given back is there again."""
+"""Quotas: exact at the limit, apart for each system, and given back whole."""
 
 from edge.gateway.quota import Quota
 
 
-def test_take_refuses_past_the_number_until_one_is_given_back() -> None:
+def test_quota_is_full_at_its_number_and_counts_nothing_then() -> None:
     quota = Quota()
-    assert quota.take("lync", 2) and quota.take("lync", 2)
-    assert not quota.take("lync", 2)
-    assert quota.count("lync") == 2
-    quota.give("lync")
-    assert quota.take("lync", 2)
+    assert [quota.take("a", 2) for _ in range(4)] == [True, True, False, False]
+    assert quota.count("a") == 2
 
 
-def test_take_refuses_past_the_bytes_and_counts_nothing_then() -> None:
+def test_quota_of_one_system_is_not_that_of_another() -> None:
     quota = Quota()
-    assert quota.take("lync", 10, 60, 100)
-    assert not quota.take("lync", 10, 41, 100)
-    assert quota.take("lync", 10, 40, 100)
-    quota.give("lync", 60)
-    assert quota.take("lync", 10, 60, 100)
-    assert quota.count("lync") == 2
+    assert quota.take("a", 1) and quota.take("b", 1)
+    assert not quota.take("a", 1)
 
 
-def test_take_leaves_the_room_of_others_alone() -> None:
+def test_quota_is_full_at_its_bytes_and_counts_nothing_then() -> None:
     quota = Quota()
-    assert quota.take("lync", 1)
-    assert quota.take("capulet", 1)
-    assert quota.count("nobody") == 0
+    assert quota.take("a", 9, 60, 100)
+    assert not quota.take("a", 9, 41, 100)
+    assert quota.take("a", 9, 40, 100)
+    assert quota.count("a") == 2
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    quota = Quota()
+    quota.take("a", 1, 100, 100)
+    quota.give("a", 100)
+    assert quota.count("a") == 0
+    assert quota.take("a", 1, 100, 100)
+
+
+def test_thing_without_bytes_needs_no_room_for_them() -> None:
+    quota = Quota()
+    quota.take("a", 9, 100, 100)
+    assert quota.take("a", 9, 0, 100)
+
+
+def test_system_that_took_nothing_has_nothing() -> None:
+    assert Quota().count("a") == 0
