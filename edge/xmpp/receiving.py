@@ -242,4 +242,6 @@ class Receiving(Negotiation):
     def _unexpected(self, state: State) -> list[Output]:
         if state is State.STARTTLS:
             return self.fail(Code.T01, "TLS is required")
+        if state is State.READY:  # RFC 6120 §4.9.3.24
+            return self.fail(Code.X01, "this is no stanza", "unsupported-stanza-type")
         return self.fail(Code.X04, "the stream is not authenticated for this", "not-authorized")

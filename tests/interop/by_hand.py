@@ -157,12 +157,18 @@ class XmppStream:
         self._ours, self._theirs = ours, theirs
         self._wire: socket.socket = socket.create_connection(to, timeout=PATIENCE)
 
-    def authenticate(self, credentials: Credentials, version: ssl.TLSVersion | None = None) -> bool:
-        """STARTTLS and SASL EXTERNAL; False if the gateway offers none or refuses."""
+    def authenticate(
+        self, credentials: Credentials, version: ssl.TLSVersion | None = None, *, behind_starttls: str = ""
+    ) -> bool:
+        """STARTTLS and SASL EXTERNAL; False if the gateway offers none or refuses.
+
+        ``behind_starttls`` is sent in the clear together with the request for TLS.
+        """
         self._open()
         self._until("</stream:features>")
-        self.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        self._until("<proceed")
+        self.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" + behind_starttls)
+        if not self._until("<proceed"):
+            return False
         context = credentials.context(ssl.Purpose.SERVER_AUTH, version)
         self._wire = context.wrap_socket(self._wire, server_hostname=self._theirs)
         self.text = ""
@@ -181,6 +187,11 @@ class XmppStream:
 
     def send(self, text: str) -> None:
         self._wire.sendall(text.encode())
+
+    def read_to_the_end(self) -> None:
+        """Wait until the gateway has closed the connection."""
+        while not self.closed:
+            self._until("\0")  # which no XML has
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -204,7 +215,10 @@ class XmppStream:
     def _until(self, *ends: str) -> bool:
         """Read until one of ``ends`` has come; False if the stream is closed before."""
         while not any(end in self.text for end in ends):
-            chunk = self._wire.recv(65536)
+            try:
+                chunk = self._wire.recv(65536)
+            except (ConnectionError, ssl.SSLError):
+                chunk = b""
             if not chunk:
                 self.closed = True
                 return False

@@ -236,6 +236,12 @@ def test_receiving_takes_no_stanza_before_it_is_ready(steps: int) -> None:
     assert negotiation.receive(MESSAGE) == []
 
 
+@pytest.mark.parametrize("event", [Element("letter", SERVER), Element("result", "jabber:server:dialback"), header()])
+def test_receiving_takes_nothing_but_stanzas_when_it_is_ready(event: Element | StreamOpened) -> None:
+    outputs = after(len(STEPS)).receive(event)
+    assert code_of(outputs) is Code.X01 and b"<unsupported-stanza-type" in written(outputs)
+
+
 def test_receiving_refuses_authentication_in_clear() -> None:
     outputs = after(1).receive(auth())
     assert code_of(outputs) is Code.T01 and b"<policy-violation" in written(outputs)
