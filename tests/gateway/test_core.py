@@ -204,7 +204,7 @@ class TestAnswers:
         (send,) = sends(bench.stanzas(first, second))
         effects = bench.passes(30.5)
         assert [stanza.id for stanza in spoken(effects)] == ["m1", "m2"]
-        (following,) = sends(bench.stanzas(message("three", id="m3")))
+        (_,) = sends(bench.stanzas(message("three", id="m3")))
         assert bench.gateway.unsent(send.token, Code.N02, "") == []  # else the third one would fail with it
         assert bench.layer.clients == 1
 

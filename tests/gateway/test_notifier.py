@@ -316,6 +316,18 @@ class TestBounds:
         watched.take(watched.bench.stanzas(presence("unsubscribed")))
         assert statuses(watched.bench.sip(watched.bench.subscribe(**nurse))) == [200]
 
+    def test_pair_past_the_limit_of_its_system_is_refused_until_there_is_room(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(notifier, "MAX_OF_SYSTEM", 1)
+        mercutio = {"from_": "<sip:mercutio@sip.example>;tag=1"}
+        effects = watched.bench.sip(watched.bench.subscribe(**mercutio))
+        assert (statuses(effects), sends(effects), kinds(effects)) == ([403], [], [])
+        tybalt = watched.bench.subscribe(from_="<sip:tybalt@other.example>;tag=1")
+        assert statuses(watched.bench.sip(tybalt, link=watched.bench.other)) == [200]
+        watched.take(watched.bench.stanzas(presence("unsubscribed")))
+        assert statuses(watched.bench.sip(watched.bench.subscribe(**mercutio))) == [200]
+
     def test_resource_past_the_limit_is_not_remembered(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -251,6 +251,20 @@ class TestBounds:
         assert kinds(first.answer(403)) == ["unsubscribed"]
         assert len(sends(bench.stanzas(presence("subscribe", to="c@sip.example")))) == 1
 
+    def test_watch_past_the_limit_of_its_system_is_refused_until_there_is_room(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(subscriber, "MAX_OF_SYSTEM", 1)
+        first = Watching("a@sip.example")
+        bench = first.bench
+        nurse = presence("subscribe", to="a@sip.example", from_="nurse@xmpp.example")
+        effects = bench.stanzas(nurse)
+        assert (conditions(effects), sends(effects)) == (["policy-violation"], [])
+        paris = presence("subscribe", to="a@sip.example", from_="paris@second.example")
+        assert len(sends(bench.gateway.stanzas_received(bench.second, [paris]))) == 1
+        first.answer(403)
+        assert len(sends(bench.stanzas(nurse))) == 1
+
     def test_contact_without_a_user_cannot_be_watched(self) -> None:
         bench = Bench()
         effects = bench.stanzas(presence("subscribe", to="sip.example"))
