@@ -11,7 +11,8 @@ or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list doe
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
 ``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
-in when they are left out; a response goes with the latest request received, or with that of its Call-ID. Everything that arrives must be received.
+in when they are left out; a response goes with the latest request received, or with that of its Call-ID. Everything
+that arrives must be received.
 """
 
 import re
