@@ -106,6 +106,16 @@ def test_messages_go_both_ways_in_order(world: World) -> None:
         tybalt.expect_nothing("message", seconds=0.2)
 
 
+def test_burst_of_an_xmpp_user_arrives_whole_and_in_order(world: World) -> None:
+    texts = [f"verse {number}" for number in range(200)]
+    with world.xmpp_user("juliet").log_in() as juliet, world.sip_user("capulet") as capulet:
+        capulet.register()
+        for text in texts:
+            juliet.message(f"capulet@{MONTAGUE}", text)
+        assert [capulet.expect("MESSAGE").body for _ in texts] == texts
+        juliet.expect_nothing("message", seconds=0.2)
+
+
 def test_senders_are_told_when_the_other_server_refuses(world: World) -> None:
     with world.xmpp_user("paris").log_in() as paris, world.sip_user("gregory") as gregory:
         assert gregory.message(f"sip:nobody@{CAPULET}", "Are you there?").status in (404, 480)
