@@ -137,22 +137,25 @@ class Driver:
     def _perform(self, effects: list[Effect]) -> None:
         recorder = self._recorder
         for effect in effects:
-            if isinstance(effect, RespondSip):
-                if recorder is not None:
-                    recorder.sip_out(",".join(sorted(effect.link.peer.systems)), effect.data)
-                self._sip.respond(effect.link, effect.data)
-            elif isinstance(effect, SendStanza):
-                if recorder is not None:
-                    recorder.xmpp_out(effect.sender, effect.recipient, effect.data)
-                self._xmpp.send(effect.sender, effect.recipient, effect.data, effect.token)
-            elif isinstance(effect, SendSip):
-                if recorder is not None:
-                    recorder.sip_out(effect.system.name, effect.data)
-                self._sip.send(effect.system, effect.domain, effect.data, effect.token)
-            elif isinstance(effect, Report):
-                self._report(effect)
-            else:
-                assert_never(effect)
+            try:
+                if isinstance(effect, RespondSip):
+                    if recorder is not None:
+                        recorder.sip_out(",".join(sorted(effect.link.peer.systems)), effect.data)
+                    self._sip.respond(effect.link, effect.data)
+                elif isinstance(effect, SendStanza):
+                    if recorder is not None:
+                        recorder.xmpp_out(effect.sender, effect.recipient, effect.data)
+                    self._xmpp.send(effect.sender, effect.recipient, effect.data, effect.token)
+                elif isinstance(effect, SendSip):
+                    if recorder is not None:
+                        recorder.sip_out(effect.system.name, effect.data)
+                    self._sip.send(effect.system, effect.domain, effect.data, effect.token)
+                elif isinstance(effect, Report):
+                    self._report(effect)
+                else:
+                    assert_never(effect)
+            except Exception:  # a bug below costs one effect, not those behind it, and not the clock
+                self.log.failure("internal.error performing {kind}", kind=type(effect).__name__)
         self._turn.flush()
 
     def _report(self, report: Report) -> None:
@@ -171,6 +174,8 @@ class Driver:
         if seen > REPEATS:
             return
         details = " ".join(f"{name}={value!s:.200}" for name, value in report.fields.items() if value not in ("", None))
+        if not details.isprintable():  # some of it is a peer's text, which must not make lines of its own
+            details = "".join(each if each.isprintable() else "?" for each in details)
         sentence = f" ({report.code.sentence})" if report.code is not None else ""
         write = self.log.info
         if report.event in GRAVE:

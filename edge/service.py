@@ -117,7 +117,8 @@ class EdgeService(TwistedService):
         """Close everything politely; links that do not close in time are cut by their pools."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.stop()
-        stopping = [maybeDeferred(self.sip.stop), maybeDeferred(self.xmpp.stop)]
+        # XMPP first: what it has not taken goes back to the SIP senders while they are still linked
+        stopping = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]
         self._locator.stop()
         return DeferredList(stopping, consumeErrors=True)
 

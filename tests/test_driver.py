@@ -313,6 +313,21 @@ class TestLog:
         self.events(scene, 1, text="{log_source} {0}")
         assert str(formatEvent(logged[0])).endswith("text={log_source} {0}")
 
+    def test_field_of_a_peer_makes_no_line_of_its_own(self, scene: Scene, logged: list[LogEvent]) -> None:
+        self.events(scene, 1, text="gone\r\n2026-01-01 [edge] link.up all is well\x1b[0m")
+        assert str(formatEvent(logged[0])).isprintable()
+
+    def test_bug_in_a_pool_costs_one_effect_and_not_the_clock(
+        self, scene: Scene, logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*arguments: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(scene.driver._sip, "send", broken)
+        scene.driver.stanzas_received(scene.bench.link, [message(), message(to="nobody@else.example")])
+        assert [event["log_format"] for event in logged][:1] == ["internal.error performing {kind}"]
+        assert "stanza" in scene.shells.names and scene.shells.names[-1] == "flush"
+
     def test_report_without_code_says_so(self, scene: Scene, logged: list[LogEvent]) -> None:
         scene.driver._report(Report("sub.active", None, {"partner": "sip"}))
         assert formatEvent(logged[0]) == "sub.active - partner=sip"

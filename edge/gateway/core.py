@@ -243,7 +243,8 @@ class Gateway:
             return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
             return self.subscribers.presence_received(stanza, decision)
-        return self.notifiers.presence_received(stanza, decision)
+        effects = self.subscribers.error_received(stanza) if stanza.type == "error" else []
+        return effects + self.notifiers.presence_received(stanza, decision)
 
 
 def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:

@@ -5,14 +5,13 @@ from typing import cast
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.gateway.effects import Effect, Report, RespondSip, SendStanza, SipLink
+from edge.gateway.effects import Effect, Report, RespondSip, SipLink
 from edge.identifiers import Identifiers
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
-from edge.xmpp.jid import JID
 
 METHODS = frozenset({"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS"})  # what a UAS behind this edge understands
 ALLOW = ", ".join(sorted(METHODS))
@@ -90,8 +89,3 @@ def warning(code: Code, text: str = "") -> tuple[str, str]:
     """The Warning header of a refusal: the code and its sentence, never a name of ours (RFC 3261 §20.43)."""
     said = (text or code.sentence).replace("\\", "").replace('"', "'")
     return "Warning", f'399 edge "{code} {said}"'
-
-
-def to_stanza(sender: JID, recipient: JID, data: bytes, token: object | None = None) -> SendStanza:
-    """A stanza effect from the addresses it carries."""
-    return SendStanza(sender.host, recipient.host, data, token)

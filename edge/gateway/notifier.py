@@ -209,8 +209,9 @@ class Notifiers:
             return self._reject(pair, "rejected")
         if stanza.type == "error":
             return self._refused(pair, stanza.error.condition if stanza.error is not None else "")
-        if not pair.approved:
-            # RFC 6121 §3.1.3: a mere receipt for our request, or what we have no right to know
+        if not pair.approved or not pair.notifications:
+            # RFC 6121 §3.1.3: a mere receipt for our request, or what we have no right to know; or news for nobody:
+            # who comes back gets the answer to a probe, which is complete
             return []
         return self._changed(pair, stanza)
 

@@ -181,14 +181,14 @@ class Pager:
         status = response.status
         if status < 200:
             return []
-        effects = self._next(page)
+        effects: list[Effect] = []
         if status >= 300:
             condition, kind, address = failures.condition_of_response(response)
             text = f"{Code.M03} {status} {response.reason}"
-            effects.insert(0, self._error(page.stanza, condition, text, kind, address))
+            effects.append(self._error(page.stanza, condition, text, kind, address))
             fields: dict[str, object] = {"status": status, "partner": page.decision.recipient.name}
             effects.append(Report("message.failed", Code.M03, fields))
-        return effects
+        return effects + self._next(page)
 
     def failed(self, page: Page, code: Code, text: str) -> list[Effect]:
         """No answer came, or the MESSAGE could not be sent: nor would those that wait behind it fare better."""

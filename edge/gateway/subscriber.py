@@ -96,8 +96,7 @@ class Subscribers:
         if stanza.type == "unsubscribe":
             return self._unsubscribe(watch, watcher, contact)
         if watch is not None:
-            watch.leaving = False
-            return self._repeat(watch, stanza)
+            return self._return(watch, stanza) if watch.leaving else self._repeat(watch, stanza)
         system = decision.sender.name
         if self._watched.get(watcher, 0) >= MAX_WATCHED or not self._quota.take(system, MAX_OF_SYSTEM):
             text = f"{Code.L01} there are too many subscriptions already"
@@ -108,6 +107,21 @@ class Subscribers:
         watch.approved = stanza.type == "probe"
         self._watches[watcher, contact] = watch
         self._watched[watcher] = self._watched.get(watcher, 0) + 1
+        return self._subscribe(watch)
+
+    def error_received(self, stanza: Presence) -> list[Effect]:
+        """The watcher's server says that there is no such user (any more): nobody is left to be told."""
+        assert stanza.from_ is not None and stanza.to is not None
+        watch = self._watches.get((stanza.from_.bare(), stanza.to.bare()))
+        gone = stanza.error is not None and stanza.error.condition in ("item-not-found", "gone")
+        return self._leave(watch) if watch is not None and gone and not watch.leaving else []
+
+    def _return(self, watch: Watch, stanza: Presence) -> list[Effect]:
+        """Who had left comes back before his old dialog is over: that one may end unheard, he gets a new one."""
+        watch.leaving = False
+        watch.approved = stanza.type == "probe"
+        if watch.usage is not None:
+            del self._usages[watch.usage.key]
         return self._subscribe(watch)
 
     def _repeat(self, watch: Watch, stanza: Presence) -> list[Effect]:
@@ -179,6 +193,7 @@ class Subscribers:
         """Do what the usage says, in order."""
         node = self._node
         effects: list[Effect] = []
+        due = False
         for output in outputs:
             if isinstance(output, SendRequest):
                 client = node.layer.open_client(output.method, output.branch, watch, call_id=output.call_id)
@@ -189,16 +204,15 @@ class Subscribers:
             elif isinstance(output, Rearm):
                 self._start(watch, output.seconds, REFRESH)
             elif isinstance(output, RefreshDue):
-                assert watch.usage is not None
-                now = node.wheel.now
-                again = watch.usage.unsubscribe(now) if watch.leaving else watch.usage.refresh(now)
-                effects += self._follow(watch, again)
+                due = True  # last, because it arms the timer for the answer to the refresh
             elif isinstance(output, Active):
                 effects += self._activate(watch)
             elif isinstance(output, Document):
                 effects += self._document(watch, output)
             elif isinstance(output, Ended):
                 effects += self._end(watch, output)
+        if due and watch.usage is not None:
+            effects += self._follow(watch, watch.usage.refresh(node.wheel.now))
         return effects
 
     def _activate(self, watch: Watch) -> list[Effect]:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -338,13 +339,20 @@ def _with_ca(system: System, bundle: Path) -> System:
     return System(**{**fields, "ca": bundle})
 
 
+def folder_of(case: TestCase) -> Path:
+    """A folder that goes with the test; trial's own `mktemp` leaves one in the working directory."""
+    made = TemporaryDirectory(prefix="edge-test-")
+    case.addCleanup(made.cleanup)
+    return Path(made.name)
+
+
 class Base(TestCase):
     """Makes settings and closes them."""
 
     timeout = 30
 
     def setting(self, *systems: System, **keys: object) -> Setting:
-        made = Setting(Path(self.mktemp()), *systems, **keys)
+        made = Setting(folder_of(self), *systems, **keys)
         self.addCleanup(made.close)
         return made
 

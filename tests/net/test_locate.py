@@ -20,6 +20,7 @@ from edge.domains import Domain
 from edge.net import locate
 from edge.net.locate import Candidate, LocateError, Locator, identities, ordered
 from edge.partners import HostPort, System
+from tests.net.loopback import folder_of
 
 SIP = b"_sipfederationtls._tcp."
 XMPP = b"_xmpp-server._tcp."
@@ -161,7 +162,7 @@ class Lookups(TestCase):
         assert await self.refused(self.sip("lync.test", (HostPort("gone.test", 5061),))) is Code.D02
 
     async def test_hosts_file_goes_before_dns(self) -> None:
-        path = Path(self.mktemp())
+        path = folder_of(self) / "hosts"
         path.write_text("192.0.2.77 pool.test pool\n")
         self.patch(locate, "_HOSTS", FilePath(str(path)))
         found = await self.sip("lync.test", (HostPort("pool.test", 5061),))

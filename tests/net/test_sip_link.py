@@ -1,6 +1,5 @@
 """One SIP link by itself, with a clock that is moved by hand; and a peer that does not read, on a real socket."""
 
-from pathlib import Path
 
 import pytest
 from OpenSSL import SSL
@@ -21,7 +20,7 @@ from edge.net.turn import Turn
 from edge.partners import Peer
 from edge.sip.framing import Framer
 from edge.sip.message import Request, Response
-from tests.net.loopback import LYNC, Creator, Recorder, Setting, partner, request, response
+from tests.net.loopback import LYNC, Creator, Recorder, Setting, folder_of, partner, request, response
 
 NAMES = frozenset([Domain("lync.example")])
 PROVED = Peer("sip", NAMES, frozenset(["lync"]))
@@ -365,7 +364,7 @@ class Slow(TestCase):
     timeout = 30
 
     async def test_peer_that_reads_nothing_costs_bounded_memory(self) -> None:
-        setting = Setting(Path(self.mktemp()), partner())
+        setting = Setting(folder_of(self), partner())
         self.addCleanup(setting.close)
         far = await setting.connect(setting.listen(), Creator(LYNC))
         await setting.sink.until(lambda: setting.sink.event("link.up"))
