@@ -324,7 +324,7 @@ class TestLog:
             raise ZeroDivisionError
 
         monkeypatch.setattr(scene.driver._sip, "send", broken)
-        scene.driver.stanzas_received(scene.bench.link, [message(), message(to="nobody@else.example")])
+        scene.driver.stanzas_received(scene.bench.stream, [message(), message(to="nobody@else.example")])
         assert [event["log_format"] for event in logged][:1] == ["internal.error performing {kind}"]
         assert "stanza" in scene.shells.names and scene.shells.names[-1] == "flush"
 

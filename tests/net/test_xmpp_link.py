@@ -201,7 +201,7 @@ def test_receiving_reports_a_failed_handshake(world: World) -> None:
         (f"<message from='romeo@{THEM}'/>", b"<improper-addressing", Code.X01),
         (message(to="juliet@two words.example"), b"<improper-addressing", Code.X01),
         (message(from_="romeo@"), b"<improper-addressing", Code.X01),
-        ("<x xmlns='urn:x'/>", b"<not-authorized", Code.X04),
+        ("<x xmlns='urn:x'/>", b"<unsupported-stanza-type", Code.X01),
         ("<!-- -->", b"<restricted-xml", Code.X02),
         ("<message></iq>", b"<not-well-formed", Code.X01),
     ],
