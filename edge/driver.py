@@ -180,6 +180,6 @@ class Driver:
         write = self.log.info
         if report.event in GRAVE:
             write = self.log.error
-        elif report.event in FAILURES:
+        elif report.event in FAILURES and report.code is not None:  # a link that was closed in good order has none
             write = self.log.warn
         write("{event} {code}{sentence} {details}", event=report.event, code=code, sentence=sentence, details=details)

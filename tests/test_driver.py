@@ -262,6 +262,10 @@ class TestLog:
         self.events(scene, 1, name)
         assert [event["log_level"] for event in logged] == [level]
 
+    def test_link_that_is_closed_in_good_order_is_no_failure(self, scene: Scene, logged: list[LogEvent]) -> None:
+        scene.driver.link_event("link.down", code=None, partner="sip", text="closed by us")
+        assert [event["log_level"] for event in logged] == [LogLevel.info]
+
     def test_report_of_the_gateway_is_logged_and_sent_nowhere(self, scene: Scene, logged: list[LogEvent]) -> None:
         scene.driver.sip_received(scene.bench.other, [scene.bench.page()])
         assert scene.shells.names == ["begin", "respond", "flush"]
