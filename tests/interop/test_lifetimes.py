@@ -1,14 +1,15 @@
 """What outlives what: authorizations outlive sessions, dialogs and the gateway, as real servers remember them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
 from demo.authority import Authority
-from tests.interop.process import Addresses
+from tests.interop.process import Addresses, wait_until
 from tests.interop.sip_user import pidf
-from tests.interop.world import CAPULET, MONTAGUE, World
+from tests.interop.world import CAPULET, MONTAGUE, VERONA, World
 
 pytestmark = pytest.mark.slow
 
@@ -82,3 +83,14 @@ def test_subscriptions_survive_the_gateway(world: World) -> None:
         abram.expect("NOTIFY", subscription_state="active", body="Prince of cats")
     with world.xmpp_user("tybalt").log_in() as tybalt:
         tybalt.expect("presence", from_=f"{jid}/desk", type="", status="Biting my thumb")
+
+
+@pytest.mark.parametrize("world", ["component"], indirect=True)
+def test_sender_is_told_when_the_gateway_stops_with_his_message(world: World) -> None:
+    with world.sip_user("potpan") as potpan, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(potpan.message, f"sip:peter@{VERONA}", "Where is he?")
+        wait_until(lambda: world.edge.says("verona: message chat to peter@"), "the gateway has the message", 5)
+        world.edge.stop()
+        answer = waiting.result(5)
+        assert answer.status >= 480 and "EDGE-M02" in answer.get("Warning")
+        world.edge.start()
