@@ -80,10 +80,11 @@ class XmppWatchers:
         body = PIDF.format(entity=target.removeprefix("sip:")).encode()
         contact = header(message, b"Contact").strip(b"<>").decode()
         call_id = header(message, b"Call-ID").decode()
+        branch = f"{len(self.arrived)}.{call_id.partition('@')[0]}"
         wire.write(
             (
                 f"NOTIFY {contact} SIP/2.0\r\n"
-                f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bKn{len(self.arrived)}.{call_id}\r\n"
+                f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bK{branch}\r\n"
                 f"Max-Forwards: 70\r\nFrom: {header(message, b'To').decode()};tag=bench\r\n"
                 f"To: {header(message, b'From').decode()}\r\nCall-ID: {call_id}\r\n"
                 f"CSeq: 1 NOTIFY\r\nEvent: presence\r\n"
