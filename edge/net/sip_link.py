@@ -35,7 +35,8 @@ REFUSALS = 5  # requests such a link gets answers to
 UNPROVED_BYTES = 1 << 16  # bytes it may send: a few large requests, and no memory worth an attack
 WAITING_BYTES = 1 << 20  # bytes held for a peer that does not read; then it is disconnected
 STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
-KEEP_ALIVE = 45.0  # seconds; a silent link we dialled is probed within two of them, and `tune` ends it 30 s later
+KEEP_ALIVE = 45.0  # seconds; a silent link we dialled is probed within two of them, and `tune` ends it 30 s later.
+# So long, twice at most, may a message take that has begun: a peer whose Content-Length lies is out of step for good.
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
@@ -116,6 +117,7 @@ class SipLink(Protocol):
         self._refusals = REFUSALS
         self._unproved_bytes = UNPROVED_BYTES
         self._heard = self._pinged = self._answers = False
+        self._progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
         self._handshake: Handshake | None = None
         self._left = False
         self._announced = ""  # "up" | "refused": what the log knows of this link
@@ -205,8 +207,8 @@ class SipLink(Protocol):
             return
         self._announced = "up"
         self._sink.link_event("link.up", **self.facts())
+        self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
         if self._ready is not None:
-            self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
             ready, self._ready = self._ready, None
             ready.callback(self)
 
@@ -276,6 +278,7 @@ class SipLink(Protocol):
             messages: list[Request | Response] = []
             ending: Cause | None = None
             for message in self._framer.feed(data):
+                self._progress += 1
                 if isinstance(message, Ping):
                     self.write(PONG)
                 elif isinstance(message, Garbled):
@@ -311,13 +314,18 @@ class SipLink(Protocol):
         return Cause(message.code, message.text) if message.close else None
 
     def _probe(self) -> None:
-        """Ask a silent peer for a sign of life (RFC 5626 §4.4.1).
+        """Give up on a message that does not come to its end; ask a silent peer for a sign of life (RFC 5626 §4.4.1).
 
         Who never answers such a ping may still be alive: for those the kernel finds out (`tune`), because the ping
         itself has to be acknowledged.
         """
+        self._keep_alive = None
+        if self._framer.buffered and self._progress == self._stuck_at:
+            self._abort(Cause(Code.S01, "a message was begun and not finished"))
+            return
         self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
-        if self._heard:
+        self._stuck_at = self._progress if self._framer.buffered else -1
+        if self._heard or not self.outbound:
             self._heard = False
         elif self._pinged and self._answers:
             self._abort(Cause(Code.N03, "the peer gives no sign of life"))

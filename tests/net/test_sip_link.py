@@ -327,6 +327,25 @@ def test_silent_link_that_we_dialled_is_probed() -> None:
     assert bench.transport.writes == [b"\r\n\r\n"]
 
 
+@pytest.mark.parametrize("outbound", [False, True])
+def test_message_that_never_ends_costs_its_link(outbound: bool) -> None:
+    bench = Bench(outbound=outbound).up()
+    bench.hear(request(1) + request(2, "MESSAGE", b"ten bytes!")[:-1])
+    minutes(bench, 1)
+    assert bench.link.alive
+    minutes(bench, 1)
+    assert not bench.link.alive and bench.transport.closing == "aborted"
+
+
+def test_message_that_comes_slowly_but_ends_costs_nothing() -> None:
+    bench = Bench(outbound=False).up()
+    whole = request(1, "MESSAGE", b"ten bytes!")
+    for number in range(4):
+        bench.hear(whole[number and 20 :] + whole[:20])  # always one unfinished, never the same
+        minutes(bench, 1)
+    assert bench.link.alive and bench.transport.writes == []
+
+
 def test_link_with_traffic_is_not_probed() -> None:
     bench = Bench(outbound=True).up()
     for number in range(5):
