@@ -59,7 +59,7 @@ class System:
     page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
     im_mode: str = "page"
     pending_messages: int = 500
-    pending_seconds: float = 30.0
+    pending_seconds: float = 25.0
     stanza_bytes: int = 262144
     contact: str = ""
     notes: str = ""

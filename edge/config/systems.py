@@ -20,7 +20,7 @@ BUILT_IN = Defaults(
     page_type="chat",
     im_mode="page",
     tls=DefaultTls(min_version="1.2"),
-    limits=Limits(pending_messages=500, pending_seconds=30.0, stanza_bytes=262144),
+    limits=Limits(pending_messages=500, pending_seconds=25.0, stanza_bytes=262144),
 )
 
 T = TypeVar("T")

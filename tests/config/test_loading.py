@@ -169,7 +169,7 @@ def test_defaults_of_a_file_end_with_it(written: Written) -> None:
     (folder / "a.toml").write_text(changed(JABBER, "[[", "[defaults.limits]\npending_seconds = 3\n[["))
     (folder / "b.toml").write_text(PARTNERS)
     config = load(written.write(changed(EDGE, '"partners.toml"', '"partners.d"')).edge)
-    assert [system.pending_seconds for system in config.systems] == [30.0, 3.0, 30.0, 30.0]
+    assert [system.pending_seconds for system in config.systems] == [25.0, 3.0, 25.0, 25.0]
 
 
 def test_paths_are_relative_to_the_file_that_names_them(written: Written) -> None:
