@@ -133,6 +133,12 @@ class Route(Generic[L]):
         else:
             self._pause(Cause(code, text or code.sentence))
 
+    def wake(self) -> None:
+        """The peer was seen alive: rest no longer. A cause that somebody must mend stays what it is."""
+        if self._rest is not None and self.cause is not None and not permanent(self.cause.code):
+            self._rest.cancel()
+            self._rested()
+
     def stop(self) -> None:
         """Give everything back and never dial again. Closing the link is its owner's business."""
         self.state = "stopped"

@@ -132,6 +132,9 @@ class SipPool:
         if peer.systems:
             self._unproved.discard(link)
             self._accepted.update(peer.systems)
+            for (system, _), route in self._routes.items():
+                if system in peer.systems:
+                    route.wake()  # who comes to us can be reached again
         return peer
 
     def framer(self, link: SipLink) -> Framer:

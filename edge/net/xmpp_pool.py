@@ -7,6 +7,7 @@ than the ping went out on, so it is the pool that brings the two together.
 
 import random
 from collections import Counter
+from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
@@ -162,6 +163,9 @@ class XmppPool:
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_link.Owner`: the stream is authenticated."""
         self._proved(link)
+        for (_, theirs), route in self._ways.items():
+            if theirs in link.peer.names:
+                route.wake()  # who comes to us can be reached again
         system = self._directory.system_of(link.negotiation.remote)
         assert system is not None, "only listed domains authenticate"
         return system.stanza_bytes
@@ -328,26 +332,22 @@ class _Served:
         return system is not None and system.protocol == "sip"
 
 
+@dataclass(slots=True, eq=False)
 class _Dial:
     """What we wanted from a link that we dialled."""
 
-    __slots__ = ("local", "remote", "route", "system")
-
-    def __init__(self, route: "Route[XmppLink]", local: Domain, remote: Domain, system: System) -> None:
-        self.route = route
-        self.local = local
-        self.remote = remote
-        self.system = system
+    route: "Route[XmppLink]"
+    local: Domain
+    remote: Domain
+    system: System
 
 
+@dataclass(slots=True, eq=False)
 class _Accepted:
     """Where an accepted link comes from, and whether it still counts as unauthenticated."""
 
-    __slots__ = ("counts", "host")
-
-    def __init__(self, host: str) -> None:
-        self.host = host
-        self.counts = True
+    host: str
+    counts: bool = True
 
 
 class _Accepting(ServerFactory):

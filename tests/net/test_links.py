@@ -310,3 +310,36 @@ def test_cause_is_found(problem: Exception, code: Code) -> None:
     cause = cause_of(Failure(problem))
     assert cause.code is code
     assert cause.text
+
+
+def test_route_that_is_woken_dials_at_once(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    for _ in range(4):
+        setting.fail()
+        setting.run_until_dialled(len(setting.dials) + 1)
+    setting.fail()
+    dials = len(setting.dials)
+    setting.route.wake()
+    assert len(setting.dials) == dials + 1 and setting.unsent == []
+    link = setting.connect()
+    assert link.sent == [1]
+    setting.route.wake()
+    assert setting.route.state == "up"
+
+
+def test_route_that_is_woken_without_work_waits_for_some(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.connect()
+    setting.route.link_lost(setting.links[0])
+    assert setting.route.state == "resting"
+    setting.route.wake()
+    assert (setting.route.state, len(setting.dials)) == ("idle", 1)
+    setting.route.send(b"y", 2)
+    assert len(setting.dials) == 2
+
+
+def test_route_that_failed_for_good_is_not_woken(setting: Setting) -> None:
+    setting.route.send(b"x", 1)
+    setting.fail(Code.C03)
+    setting.route.wake()
+    assert setting.route.state == "resting"

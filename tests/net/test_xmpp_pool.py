@@ -136,6 +136,15 @@ def test_stream_that_was_closed_is_opened_again(world: World) -> None:
     assert b"id='again'" in world.go_out().all and world.sink.back == []
 
 
+def test_peer_that_comes_to_us_is_dialled_again_at_once(world: World) -> None:
+    world.send("token", message("m", f"a@{US}", f"b@{THEM}").encode())
+    world.refuse()
+    now = world.reactor.seconds()
+    world.come_in()
+    assert world.reactor.seconds() - now < 0.5 and len(world.dials) == 2
+    assert b"id='m'" in world.go_out().all and world.sink.back == []
+
+
 # --- acknowledgements ---------------------------------------------------------------------------------------
 
 
