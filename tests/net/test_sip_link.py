@@ -1,14 +1,11 @@
-"""One SIP link by itself, with a clock that is moved by hand; and a peer that does not read, on a real socket."""
-
+"""One SIP link by itself, with a clock that is moved by hand."""
 
 import pytest
 from OpenSSL import SSL
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
 
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
@@ -20,7 +17,7 @@ from edge.net.turn import Turn
 from edge.partners import Peer
 from edge.sip.framing import Framer
 from edge.sip.message import Request, Response
-from tests.net.loopback import LYNC, Creator, Recorder, Setting, folder_of, partner, request, response
+from tests.net.loopback import Recorder, request, response
 
 NAMES = frozenset([Domain("lync.example")])
 PROVED = Peer("sip", NAMES, frozenset(["lync"]))
@@ -375,28 +372,6 @@ def test_peer_that_stops_answering_probes_is_dead() -> None:
     assert bench.transport.closing == ""
     minutes(bench, 1)
     assert bench.transport.closing == "aborted"
-
-
-class Slow(TestCase):
-    """A peer that stops reading, with the buffers of a real kernel between."""
-
-    timeout = 30
-
-    async def test_peer_that_reads_nothing_costs_bounded_memory(self) -> None:
-        setting = Setting(folder_of(self), partner())
-        self.addCleanup(setting.close)
-        far = await setting.connect(setting.listen(), Creator(LYNC))
-        await setting.sink.until(lambda: setting.sink.event("link.up"))
-        (link,) = setting.pool.links
-        far.transport.pauseProducing()
-        written = 0
-        while link.alive and written < 1 << 26:
-            link.write(bytes(1 << 16))
-            written += 1 << 16
-            await deferLater(reactor, 0, lambda: None)
-        assert not link.alive, "64 MB were taken for a peer that reads nothing"
-        await setting.sink.until(lambda: setting.sink.lost)
-        assert setting.sink.codes("link.down") == [Code.N03]
 
 
 @pytest.mark.parametrize("kind", [Request, Response])
