@@ -3,12 +3,14 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.names import dns
 from twisted.names.authority import FileAuthority
 from twisted.names.server import DNSServerFactory
@@ -82,14 +84,23 @@ class Lookups(TestCase):
 
     timeout = 20
 
+    def both(self, protocol: dns.DNSDatagramProtocol, factory: DNSServerFactory) -> tuple[Any, Any]:
+        """One number that is free for UDP and for TCP: somebody may have it for one of them."""
+        for _ in range(20):
+            stream = reactor.listenTCP(0, factory, interface="127.0.0.1")
+            try:
+                return reactor.listenUDP(stream.getHost().port, protocol, "127.0.0.1"), stream
+            except CannotListenError:
+                stream.stopListening()
+        raise AssertionError("no port is free for both")
+
     def setUp(self) -> None:
         factory = DNSServerFactory(authorities=[Zone(None)])
         factory.noisy = False
         protocol = dns.DNSDatagramProtocol(factory)
         protocol.noisy = False
-        port = reactor.listenUDP(0, protocol, "127.0.0.1")
+        port, stream = self.both(protocol, factory)
         self.addCleanup(port.stopListening)
-        stream = reactor.listenTCP(port.getHost().port, factory, interface="127.0.0.1")
         self.addCleanup(stream.stopListening)
         self.locator = Locator(reactor, [HostPort("127.0.0.1", port.getHost().port)], random.Random(1))
         self.addCleanup(self.locator.stop)
