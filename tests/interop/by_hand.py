@@ -18,6 +18,7 @@ from demo.authority import Issued
 from tests.interop.sip_user import Headers, SipMessage, parsed, written
 
 PATIENCE = 10.0  # seconds for whatever must come
+CLOSING = 2.0  # seconds the gateway has for its half of closing a link
 
 
 class Credentials:
@@ -134,6 +135,10 @@ class SipLink:
         return not self.closed
 
     def close(self) -> None:
+        """Close in good order: when this returns the gateway has seen it, and gives nothing more to this link."""
+        self.wire.settimeout(CLOSING)
+        with contextlib.suppress(OSError, ValueError):  # of a link that is closed already
+            self.wire.unwrap()
         self.wire.close()
 
     def __enter__(self) -> Self:
