@@ -196,8 +196,16 @@ def test_sip_partner_that_must_use_the_newer_version_cannot_use_the_older(verona
 def test_sip_server_with_a_bad_certificate_gets_no_message(kind: str, code: str, verona: Verona) -> None:
     number = f"to {kind}"
     verona.juliet.message(f"romeo@{MONTAGUE}", "for his eyes only", id=number)
+    issued = bad(kind, MONTAGUE, verona.authority)
+    try:
+        link = verona.accept(issued)
+    except TimeoutError:  # it was still given to the link of the case before, and must have come back
+        error = verona.juliet.expect("message", type="error", id=number)
+        assert "EDGE-N03" in (error.findtext(TEXT) or "")
+        verona.juliet.message(f"romeo@{MONTAGUE}", "for his eyes only", id=number)
+        link = verona.accept(issued)
     deadline = time.monotonic() + 10
-    with verona.accept(bad(kind, MONTAGUE, verona.authority)) as link:
+    with link:
         while link.read(deadline):
             pass
         assert link.closed and link.received == []
