@@ -61,6 +61,8 @@ class System:
     pending_messages: int = 500
     pending_seconds: float = 25.0
     stanza_bytes: int = 262144
+    direction: str = "both"  # of presence, for a partner: "both" | "they-see-us" | "we-see-them"
+    resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
     contact: str = ""
     notes: str = ""
 
@@ -175,6 +177,17 @@ class Directory:
         if one.protocol == other.protocol:
             return False
         return one.inside != other.inside or (self.transit and not one.inside)
+
+    @staticmethod
+    def may_watch(watcher: System, presentity: System) -> bool:
+        """Whether presence goes this way (`System.direction` of the partner, or of both if both are partners)."""
+        return (watcher.inside or watcher.direction != "we-see-them") and (
+            presentity.inside or presentity.direction != "they-see-us"
+        )
+
+    def system_of(self, name: Domain) -> System | None:
+        """The system that a domain belongs to."""
+        return self._by_domain.get(name)
 
     def opposite(self, system: System) -> tuple[Domain, ...]:
         """Every domain that ``system`` may talk to: what we are, seen from there."""

@@ -5,7 +5,7 @@ than frozen, because every message makes two of them (docs/decisions/0002-effect
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge.codes import Code
 from edge.domains import Domain
@@ -74,4 +74,41 @@ class Report:
     fields: dict[str, object] = field(default_factory=dict)
 
 
-Effect = SendSip | RespondSip | SendStanza | Report
+@dataclass(slots=True)
+class Remember:
+    """Keep ``data`` in the store, under ``kind`` and ``key``, before anything of this turn is sent.
+
+    ``due`` (Unix epoch, seconds) is when somebody must act on it; the store gives records back in that order.
+    """
+
+    kind: int
+    key: str
+    due: float
+    data: bytes
+
+
+@dataclass(slots=True)
+class Forget:
+    """The record is needed no more."""
+
+    kind: int
+    key: str
+
+
+@dataclass(slots=True)
+class Reach:
+    """Go on dialling this path until it is up (`edge.gateway.paths`)."""
+
+    path: "Path"
+
+
+class Path(NamedTuple):
+    """A way that can be up or down: to a SIP system (no domains), through a component link (``local``, the domain
+    that we are on it), or by a stream between two domains."""
+
+    system: System
+    local: Domain | None = None
+    remote: Domain | None = None
+
+
+Effect = SendSip | RespondSip | SendStanza | Remember | Forget | Reach | Report
