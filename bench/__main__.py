@@ -1,8 +1,9 @@
-"""``python -m bench [messages] [subscriptions]``: prints the table of docs/performance.md."""
+"""``python -m bench [messages] [subscriptions] [presence]``: prints the tables of docs/performance.md."""
 
 import sys
 
 from bench.messages import Figures, run
+from bench.presence import Passed, run_presence
 from bench.setting import Setting
 from bench.subscriptions import Subscribed, run_subscriptions
 
@@ -11,6 +12,7 @@ PACED = 4_000  # messages in a paced run, 8 seconds
 RATE = 500.0  # messages a second in a paced run
 OUTSTANDING = 64
 SUBSCRIPTIONS = 10_000
+ROUNDS = 20  # changes of a presentity with a thousand watchers
 
 HEAD = f"{'':38}{'gateway us':>11}{'floor us':>10}{'ratio':>7}{'msg/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'RSS MB':>8}"
 
@@ -22,6 +24,10 @@ def main(what: list[str]) -> None:
         with Setting() as setting, setting.start() as measured:
             for subscribed in run_subscriptions(setting, measured, SUBSCRIPTIONS):
                 print_subscribed(subscribed)
+    if not what or "presence" in what:
+        with Setting() as setting, setting.start() as measured:
+            for passed in run_presence(setting, measured, ROUNDS):
+                print_passed(passed)
 
 
 def messages() -> None:
@@ -55,6 +61,10 @@ def print_subscribed(subscribed: Subscribed) -> None:
         f" {subscribed.cpu_each * 1e6:.0f} us each to set up",
         flush=True,
     )
+
+
+def print_passed(passed: Passed) -> None:
+    print(f"{passed.name:38}{passed.count} NOTIFYs: {passed.cpu_each * 1e6:.1f} us each", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bench.process import Measured
 from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
+from bench.wire import Wire
 
 NUMBER = re.compile(rb"number (\d+) ")
 TEXT = b"x" * 200  # makes a MESSAGE of about 600 bytes
@@ -128,20 +129,20 @@ class ToSip(Course):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.wire = setting.component.wires[SIP_DOMAIN]
-        setting.on_request = self.request  # type: ignore[assignment]
+        setting.on_request = self.request
         setting.on_stanzas = self.stanzas
 
     def stanzas(self, data: bytes) -> None:
         raise AssertionError(f"an error stanza: {data!r}")
 
-    def request(self, wire: object, message: bytes) -> None:
+    def request(self, wire: Wire, message: bytes) -> None:
         now = time.perf_counter()
         assert message.startswith(b"MESSAGE ") and TEXT in message, message
         number = int(NUMBER.search(message)[1])  # type: ignore[index]
         self.check(message)
         self.delays.append(now - self.sent_at[number])
         self.done += 1
-        wire.write(sip_answer(message))  # type: ignore[attr-defined]
+        wire.write(sip_answer(message))
 
     def send(self, number: int) -> None:
         self.wire.write(

@@ -5,6 +5,7 @@ import socket
 import ssl
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -37,8 +38,8 @@ class Setting:
         self.certificate, _ = authority.issue(SIP_DOMAIN, dns=[SIP_DOMAIN]).write(folder, "partner")
         self.loop = Loop()
         self.sip_in: list[Wire] = []  # links that the gateway opened to the SIP side
-        self.on_request = lambda wire, message: None  # set by the measurement
-        self.on_stanzas = lambda data: None
+        self.on_request: Callable[[Wire, bytes], None] = lambda wire, message: None  # set by the measurement
+        self.on_stanzas: Callable[[bytes], None] = lambda data: None
         context = tls_context(ssl.Purpose.CLIENT_AUTH, self.certificate, self.ca)
         self.sip_listener = Listener(self.loop, self._sip_accepted, context)
         self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")

@@ -1,23 +1,28 @@
-"""Presence subscriptions, both ways: what each costs to set up and to keep."""
+"""Presence subscriptions, both ways: what each costs to set up and to keep. The SIP side keeps its `Leg`s."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.process import Measured
 from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
-from bench.wire import Wire
+from bench.wire import SipFramer, Wire
 
 WINDOW = 64  # subscriptions being set up at a time
 FIELDS = re.compile(rb"\b(from|to|type|id)='([^']*)'")
-PRESENCE = re.compile(rb"<presence([^>]*?)/?>")
-NAMES = (b"From", b"To", b"Call-ID", b"Contact")
+PRESENCE = re.compile(rb"<presence([^>]*?)(?:/>|>(.*?)</presence>)", re.S)
+NAMES = (b"From", b"To", b"Call-ID", b"CSeq", b"Contact")
 HEADER = {name: re.compile(rb"\r\n" + name + rb": *([^\r]*)", re.I) for name in NAMES}
+CONTACT = b"<sip:127.0.0.1:5061;transport=tls>"
 
 PIDF = (
     '<?xml version="1.0" encoding="UTF-8"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:{entity}">'
-    '<tuple id="ID-desk"><status><basic>open</basic></status><note>At the desk</note></tuple></presence>'
+    '<tuple id="ID-desk"><status><basic>open</basic></status><note>{note}</note></tuple></presence>'
 )
+
+Names = Callable[[int], tuple[str, str]]
+"""The addresses of the watcher and of the contact of the n-th subscription."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,61 @@ class Subscribed:
     cpu_each: float
 
 
+class Leg(NamedTuple):
+    """The SIP side's end of a dialog: header values as it writes them itself."""
+
+    target: bytes  # the URI of the gateway's Contact
+    from_: bytes
+    to: bytes
+    call_id: bytes
+
+    @classmethod
+    def of(cls, request: bytes) -> "Leg":
+        """From a request of the gateway's."""
+        ours = header(request, b"To")
+        if b";tag=" not in ours:
+            ours += b";tag=bench"
+        target = header(request, b"Contact").strip(b"<>")
+        return cls(target, ours, header(request, b"From"), header(request, b"Call-ID"))
+
+    def request(self, method: bytes, number: int, headers: bytes, body: bytes = b"") -> bytes:
+        """A request within the dialog; ``number`` is its CSeq."""
+        return (
+            b"%b %b SIP/2.0\r\nVia: SIP/2.0/TLS host.%b:5061;branch=z9hG4bK%d.%b\r\nMax-Forwards: 70\r\n"
+            b"From: %b\r\nTo: %b\r\nCall-ID: %b\r\nCSeq: %d %b\r\nContact: %b\r\nEvent: presence\r\n%b"
+            b"Content-Length: %d\r\n\r\n%b"
+            % (
+                *(method, self.target, SIP_DOMAIN.encode(), number, self.call_id.partition(b"@")[0]),
+                *(self.from_, self.to, self.call_id, number, method, CONTACT, headers, len(body), body),
+            )
+        )
+
+    def notify(self, number: int, body: bytes) -> bytes:
+        """A NOTIFY of an active subscription."""
+        headers = b"Subscription-State: active;expires=3600\r\nContent-Type: application/pidf+xml\r\n"
+        return self.request(b"NOTIFY", number, headers, body)
+
+
 def run_subscriptions(setting: Setting, measured: Measured, count: int) -> Iterator[Subscribed]:
     """Set up ``count`` subscriptions each way and leave them active."""
-    for name, course in (("XMPP watchers", XmppWatchers(setting)), ("SIP watchers", SipWatchers(setting))):
-        course.go(100, "warm")
+    for name, kind in (("XMPP watchers", XmppWatchers), ("SIP watchers", SipWatchers)):
+        kind(setting).go(100, kind.strangers("warm"))
         memory, cpu = measured.rss(), measured.cpu()
-        course.go(count, "run")
+        kind(setting).go(count, kind.strangers("run"))
         yield Subscribed(name, count, (measured.rss() - memory) / count, (measured.cpu() - cpu) / count)
 
 
 def header(message: bytes, name: bytes) -> bytes:
+    """The value of a header that is there."""
     match = HEADER[name].search(message)
     assert match is not None, message
     return match[1]
+
+
+def presences(data: bytes) -> Iterator[tuple[dict[bytes, bytes], bytes]]:
+    """Attributes and content of each presence stanza."""
+    for attributes, content in PRESENCE.findall(data):
+        yield dict(FIELDS.findall(attributes.replace(b'"', b"'"))), content
 
 
 class XmppWatchers:
@@ -50,21 +97,24 @@ class XmppWatchers:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.arrived: set[bytes] = set()
+        self.arrived: set[tuple[bytes, bytes]] = set()  # watcher, contact
+        self.legs: list[tuple[Leg, Wire]] = []
 
-    def go(self, count: int, label: str) -> None:
+    @staticmethod
+    def strangers(label: str) -> Names:
+        """Nobody watches twice or is watched twice."""
+        return lambda number: (f"{label}{number}@{XMPP_DOMAIN}", f"user{number}@{SIP_DOMAIN}")
+
+    def go(self, count: int, names: Names) -> None:
         setting = self.setting
-        setting.on_request = self.request  # type: ignore[assignment]
+        setting.on_request = self.request
         setting.on_stanzas = self.stanzas
-        wire = setting.component.wires[SIP_DOMAIN]
-        self.arrived.clear()
         sent = 0
         while len(self.arrived) < count:
             while sent < count and sent - len(self.arrived) < WINDOW:
-                wire.write(
-                    f"<presence type='subscribe' id='s{sent}' from='{label}{sent}@{XMPP_DOMAIN}' "
-                    f"to='user{sent}@{SIP_DOMAIN}'/>".encode()
-                )
+                watcher, contact = names(sent)
+                wire = setting.component.wires[contact.partition("@")[2]]
+                wire.write(f"<presence type='subscribe' id='s{sent}' from='{watcher}' to='{contact}'/>".encode())
                 sent += 1
             before = len(self.arrived)
             setting.loop.step(10.0)
@@ -75,30 +125,16 @@ class XmppWatchers:
             assert message.startswith(b"SIP/2.0 200"), message
             return
         assert message.startswith(b"SUBSCRIBE "), message
-        wire.write(sip_answer(message, b"Expires: 3600\r\nContact: <sip:127.0.0.1:5061;transport=tls>\r\n"))
+        wire.write(sip_answer(message, b"Expires: 3600\r\nContact: " + CONTACT + b"\r\n"))
         target = message[len(b"SUBSCRIBE ") : message.index(b" SIP/2.0")].decode()
-        body = PIDF.format(entity=target.removeprefix("sip:")).encode()
-        contact = header(message, b"Contact").strip(b"<>").decode()
-        call_id = header(message, b"Call-ID").decode()
-        branch = f"{len(self.arrived)}.{call_id.partition('@')[0]}"
-        wire.write(
-            (
-                f"NOTIFY {contact} SIP/2.0\r\n"
-                f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bK{branch}\r\n"
-                f"Max-Forwards: 70\r\nFrom: {header(message, b'To').decode()};tag=bench\r\n"
-                f"To: {header(message, b'From').decode()}\r\nCall-ID: {call_id}\r\n"
-                f"CSeq: 1 NOTIFY\r\nEvent: presence\r\n"
-                f"Subscription-State: active;expires=3600\r\nContact: <sip:127.0.0.1:5061;transport=tls>\r\n"
-                f"Content-Type: application/pidf+xml\r\nContent-Length: {len(body)}\r\n\r\n"
-            ).encode()
-            + body
-        )
+        leg = Leg.of(message)
+        self.legs.append((leg, wire))
+        wire.write(leg.notify(1, PIDF.format(entity=target.removeprefix("sip:"), note="At the desk").encode()))
 
     def stanzas(self, data: bytes) -> None:
-        for attributes in PRESENCE.findall(data):
-            fields = dict(FIELDS.findall(attributes.replace(b'"', b"'")))
+        for fields, _ in presences(data):
             if fields.get(b"type", b"") == b"":
-                self.arrived.add(fields[b"to"])
+                self.arrived.add((fields[b"to"], fields[b"from"].partition(b"/")[0]))
 
 
 class SipWatchers:
@@ -106,32 +142,30 @@ class SipWatchers:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.active = 0
+        self.active: dict[bytes, Leg] = {}  # by Call-ID
+        self.wire, framer = setting.connect()
+        self.wire.received = self._received(self.wire, framer)
 
-    def go(self, count: int, label: str) -> None:
+    @staticmethod
+    def strangers(label: str) -> Names:
+        """Nobody watches twice or is watched twice."""
+        return lambda number: (f"{label}{number}@{SIP_DOMAIN}", f"contact{number}@{XMPP_DOMAIN}")
+
+    def go(self, count: int, names: Names) -> None:
         setting = self.setting
-        setting.on_request = self.request  # type: ignore[assignment]
+        setting.on_request = self.request
         setting.on_stanzas = self.stanzas
-        self.active, sent = 0, 0
-        wire, framer = setting.connect()
-
-        def received(data: bytes) -> None:
-            for message in framer.feed(data):
-                if message.startswith(b"SIP/2.0"):
-                    assert message.startswith(b"SIP/2.0 200"), message
-                else:
-                    self.request(wire, message)
-
-        wire.received = received
-        while self.active < count:
-            while sent < count and sent - self.active < WINDOW:
-                wire.write(
+        sent = 0
+        while len(self.active) < count:
+            while sent < count and sent - len(self.active) < WINDOW:
+                watcher, contact = names(sent)
+                call_id = f"{sent}.{watcher}"
+                self.wire.write(
                     (
-                        f"SUBSCRIBE sip:contact{sent}@{XMPP_DOMAIN} SIP/2.0\r\n"
-                        f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bK{label}{sent}\r\nMax-Forwards: 70\r\n"
-                        f"From: <sip:{label}{sent}@{SIP_DOMAIN}>;tag=w{sent}\r\n"
-                        f"To: <sip:contact{sent}@{XMPP_DOMAIN}>\r\n"
-                        f"Call-ID: {label}{sent}@host.{SIP_DOMAIN}\r\nCSeq: 1 SUBSCRIBE\r\n"
+                        f"SUBSCRIBE sip:{contact} SIP/2.0\r\n"
+                        f"Via: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bK{call_id.partition('@')[0]}\r\n"
+                        f"Max-Forwards: 70\r\nFrom: <sip:{watcher}>;tag=w{sent}\r\nTo: <sip:{contact}>\r\n"
+                        f"Call-ID: {call_id}\r\nCSeq: 1 SUBSCRIBE\r\n"
                         f"Contact: <sip:host.{SIP_DOMAIN}:5061;transport=tls>\r\n"
                         "Event: presence\r\nAccept: application/pidf+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
                     ).encode()
@@ -139,21 +173,29 @@ class SipWatchers:
                 sent += 1
             setting.loop.step(10.0)
 
+    def _received(self, wire: Wire, framer: SipFramer) -> Callable[[bytes], None]:
+        def received(data: bytes) -> None:
+            for message in framer.feed(data):
+                self.setting.on_request(wire, message)
+
+        return received
+
     def request(self, wire: Wire, message: bytes) -> None:
         if message.startswith(b"SIP/2.0"):
+            assert message.startswith(b"SIP/2.0 200"), message
             return
         assert message.startswith(b"NOTIFY "), message
         wire.write(sip_answer(message))
         if b"<basic>open</basic>" in message:
-            self.active += 1
+            leg = Leg.of(message)
+            self.active[leg.call_id] = leg
 
     def stanzas(self, data: bytes) -> None:
-        wire = self.setting.component.wires[SIP_DOMAIN]
-        for attributes in PRESENCE.findall(data):
-            fields = dict(FIELDS.findall(attributes.replace(b'"', b"'")))
+        for fields, _ in presences(data):
             if fields.get(b"type") != b"subscribe":
                 continue
             watcher, contact = fields[b"from"], fields[b"to"]
+            wire = self.setting.component.wires[watcher.partition(b"@")[2].decode()]
             wire.write(b"<presence type='subscribed' from='%s' to='%s'/>" % (contact, watcher))
             state = b"<show>away</show><status>Out</status>"
             wire.write(b"<presence from='%s/phone' to='%s'>%s</presence>" % (contact, watcher, state))
