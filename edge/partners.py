@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from edge.codes import Code
 from edge.domains import Domain
+from edge.mapping.profile import DEFAULT, Profile
 
 DECISIONS = 16384  # remembered decisions; only pairs of listed domains are remembered, so that strangers cannot fill it
 
@@ -61,6 +62,7 @@ class System:
     pending_messages: int = 500
     pending_seconds: float = 25.0
     stanza_bytes: int = 262144
+    presence: Profile = DEFAULT  # what it is told of presence, and how that of its users is shown
     direction: str = "both"  # of presence, for a partner: "both" | "they-see-us" | "we-see-them"
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
     contact: str = ""

@@ -40,6 +40,17 @@ def listen_address(text: str) -> HostPort:
     return HostPort(str(ipaddress.ip_address(host)), port)
 
 
+def loopback_address(text: str) -> HostPort:
+    """Where to listen for this machine alone: "127.0.0.1:8061" or "[::1]:8061"."""
+    place = listen_address(text)
+    if not ipaddress.ip_address(place.host).is_loopback:
+        raise ValueError(
+            'only loopback addresses are possible, as in "127.0.0.1:8061": beyond this machine it would need TLS and '
+            "a token, which do not exist yet"
+        )
+    return place
+
+
 def dns_server(text: str) -> HostPort:
     """A resolver: an IP address, with a port if that is not 53."""
     if _is_address(text.strip("[]")):

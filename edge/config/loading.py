@@ -12,14 +12,17 @@ from typing import TypeVar
 
 from edge.certificates.identity import Identity
 from edge.codes import Code
-from edge.config.addresses import dns_server, domain_name, listen_address
+from edge.config.addresses import dns_server, domain_name, listen_address, loopback_address
 from edge.config.faults import ConfigurationError, Fault, in_order
 from edge.config.ours import judge_identity, own_identity
 from edge.config.places import KeyPath
+from edge.config.presence import settings_of, with_good_rows
 from edge.config.schema import Defaults, EdgeFile, PartnersFile
+from edge.config.state import state_file
 from edge.config.systems import Gathering
 from edge.config.tables import Document, fill, quoted
 from edge.domains import Domain
+from edge.gateway.settings import PresenceSettings
 from edge.partners import Directory, HostPort, System
 
 MAX_FILES = 5000  # partner files in a folder
@@ -44,6 +47,10 @@ class Config:
     sip_listen: tuple[HostPort, ...]
     xmpp_listen: tuple[HostPort, ...]
     dns_servers: tuple[HostPort, ...]  # empty: the system's
+    state: Path | None  # where subscriptions are kept; None: nowhere
+    state_sync: str  # "normal" | "full"
+    presence: PresenceSettings
+    admin_listen: HostPort | None  # on loopback; None: nowhere
     systems: tuple[System, ...]
     directory: Directory
     warnings: tuple[Fault, ...]
@@ -101,10 +108,15 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         judge_identity(document, identity, name, systems, now or datetime.now(UTC))
     sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(systems, "tls") else ())
     xmpp_listen = _listeners(document, "xmpp", main.xmpp.listen, XMPP_LISTEN if _has(systems, "s2s") else ())
+    admin_listen = _parsed(document, ("admin", "listen"), filter(None, [main.admin.listen]), loopback_address)
     for shared in sorted(set(sip_listen).intersection(xmpp_listen)):
         if shared.port:
             document.error(Code.K02, ("xmpp", "listen"), f"{shared} is listed for SIP and for XMPP")
+    for shared in sorted({*sip_listen, *xmpp_listen}.intersection(admin_listen)):
+        if shared.port:
+            document.error(Code.K02, ("admin", "listen"), f"{shared} is listed for SIP or XMPP too")
     servers = _parsed(document, ("dns", "servers"), main.dns.servers, dns_server)
+    state = state_file(document, main.edge.state)
 
     order = (path, *files)
     if identity is None or name is None or any(not fault.warning for fault in faults):
@@ -124,6 +136,10 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         sip_listen=sip_listen,
         xmpp_listen=xmpp_listen,
         dns_servers=servers,
+        state=state,
+        state_sync=main.edge.state_sync,
+        presence=settings_of(main.presence),
+        admin_listen=next(iter(admin_listen), None),
         systems=systems,
         directory=directory,
         warnings=ordered,
@@ -160,8 +176,9 @@ def _partners(document: Document, gathering: Gathering, ca: Path | None) -> File
     content = fill(document, PartnersFile)
     if content.defaults.tls.ca is not None:
         ca = gathering.trust(document, ("defaults", "tls", "ca"), content.defaults.tls.ca)
+    defaults = with_good_rows(document, content.defaults)
     domains = [
-        gathering.add(document, ("partner", number), entry, content.defaults, ca)
+        gathering.add(document, ("partner", number), entry, defaults, ca)
         for number, entry in enumerate(content.partner)
     ]
     return FileSummary(document.path, len(domains), sum(domains))

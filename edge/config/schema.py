@@ -19,6 +19,15 @@ Version = Literal["1.2", "1.3"]
 Messages = Annotated[int, Meta(ge=1, le=100_000)]  # each waits in memory
 Seconds = Annotated[float, Meta(ge=1, le=30)]  # a SIP peer gives up after 32 s and must have our answer before
 Bytes = Annotated[int, Meta(ge=10_000, le=262_144)]  # XMPP forbids less (RFC 6120 §13.12); SIP framing takes no more
+Rate = Annotated[float, Meta(ge=0.1, le=10_000)]  # requests a second
+Expires = Annotated[int, Meta(ge=5, le=86_400)]  # seconds; the few are for tests, and a day without a refresh is blind
+Shortest = Annotated[int, Meta(ge=1, le=3600)]  # seconds; an hour must never be refused (RFC 6665 §4.2.1.1)
+Longest = Annotated[int, Meta(ge=3600, le=86_400)]  # seconds
+Pace = Annotated[float, Meta(ge=0, le=60)]  # seconds
+Grace = Annotated[float, Meta(ge=1, le=3600)]  # seconds
+
+Outbound = Literal["full", "basic", "none"]
+Direction = Literal["both", "they-see-us", "we-see-them"]
 
 
 class PeerTls(Struct, frozen=True):
@@ -31,6 +40,14 @@ class Limits(Struct, frozen=True):
     pending_messages: Messages | None = None
     pending_seconds: Seconds | None = None
     stanza_bytes: Bytes | None = None
+    resume_per_s: Rate | None = None
+
+
+class SystemPresence(Struct, frozen=True):
+    outbound: Outbound | None = None
+    notes: bool | None = None
+    direction: Direction | None = None
+    map: dict[str, str] = field(default_factory=dict)
 
 
 class Entry(Struct, frozen=True):
@@ -48,11 +65,14 @@ class Entry(Struct, frozen=True):
     notes: str = ""
     tls: PeerTls = field(default_factory=PeerTls)
     limits: Limits = field(default_factory=Limits)
+    presence: SystemPresence = field(default_factory=SystemPresence)
 
 
 class Edge(Struct, frozen=True):
     name: Text
     partners: Text
+    state: Text = "state/edge.sqlite"
+    state_sync: Literal["normal", "full"] = "normal"
 
 
 class Tls(Struct, frozen=True):
@@ -69,6 +89,18 @@ class Dns(Struct, frozen=True):
     servers: list[str] = field(default_factory=list)
 
 
+class Presence(Struct, frozen=True):
+    expires: Expires = 3600
+    min_expires: Shortest = 300
+    max_expires: Longest = 28_800
+    pace_seconds: Pace = 5
+    grace_seconds: Grace = 60
+
+
+class Admin(Struct, frozen=True):
+    listen: Text | None = None
+
+
 class EdgeFile(Struct, frozen=True):
     """edge.toml: ourselves."""
 
@@ -77,6 +109,8 @@ class EdgeFile(Struct, frozen=True):
     sip: Listeners = field(default_factory=Listeners)
     xmpp: Listeners = field(default_factory=Listeners)
     dns: Dns = field(default_factory=Dns)
+    presence: Presence = field(default_factory=Presence)
+    admin: Admin = field(default_factory=Admin)
     inside: list[Entry] = field(default_factory=list)
 
 
@@ -92,6 +126,7 @@ class Defaults(Struct, frozen=True):
     im_mode: Literal["page"] | None = None
     tls: DefaultTls = field(default_factory=DefaultTls)
     limits: Limits = field(default_factory=Limits)
+    presence: SystemPresence = field(default_factory=SystemPresence)
 
 
 class PartnersFile(Struct, frozen=True):

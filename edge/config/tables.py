@@ -136,6 +136,10 @@ def quoted(text: str, limit: int = SHOWN) -> str:
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
+_NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"} | {
+    list: "a list of texts",
+    dict: "a table of texts",
+}
 _BLANKS: dict[object, object] = {str: "", int: 0, float: 0.0, list: [], Literal: ""}
 
 
@@ -165,6 +169,8 @@ def _value(
         return _default(field)
     value = table[field.name]
     if inner is None:
+        if isinstance(value, dict) and _plain(field.type) is dict:
+            return _texts(document, value, path)
         try:
             return msgspec.convert(value, field.type)
         except msgspec.ValidationError:
@@ -177,6 +183,15 @@ def _value(
         document.error(Code.K02, path, f"write [[{field.name}]] with two brackets: there can be several")
         return []
     return [_table(document, inner, each, (*path, number), homes) for number, each in enumerate(value)]
+
+
+def _texts(document: Document, table: dict[str, object], path: KeyPath) -> dict[str, str]:
+    """A table whose keys are the administrator's own. Each value that is no text is noted and left out."""
+    for key, value in table.items():
+        if not isinstance(value, str):
+            said = f"{quoted(key)}{document.owner(path)} must be text, not {_shown(value)}"
+            document.error(Code.K02, (*path, key), said)
+    return {key: value for key, value in table.items() if isinstance(value, str)}
 
 
 def _default(field: FieldInfo) -> object:
@@ -241,8 +256,7 @@ def _described(kind: object) -> str:
         return " or ".join(quoted(each) if isinstance(each, str) else str(each) for each in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(_described(each) for each in arguments if each is not types.NoneType)
-    names = {str: "text", int: "a whole number", float: "a number", list: "a list of texts"}
-    return names[_plain(kind)]  # type: ignore[index]  # every type of the schema is one of these
+    return _NAMES[_plain(kind)]  # type: ignore[index]  # every type of the schema is one of these
 
 
 def _shown(value: object) -> str:

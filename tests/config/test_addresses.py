@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.config.addresses import dns_server, domain_name, host_port, listen_address
+from edge.config.addresses import dns_server, domain_name, host_port, listen_address, loopback_address
 from edge.partners import HostPort
 
 
@@ -111,6 +111,26 @@ def test_listen_address_reads_addresses(text: str, expected: HostPort) -> None:
 def test_listen_address_says_what_is_wrong(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         listen_address(text)
+
+
+def test_loopback_address_is_one_of_this_machine_alone() -> None:
+    assert loopback_address("127.0.0.1:8061") == HostPort("127.0.0.1", 8061)
+    assert loopback_address("[::1]:0") == HostPort("::1", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("0.0.0.0:8061", "only loopback addresses are possible"),
+        ("[::]:8061", "it would need TLS and a token, which do not exist yet"),
+        ("192.0.2.1:8061", "only loopback addresses are possible"),
+        ("localhost:8061", "must be an IP address"),
+        ("127.0.0.1", "a port is missing"),
+    ],
+)
+def test_loopback_address_says_what_is_wrong(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        loopback_address(text)
 
 
 @pytest.mark.parametrize(

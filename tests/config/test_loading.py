@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge.config import ConfigurationError, load
 from edge.config.loading import SIP_LISTEN, XMPP_LISTEN, read
 from edge.domains import Domain
+from edge.gateway.settings import PresenceSettings
 from edge.partners import HostPort
 from tests.config.written import EDGE, PARTNERS, Written, changed
 
@@ -26,8 +27,9 @@ def test_load_gives_the_whole_configuration(written: Written) -> None:
         EDGE,
         "[[inside]]",
         '[sip]\nlisten = ["127.0.0.1:5061", "[::1]:5061"]\n[xmpp]\nlisten = ["127.0.0.1:0"]\n'
-        '[dns]\nservers = ["127.0.0.1:5353"]\n[[inside]]',
-    )
+        '[dns]\nservers = ["127.0.0.1:5353"]\n[presence]\nexpires = 60\nmin_expires = 10\n'
+        '[admin]\nlisten = "[::1]:8061"\n[[inside]]',
+    ).replace("[tls]", 'state = "kept/here"\nstate_sync = "full"\n[tls]', 1)
     config = load(written.write(edge).edge)
     assert config.name == "edge.example.net"
     assert config.path == written.edge
@@ -36,9 +38,19 @@ def test_load_gives_the_whole_configuration(written: Written) -> None:
     assert config.sip_listen == (HostPort("127.0.0.1", 5061), HostPort("::1", 5061))
     assert config.xmpp_listen == (HostPort("127.0.0.1", 0),)
     assert config.dns_servers == (HostPort("127.0.0.1", 5353),)
+    assert (config.state, config.state_sync) == (written.folder / "kept" / "here", "full")
+    assert config.presence == PresenceSettings(expires=60, shortest=10)
+    assert config.admin_listen == HostPort("::1", 8061)
     assert [system.name for system in config.systems] == ["office", "contoso", "fabrikam"]
     assert config.directory.system_of(Domain("fabrikam.example")) is config.systems[2]
     assert config.warnings == ()
+
+
+def test_config_of_who_says_little_keeps_state_and_listens_for_no_administrator(written: Written) -> None:
+    config = load(written.edge)
+    assert (config.state, config.state_sync) == (written.folder / "state" / "edge.sqlite", "normal")
+    assert config.presence == PresenceSettings()
+    assert config.admin_listen is None
 
 
 def test_config_never_changes(written: Written) -> None:
@@ -85,6 +97,13 @@ FAULTS = [
         "xmpp.listen",
         "0.0.0.0:5061 is listed for SIP and for XMPP",
     ),
+    ("[admin]\nlisten = '0.0.0.0:8061'\n", 17, "admin.listen", '"0.0.0.0:8061" in [admin]: only loopback addresses'),
+    (
+        "[sip]\nlisten = ['127.0.0.1:8061']\n[admin]\nlisten = '127.0.0.1:8061'\n",
+        19,
+        "admin.listen",
+        "127.0.0.1:8061 is listed for SIP or XMPP too",
+    ),
 ]
 
 
@@ -96,8 +115,8 @@ def test_address_that_cannot_be_used_is_a_fault(written: Written, lines: str, li
 
 
 NOT_YET = [
-    ('[edge]\nstate = "x"', "edge", 'unknown key "state" in [edge]'),
-    ("[admin]\nlisten = 'x'", "", 'unknown key "admin"'),
+    ("[edge]\ntransit = true", "edge", 'unknown key "transit" in [edge]'),
+    ("[admin]\ntoken_file = 'x'", "", 'unknown key "token_file" in [admin]'),
     ("[xmpp]\ndirect_tls = []", "", 'unknown key "direct_tls" in [xmpp]'),
     ("[[partner]]\nname = 'x'", "", 'unknown key "partner"'),
 ]
@@ -112,7 +131,7 @@ def test_key_that_does_not_work_yet_is_not_accepted(written: Written, lines: str
 PARTNER_NOT_YET = ["kind = 'clearinghouse'", "identity = 'verified'", "expires = 2026-12-31", "traffic = 'all'"]
 PARTNER_NOT_YET += ["allow = 'both'", "srv_targets_outside_domain = true", "[partner.xmpp]\nbidi = true"]
 PARTNER_NOT_YET += ["[partner.tls]\nnames = 'san'", "[partner.tls]\npin_spki = []", "[partner.limits]\nburst = 1"]
-PARTNER_NOT_YET += ["[partner.presence]\nnotes = false", "[[blocked]]\ndomains = ['spam.example']"]
+PARTNER_NOT_YET += ["[partner.presence]\nsubscribe = 'accept'", "[[blocked]]\ndomains = ['spam.example']"]
 
 
 @pytest.mark.parametrize("lines", PARTNER_NOT_YET)

@@ -8,8 +8,24 @@ import msgspec
 import pytest
 
 from edge.config.loading import SIP_LISTEN, XMPP_LISTEN
-from edge.config.schema import Defaults, DefaultTls, Dns, Edge, Entry, Limits, Listeners, PartnersFile, PeerTls, Tls
+from edge.config.presence import BOTH
+from edge.config.schema import (
+    Admin,
+    Defaults,
+    DefaultTls,
+    Dns,
+    Edge,
+    Entry,
+    Limits,
+    Listeners,
+    PartnersFile,
+    PeerTls,
+    Presence,
+    SystemPresence,
+    Tls,
+)
 from edge.config.systems import BUILT_IN
+from edge.mapping.profile import DEFAULT
 from tests.config.written import Written
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -20,13 +36,17 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[sip]`": Listeners,
     "`[xmpp]`": Listeners,
     "`[dns]`": Dns,
+    "`[presence]`": Presence,
+    "`[admin]`": Admin,
     "At the top": PartnersFile,
     "`[defaults]`": Defaults,
     "`[defaults.tls]`": DefaultTls,
     "`[defaults.limits]`": Limits,
+    "`[defaults.presence]`": SystemPresence,
     "`[[partner]]`": Entry,
     "`[partner.tls]`": PeerTls,
     "`[partner.limits]`": Limits,
+    "`[partner.presence]`": SystemPresence,
 }
 
 
@@ -58,6 +78,13 @@ def test_document_tells_the_defaults_that_apply() -> None:
     limits = {key: json.loads(default.strip("`")) for key, default in documented("`[partner.limits]`").items()}
     assert limits == msgspec.to_builtins(BUILT_IN.limits)
     assert documented("`[defaults.limits]`") == documented("`[partner.limits]`")
+    presence = {key: json.loads(default.strip("`")) for key, default in documented("`[presence]`").items()}
+    assert presence == msgspec.to_builtins(Presence())
+    assert documented("`[edge]`")["state"] == f'`"{Edge("x", "x").state}"`'
+    assert documented("`[edge]`")["state_sync"] == f'`"{Edge("x", "x").state_sync}"`'
+    told = {key: json.loads(default.strip("`")) for key, default in documented("`[partner.presence]`").items()}
+    assert told == {"outbound": DEFAULT.outbound, "notes": DEFAULT.notes, "direction": BOTH, "map": {}}
+    assert documented("`[defaults.presence]`") == documented("`[partner.presence]`")
     for section in ("`[[partner]]`", "`[defaults]`"):
         assert documented(section)["page_type"] == f'`"{BUILT_IN.page_type}"`'
         assert documented(section)["im_mode"] == f'`"{BUILT_IN.im_mode}"`'
@@ -68,8 +95,8 @@ def test_document_tells_the_defaults_that_apply() -> None:
 
 
 def test_documented_example_works(tmp_path: Path) -> None:
-    edge, partners = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
-    written = Written(tmp_path).write(edge.replace("../certs", "certs"), partners)
+    edge, partners, presence = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    written = Written(tmp_path).write(edge.replace("../certs", "certs"), partners + presence)
     reading = written.read()
     assert reading.config is not None, reading.faults
     assert [system.name for system in reading.config.systems] == ["office", "contoso"]

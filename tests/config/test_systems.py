@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.config.systems import BUILT_IN, MAX_SECRET
+from edge.mapping.profile import Profile
 from edge.partners import HostPort, System
 from tests.config.written import EDGE, PARTNERS, Written, changed
 
@@ -29,6 +30,7 @@ def test_entry_that_says_little_gets_the_defaults(written: Written) -> None:
         link="tls",
         hosts=None,
         peer_names=frozenset({"fabrikam.com", "fabrikam.example"}),  # type: ignore[arg-type]
+        resume_per_s=8.0,
     )
 
 
@@ -37,7 +39,7 @@ def test_built_in_defaults_are_those_of_a_system() -> None:
     assert BUILT_IN.page_type == bare.page_type
     assert BUILT_IN.im_mode == bare.im_mode
     assert BUILT_IN.tls.min_version == bare.min_version
-    for limit in ("pending_messages", "pending_seconds", "stanza_bytes"):
+    for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "resume_per_s"):
         assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
 
 
@@ -60,6 +62,13 @@ min_version = "1.3"
 pending_messages = 7
 pending_seconds = 5
 stanza_bytes = 20000
+resume_per_s = 0.5
+[partner.presence]
+outbound = "basic"
+notes = false
+direction = "we-see-them"
+[partner.presence.map]
+"sip:busy" = "away+Busy"
 [[partner]]
 name = "jabber"
 domains = ["jabber.example"]
@@ -80,6 +89,9 @@ page_type = "normal"
         pending_messages=7,
         pending_seconds=5.0,
         stanza_bytes=20000,
+        resume_per_s=0.5,
+        presence=Profile.build(outbound="basic", notes=False, rows={"sip:busy": "away+Busy"}),
+        direction="we-see-them",
         contact="uc-team@contoso.com",
         notes="CU10",
     )
@@ -128,6 +140,30 @@ def test_trust_of_edge_toml_applies_to_all_that_say_nothing(written: Written) ->
         written.folder / "certs/ca.pem",
         written.folder / "certs/ca.pem",
         None,
+    ]
+
+
+def test_presence_is_taken_up_slowly_with_sip_partners_that_are_found_by_dns(written: Written) -> None:
+    found = systems(written, EDGE, PARTNERS + JABBER)
+    rates = {name: system.resume_per_s for name, system in found.items()}
+    assert rates == {"office": 200.0, "contoso": 200.0, "fabrikam": 8.0, "jabber": 200.0}
+
+
+@pytest.mark.parametrize("head", ["[defaults.limits]\nresume_per_s = 50", "[defaults.limits]\nresume_per_s = 200"])
+def test_pace_that_is_said_applies_to_discovered_partners_too(written: Written, head: str) -> None:
+    found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", f"version = 1\n{head}\n"))
+    assert found["fabrikam"].resume_per_s == found["contoso"].resume_per_s == float(head.split()[-1])
+
+
+def test_direction_is_both_unless_a_partner_or_its_file_says_otherwise(written: Written) -> None:
+    head = 'version = 1\n[defaults.presence]\ndirection = "they-see-us"\n'
+    own = '[partner.presence]\ndirection = "we-see-them"\n'
+    assert {each.direction for each in systems(written).values()} == {"both"}
+    found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own)
+    assert [found[name].direction for name in ("office", "contoso", "fabrikam")] == [
+        "both",
+        "they-see-us",
+        "we-see-them",
     ]
 
 

@@ -16,6 +16,8 @@ from edge.config.tables import MAX_FILE, Document, fill, quoted
 class Inner(Struct, frozen=True):
     depth: Annotated[int, Meta(ge=1, le=9)] = 5
     label: str | None = None
+    loud: bool | None = None
+    words: dict[str, str] = field(default_factory=dict)
 
 
 class Item(Struct, frozen=True):
@@ -52,6 +54,12 @@ def test_fill_makes_values_of_tables(tmp_path: Path) -> None:
     sheet, faults = filled(tmp_path, GOOD)
     assert faults == []
     assert sheet == Sheet(top=Item("t", ["x"]), seconds=3.0, item=[Item("one", ["y"])])
+
+
+def test_table_with_keys_of_the_administrators_own_keeps_what_is_text(tmp_path: Path) -> None:
+    sheet, faults = filled(tmp_path, GOOD + '[item.inner]\nloud = false\nwords = { "c:d" = "e", f = 1 }\n')
+    assert sheet.item[0].inner == Inner(loud=False, words={"c:d": "e"})
+    assert [(code, line) for code, line, _, _ in faults] == [("K02", 10)]
 
 
 def test_a_byte_order_mark_and_carriage_returns_are_let_through(tmp_path: Path) -> None:
@@ -107,6 +115,22 @@ ITEM_FAULTS = [
             "item[one].inner.depth",
             '"depth" in [item.inner] of item "one" must be a whole number from 1 to 9, not 0',
         ),
+    ),
+    (
+        "[item.inner]\nloud = 1",
+        ("K02", 9, "item[one].inner.loud", '"loud" in [item.inner] of item "one" must be true or false, not 1'),
+    ),
+    (
+        "[item.inner]\nwords = 1",
+        ("K02", 9, "item[one].inner.words", '"words" in [item.inner] of item "one" must be a table of texts, not 1'),
+    ),
+    (
+        '[item.inner.words]\na = "b"\n"c:d" = 3',
+        ("K02", 10, "item[one].inner.words.c:d", '"c:d" in [item.inner.words] of item "one" must be text, not 3'),
+    ),
+    (
+        '[item.inner.words]\na.b = "c"',
+        ("K02", 9, "item[one].inner.words.a", '"a" in [item.inner.words] of item "one" must be text, not a table'),
     ),
     (
         '[item.inner]\nway = ""',
