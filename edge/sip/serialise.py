@@ -89,6 +89,13 @@ def _copied(fields: Sequence[tuple[bytes, Rows]], tag: bytes) -> Sequence[bytes]
     return parts
 
 
+def head_bytes(text: str, lines: int) -> bytes:
+    """A head that the caller has written, of so many lines with the empty one. `LocalProtocolError` as above."""
+    if text.count("\n") != lines or text.count("\r") != lines or "\0" in text:
+        raise LocalProtocolError("a CR, LF or NUL in a message of ours")
+    return _octets(text)
+
+
 def _header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:

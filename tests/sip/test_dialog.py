@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.errors import RemoteProtocolError
+from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.sip.dialog import MAX_ROUTE_SET, Dialog, dialog_id
 from edge.sip.message import Request
 from tests.sip.samples import GRUU, JULIET, ROMEO, ROUTE, answer, as_request, request
@@ -186,3 +186,19 @@ class TestInDialog:
         dialog = Dialog.as_uas(subscribe(), "ours")
         again = Dialog(**{name: getattr(dialog, name) for name in Dialog.__slots__})
         assert again.request("NOTIFY", VIA, CONTACT) == dialog.request("NOTIFY", VIA, CONTACT)
+
+
+@pytest.mark.parametrize("bad", ["a\r\nContact: <sip:evil.example>", "a\n", "\ra", "a\0"])
+def test_request_holds_no_line_that_we_did_not_write(bad: str) -> None:
+    dialog = Dialog.as_uas(subscribe(), "ours")
+    with pytest.raises(LocalProtocolError):
+        dialog.request("NOTIFY", VIA, CONTACT, [("Event", "presence"), ("Subscription-State", bad)])
+    with pytest.raises(LocalProtocolError):
+        dialog.request("NOTIFY", VIA + bad, CONTACT)
+
+
+def test_body_may_hold_anything() -> None:
+    body = b"\r\n\0\n\xff"
+    sent = as_request(Dialog.as_uas(subscribe(), "ours").request("NOTIFY", VIA, CONTACT, [], body))
+    assert sent.body == body
+    assert sent.headers.get("content-length") == "5"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from edge.errors import LocalProtocolError
 from edge.sip.headers import Headers
 from edge.sip.message import Request, Response, check_request, parse_message
-from edge.sip.serialise import request_bytes, response_bytes
+from edge.sip.serialise import head_bytes, request_bytes, response_bytes
 from tests.sip.strategies import MANY
 
 BLOCK = (
@@ -124,6 +124,7 @@ def test_route_elements_are_written_octet_for_octet() -> None:
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\r\nFrom: <sip:x@y>", "a\r\n\r\nb", "\ud800"])
 def test_line_breaks_are_never_written(bad: str) -> None:
     for write in (
+        lambda: head_bytes(f"NOTIFY sip:a@b SIP/2.0\r\nSubject: {bad}\r\n\r\n", 3),
         lambda: request_bytes("MESS" + bad, "sip:a@b", []),
         lambda: request_bytes("MESSAGE", "sip:a@b" + bad, []),
         lambda: request_bytes("MESSAGE", "sip:a@b", [("Subject", bad)]),
