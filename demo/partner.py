@@ -19,6 +19,7 @@ from twisted.protocols.basic import LineReceiver
 from edge.certificates.contexts import Contexts
 from edge.certificates.identity import parse
 from edge.codes import Code
+from edge.domains import Domain
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
 from edge.net.turn import Turn
@@ -75,6 +76,15 @@ class Quiet:
 
     def sip_lost(self, link: object) -> None:
         """Dialogs go on on another link."""
+
+    def path_lost(self, system: System, local: Domain | None, remote: Domain | None, orderly: bool) -> None:
+        """`link_event` says it."""
+
+    def path_failed(self, system: System, local: Domain | None, remote: Domain | None, code: Code, text: str) -> None:
+        """So it does of this."""
+
+    def path_up(self, system: System, local: Domain | None, remote: Domain | None) -> None:
+        """Nobody waits for that here."""
 
     def unsent(self, token: object, code: Code, text: str) -> None:
         say(f"unsent {code} {text}")

@@ -7,7 +7,7 @@ place they send to. Each token given to `Route.send` ends exactly once: handed t
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from OpenSSL import SSL
@@ -18,9 +18,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from edge.codes import Code
+from edge.net.paths import Path
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
-LONGEST_PAUSE = 60.0  # seconds; a partner that comes back is noticed within a minute
+LONGEST_PAUSE = 60.0  # seconds; a partner that comes back, and a mistake that was mended, is noticed within a minute
 STEADY = 10.0  # seconds after which the loss of a link that never worked is no longer one more failed dial
 QUEUED_BYTES = 8 << 20  # per route: the queue is limited in messages, but those of a hostile peer are all large ones
 
@@ -33,6 +34,7 @@ class Link(Protocol):
 
 
 L = TypeVar("L", bound=Link)
+C = TypeVar("C")
 Unsent = Callable[[object, Code, str], None]
 
 
@@ -62,7 +64,7 @@ class Route(Generic[L]):
 
     ``dial`` makes a link that is ready for use, or fails with a `DialError` or an error of the network; its Deferred
     can be cancelled. ``unsent`` is told of each token that did not reach a link. At most ``limit`` messages wait, none
-    longer than ``seconds``. ``rng`` scatters the pauses.
+    longer than ``seconds``. ``rng`` scatters the pauses. ``path`` is told what becomes of the links.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Route(Generic[L]):
         clock: IReactorTime,
         dial: Callable[[], "Deferred[L]"],
         unsent: Unsent,
+        path: Path,
         *,
         limit: int,
         seconds: float,
@@ -81,6 +84,7 @@ class Route(Generic[L]):
         self._clock = clock
         self._dial = dial
         self._unsent = unsent
+        self._path = path
         self._limit = limit
         self._seconds = seconds
         self._rng = rng
@@ -89,6 +93,8 @@ class Route(Generic[L]):
         self._failures = 0
         self._up_since = 0.0
         self._next_dial = 0.0
+        self._wished = False  # somebody wants a link, whether or not a message waits for one
+        self._known = False  # the path knows of the link
         self._dialling: Deferred[L] | None = None
         self._rest: IDelayedCall | None = None
         self._expiry: IDelayedCall | None = None
@@ -119,7 +125,16 @@ class Route(Generic[L]):
         if self.state == "idle":
             self._connect()
 
-    def link_lost(self, link: L, code: Code = Code.N03, text: str = "", *, worked: bool = False) -> None:
+    def reach(self) -> None:
+        """Dial if there is no link, and go on dialling, with the usual pauses, until one is up."""
+        if not self._known and self.state != "stopped":
+            self._wished = True
+            if self.state == "idle":
+                self._connect()
+
+    def link_lost(
+        self, link: L, code: Code = Code.N03, text: str = "", *, worked: bool = False, orderly: bool = False
+    ) -> None:
         """``link`` is gone, or about to go. One that is not (or no longer) ours is none of our business.
 
         A link that dies young counts as one more failed dial, unless it has ``worked``: its peer has said something.
@@ -127,11 +142,19 @@ class Route(Generic[L]):
         if link is not self.link:
             return
         self.link = None
+        known, self._known = self._known, False
+        cause = Cause(code, text or code.sentence)
+        late: list[object] = []
         if worked or self._clock.seconds() - self._up_since >= STEADY:
             self._failures = 0
             self.state = "idle"
         else:
-            self._pause(Cause(code, text or code.sentence))
+            late = self._pause(cause)
+        if known:
+            self._path.lost(orderly)
+        else:
+            self._path.failed(*cause)
+        self._give_back(late, cause)
 
     def wake(self) -> None:
         """The peer was seen alive: rest no longer. A cause that somebody must mend stays what it is."""
@@ -143,6 +166,7 @@ class Route(Generic[L]):
         """Give everything back and never dial again. Closing the link is its owner's business."""
         self.state = "stopped"
         self.link = None
+        self._known = self._wished = False
         dialling, self._dialling = self._dialling, None
         if dialling is not None:
             dialling.cancel()
@@ -171,31 +195,41 @@ class Route(Generic[L]):
                 self._give_back([waiting.token], Cause(Code.M02, Code.M02.sentence))
             else:
                 link.send(waiting.data, waiting.token)
+        if self.link is link:  # last, so that what the news causes does not overtake what has waited
+            self._known = True
+            self._wished = False
+            self._path.up()
 
     def _failed(self, failure: Failure) -> None:
         if self.state == "connecting":
             self._dialling = None
-            self._pause(cause_of(failure))
+            cause = cause_of(failure)
+            late = self._pause(cause)
+            self._path.failed(*cause)
+            self._give_back(late, cause)
 
-    def _pause(self, cause: Cause) -> None:
-        """Rest before the next dial, and give back what cannot wait that long."""
+    def _pause(self, cause: Cause) -> list[object]:
+        """Rest before the next dial. Returns the tokens of what cannot wait that long."""
         self.state = "resting"
         self.cause = cause
-        pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 10), LONGEST_PAUSE) * (0.75 + self._rng.random() / 4)
+        lasting = permanent(cause.code)
+        pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 10), LONGEST_PAUSE)
+        if lasting and self._wished:
+            pause = LONGEST_PAUSE  # nobody is kept waiting: what was queued goes back now
+        pause *= 0.75 + self._rng.random() / 4
         self._failures += 1
         self._next_dial = self._clock.seconds() + pause
         self._rest = self._clock.callLater(pause, self._rested)
-        if permanent(cause.code):
-            self._give_back(self._emptied(), cause)
-            return
+        if lasting:
+            return self._emptied()
         late = []
         while self._queue and self._queue[0].deadline < self._next_dial:
             late.append(self._taken().token)
-        self._give_back(late, cause)
+        return late
 
     def _rested(self) -> None:
         self._rest = None
-        if self._queue:
+        if self._queue or self._wished:
             self._connect()
         else:
             self.state = "idle"
@@ -229,6 +263,19 @@ class Route(Generic[L]):
         # last, because the sender's answer may come back to this route at once
         for token in tokens:
             self._unsent(token, cause.code, cause.text)
+
+
+async def first_link(candidates: Iterable[C], connect: Callable[[C], Awaitable[L]]) -> L:
+    """Try every address in order (RFC 3263 §4.3). Of several failures the one that may pass is the reason."""
+    last: DialError | None = None
+    for candidate in candidates:
+        try:
+            return await connect(candidate)
+        except DialError as problem:
+            if last is None or permanent(last.code) or not permanent(problem.code):
+                last = problem
+    assert last is not None, "the locator gives at least one candidate"
+    raise last
 
 
 def permanent(code: Code) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from edge.codes import Code
+from edge.domains import Domain
+from edge.partners import System
 from edge.xmpp.stanzas import Stanza
 
 if TYPE_CHECKING:
@@ -36,6 +38,24 @@ class Sink(Protocol):
 
     def unsent(self, token: object, code: Code, text: str) -> None:
         """What was given out with ``token`` did not get there, and never will."""
+
+    def path_lost(self, system: System, local: Domain | None, remote: Domain | None, orderly: bool) -> None:
+        """The last usable link of a path is gone; `path_up` follows if there is one again.
+
+        A SIP system is one path, without domains; a component connection is one for each ``local`` domain, a stream to
+        another server one for each pair. Only links that we dial count: no request goes out on another.
+        ``orderly``: the peer closed it in good order, or we did for want of work; not a reset, a time-out, a stream
+        error, or (SIP) a request left without an answer. What was under way on the link is reported after this.
+        """
+
+    def path_failed(self, system: System, local: Domain | None, remote: Domain | None, code: Code, text: str) -> None:
+        """A path without a link was dialled in vain. Said each time; what is given back for it is reported after this.
+
+        Nobody dials again by himself: whatever waits for the path does that, or the wish for it (`reach`).
+        """
+
+    def path_up(self, system: System, local: Domain | None, remote: Domain | None) -> None:
+        """A path can be used (again). What waited for it has been handed to its link before this."""
 
     def link_event(self, name: str, **fields: object) -> None:
         """Something the log should know: ``link.up``, ``link.down``, ``link.refused`` and the like."""

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
 from edge.net.links import Cause, DialError, cause_of
+from edge.net.pending import Pending
 from edge.net.sink import Sink
 from edge.net.turn import Turn
 from edge.partners import Peer
@@ -100,6 +101,7 @@ class SipLink(Protocol):
         self.outbound = ready is not None
         self.alive = False  # the handshake is done, and the link not yet closed
         self.worked = False  # the peer has sent something
+        self.orderly = False  # it was closed in good order: by the peer with no request unanswered, or by us at leisure
         self.key: object = None  # the owner's own mark
         self._clock = clock
         self._owner = owner
@@ -109,6 +111,7 @@ class SipLink(Protocol):
         self._received: list[bytes] = []
         self._out: list[bytes] = []
         self._out_bytes = 0
+        self._pending = Pending(clock.seconds)
         self._paused = False
         self._cause: Cause | None = None  # why we closed it
         self._deadline: IDelayedCall | None = None  # of the handshake, then of a peer that proves nothing
@@ -139,6 +142,7 @@ class SipLink(Protocol):
         """Send a request; its ``token`` is reported as sent. (None: nobody waits for it.)"""
         self.write(data)
         if token is not None:
+            self._pending.asked(data)
             self._sink.sip_sent(token, self)
 
     def flush(self) -> None:
@@ -153,6 +157,7 @@ class SipLink(Protocol):
         """Send what has gathered, then close in good order."""
         if self.alive:
             self.flush()
+            self.orderly = cause is None and not self._pending
             self._leave(cause or Cause(Code.N03, "closed by us"))
             self._cause = cause
             self._wire.unregisterProducer()
@@ -248,10 +253,12 @@ class SipLink(Protocol):
         self._stall = self._keep_alive = None
         self._out.clear()
         cause = self._cause or cause_of(reason)
+        done = self._cause is None and isinstance(reason.value, ConnectionDone)
+        if not self._left:
+            self.orderly = done and not self._pending
         self._leave(cause)
         if self._announced == "up":
-            orderly = self._cause is None and isinstance(reason.value, ConnectionDone)
-            self._sink.link_event("link.down", code=None if orderly else cause.code, text=cause.text, **self.facts())
+            self._sink.link_event("link.down", code=None if done else cause.code, text=cause.text, **self.facts())
         else:
             self._refused(cause)
         self._owner.link_lost(self)
@@ -284,6 +291,7 @@ class SipLink(Protocol):
                 elif isinstance(message, Garbled):
                     ending = self._garbled(message) or ending
                 elif trusted:
+                    self._pending.answered(message)
                     messages.append(message)
                 elif isinstance(message, Request) and self._refusals > 0:
                     self._refusals -= 1
@@ -325,6 +333,7 @@ class SipLink(Protocol):
             return
         self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
         self._stuck_at = self._progress if self._framer.buffered else -1
+        self._pending.forget()
         if self._heard or not self.outbound:
             self._heard = False
         elif self._pinged and self._answers:

@@ -8,7 +8,6 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
 from twisted.internet.protocol import ClientFactory, ServerFactory
@@ -19,8 +18,10 @@ from edge.certificates.peers import sip_names
 from edge.codes import Code
 from edge.domains import Domain
 from edge.gateway.effects import SipLink as OpaqueLink
-from edge.net.links import Cause, DialError, Route, cause_of, permanent
+from edge.net.entrance import Entrance
+from edge.net.links import Cause, DialError, Route, cause_of, first_link
 from edge.net.locate import Candidate, Locator, identities
+from edge.net.paths import Path
 from edge.net.sink import Sink
 from edge.net.sip_link import SipLink
 from edge.net.tcp import Reactor, listen
@@ -34,7 +35,6 @@ DIAL = 25.0  # seconds for all addresses of a partner together, below the time a
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
 ACCEPTED_PROVED = 20  # connections from one partner; Microsoft edges open 4, and the limit of their own is 20 as well
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
-COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
 
 
 class SipPool:
@@ -62,10 +62,10 @@ class SipPool:
         self._ports: list[IListeningPort] = []
         self._routes: dict[tuple[str, Domain | None], Route[SipLink]] = {}
         self._links: set[SipLink] = set()
-        self._unproved: set[SipLink] = set()
+        self._paths: dict[str, Path] = {}
+        self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, ACCEPTED_UNPROVED, direction="in")
         self._accepted: Counter[str] = Counter()
-        self._turned_away = 0
-        self._complained = -COMPLAIN
+        self._stopped = False
         self._empty: Deferred[None] | None = None
 
     @property
@@ -82,11 +82,11 @@ class SipPool:
 
     def send(self, system: System, domain: Domain, data: bytes, token: object) -> None:
         """Send a request to ``domain`` of ``system``. Exactly one of `Sink.sip_sent` and `Sink.unsent` follows."""
-        key = (system.name, domain if system.hosts is None else None)
-        route = self._routes.get(key)
-        if route is None:
-            route = self._routes[key] = self._route(system, domain if system.hosts is None else system.domains[0])
-        route.send(data, token)
+        self._route(system, domain).send(data, token)
+
+    def reach(self, system: System, domain: Domain) -> None:
+        """Make a link for requests to ``domain`` if there is none, and go on dialling until there is one."""
+        self._route(system, domain).reach()
 
     def respond(self, link: OpaqueLink, data: bytes) -> None:
         """Send a response on the link of its request, or if that is gone on our own to the same partner.
@@ -106,7 +106,10 @@ class SipPool:
         """Accept nothing more, give back what waits, close all links; fires when they are closed."""
         ports = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
         self._ports.clear()
-        for route in self._routes.values():
+        self._stopped = True
+        for path in self._paths.values():
+            path.stop()
+        for route in list(self._routes.values()):
             route.stop()
         done: Deferred[None] = Deferred()
         if self._links:
@@ -130,7 +133,7 @@ class SipPool:
         if any(self._accepted[system] >= ACCEPTED_PROVED for system in peer.systems):
             return Peer("sip", names, frozenset(), Code.L03)
         if peer.systems:
-            self._unproved.discard(link)
+            self._entrance.leave(link)
             self._accepted.update(peer.systems)
             for (system, _), route in self._routes.items():
                 if system in peer.systems:
@@ -149,12 +152,12 @@ class SipPool:
         if isinstance(link.key, _Dial):
             route = self._routes.get(link.key.route)
             if route is not None:
-                route.link_lost(link, cause.code, cause.text, worked=link.worked)
+                route.link_lost(link, cause.code, cause.text, worked=link.worked, orderly=link.orderly)
 
     def link_lost(self, link: SipLink) -> None:
         """`edge.net.sip_link.Owner`: the connection is gone."""
         self._links.discard(link)
-        self._unproved.discard(link)
+        self._entrance.leave(link)
         if not link.outbound:
             self._accepted.subtract(link.peer.systems)
         if self._empty is not None and not self._links and not self._empty.called:
@@ -172,37 +175,41 @@ class SipPool:
     # --- dialling -------------------------------------------------------------------------------------------
 
     def _route(self, system: System, domain: Domain) -> "Route[SipLink]":
-        return Route(
+        """The one way to a system whose hosts are known; for others each of their domains is another place."""
+        key = (system.name, domain if system.hosts is None else None)
+        route = self._routes.get(key)
+        return self._new_route(key, system, domain if key[1] else system.domains[0]) if route is None else route
+
+    def _new_route(self, key: tuple[str, Domain | None], system: System, domain: Domain) -> "Route[SipLink]":
+        path = self._paths.get(system.name)
+        if path is None:
+            path = self._paths[system.name] = Path(self._sink, system)
+        route = self._routes[key] = Route(
             self._reactor,
             lambda: Deferred.fromCoroutine(self._dial(system, domain)).addTimeout(DIAL, self._reactor),
             self._unsent,
+            path,
             limit=system.pending_messages,
             seconds=system.pending_seconds,
             rng=self._rng,
         )
+        if self._stopped:
+            path.stop()
+            route.stop()
+        return route
 
     def _unsent(self, token: object, code: Code, text: str) -> None:
         if token is not None:
             self._sink.unsent(token, code, text)
 
     async def _dial(self, system: System, domain: Domain) -> SipLink:
-        """Try every address of ``domain`` in order. Of several failures the one that may pass is the reason."""
+        """A link to whichever address of ``domain`` answers first."""
         try:
             candidates = await self._locator.sip(system, domain)
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise
-        last: Cause | None = None
-        for candidate in candidates:
-            try:
-                return await self._connect(system, domain, candidate)
-            except CancelledError:
-                raise
-            except DialError as problem:
-                if last is None or permanent(last.code) or not permanent(problem.code):
-                    last = Cause(problem.code, str(problem))
-        assert last is not None, "the locator gives at least one candidate"
-        raise DialError(last.code, last.text)
+        return await first_link(candidates, lambda candidate: self._connect(system, domain, candidate))
 
     def _connect(self, system: System, domain: Domain, candidate: Candidate) -> "Deferred[SipLink]":
         """One connection to one address; its Deferred fires once the far end has proved to be ``domain``."""
@@ -234,23 +241,13 @@ class SipPool:
     # --- accepting ------------------------------------------------------------------------------------------
 
     def _accept(self, address: IAddress | None) -> SipLink | None:
-        if len(self._unproved) >= ACCEPTED_UNPROVED:
-            self._turn_away(address)
+        host = getattr(address, "host", "")
+        if not self._entrance.admits(host):
             return None
         link = SipLink(self._reactor, self, self._sink, self._turn)
         self._links.add(link)
-        self._unproved.add(link)
+        self._entrance.enter(link, host)
         return link
-
-    def _turn_away(self, address: IAddress | None) -> None:
-        self._turned_away += 1
-        now = self._reactor.seconds()
-        if now - self._complained >= COMPLAIN:
-            where = address.host if isinstance(address, IPv4Address | IPv6Address) else ""
-            fields = {"direction": "in", "peer_ip": where, "count": self._turned_away}
-            self._sink.link_event("link.refused", code=Code.L03, **fields)
-            self._turned_away = 0
-            self._complained = now
 
     def _abort_all(self) -> None:
         for link in list(self._links):

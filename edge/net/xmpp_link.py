@@ -103,6 +103,7 @@ class XmppLink(Protocol):
         self.alive = False  # the stream is authenticated, and nobody has begun to close it
         self.worked = False  # a stanza came, or the answer to a ping
         self.handshake: Handshake | None = None  # what TLS showed, once there is TLS
+        self.orderly = False  # it was ended in good order, by either side: that is nobody's fault
         self.key: object = None  # the owner's own mark
         self._clock = clock
         self._owner = owner
@@ -120,7 +121,6 @@ class XmppLink(Protocol):
         self._heard = clock.seconds()  # when a stanza came
         self._deadline = clock.seconds() + (DIALLED if self._outbound else NEGOTIATION)  # later: of its closing
         self._cause: Cause | None = None  # why it is over
-        self._orderly = False  # and that is nobody's fault
 
     # --- for the pool and the driver --------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class XmppLink(Protocol):
         if self.alive:
             if self._outbox is not None:
                 self._outbox.flush()
-            self._orderly = True
+            self.orderly = True
             self._deadline = self._clock.seconds() + CLOSING
             self._perform(self.negotiation.finish())
             self._retire(CLOSED)
@@ -237,7 +237,7 @@ class XmppLink(Protocol):
         cause = self._retire(cause_of(reason))
         self._parser.reset()
         name = "link.down" if self._announced else "link.refused"
-        self._sink.link_event(name, code=None if self._orderly else cause.code, text=cause.text, **self.facts())
+        self._sink.link_event(name, code=None if self.orderly else cause.code, text=cause.text, **self.facts())
         self._owner.link_lost(self, cause)
         self._give_up_tokens(cause)
 
@@ -351,13 +351,13 @@ class XmppLink(Protocol):
             ready.callback(self)
 
     def _be_ended(self, end: End) -> None:
-        self._orderly = self._orderly or (end.code is None and self._cause is None)
+        self.orderly = self.orderly or (end.code is None and self._cause is None)
         cause = self._retire(Cause(end.code or Code.N03, end.text or "the peer closed the stream"))
         if self._announced:
             self._wire.unregisterProducer()
         self._wire.loseConnection()
         self._deadline = self._clock.seconds() + CLOSING
-        if not self._orderly:  # else what is out may still be answered, until the connection is gone
+        if not self.orderly:  # else what is out may still be answered, until the connection is gone
             self._give_up_tokens(cause)
 
     def _give_up_tokens(self, cause: Cause) -> None:

@@ -6,10 +6,9 @@ than the ping went out on, so it is the pool that brings the two together.
 """
 
 import random
-from collections import Counter
 from dataclasses import dataclass
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
 from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.internet.task import LoopingCall
@@ -20,9 +19,11 @@ from edge.certificates.peers import xmpp_matches
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
-from edge.net.links import Cause, DialError, Route, cause_of, permanent
+from edge.net.entrance import Entrance
+from edge.net.links import Cause, DialError, Route, cause_of, first_link
 from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
+from edge.net.paths import Path
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
@@ -40,7 +41,6 @@ UNPROVED = 200  # accepted connections that have not authenticated (yet); each c
 UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
 CLOSING = 2.0  # seconds that the peers have to close their side when we stop
 TICK = 1.0  # seconds between two looks at the deadlines of the links, which are all longer than 5 s
-COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
 
 Place = tuple[Domain, Domain | str]  # our domain; their domain, or the name of a system with a component link
 
@@ -73,13 +73,13 @@ class XmppPool:
         self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
         self._routes: dict[Place, Route[XmppLink]] = {}
         self._components: dict[Place, Route[XmppLink]] = {}
+        self._paths: list[Path] = []
         self._links: set[XmppLink] = set()
-        self._unproved: Counter[str] = Counter()  # by address
+        self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE)
         self._pings: dict[str, XmppLink] = {}
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
-        self._turned_away = 0
-        self._complained = -COMPLAIN
+        self._stopped = False
         self._empty: Deferred[None] | None = None
 
     @property
@@ -103,23 +103,24 @@ class XmppPool:
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         """Send a stanza. A ``token`` comes back by `Sink.taken` or `Sink.unsent`, exactly one of them."""
-        route, code = self._ways.get((sender, recipient)), Code.A01
+        route: Route[XmppLink] | Code | None = self._ways.get((sender, recipient))
         if route is None:
-            system = self._directory.system_of(recipient)
-            if system is None:
-                route = self._component_of(sender)  # not remembered: strangers have no end
-            elif system.protocol == "xmpp":
-                code = Code.A08
-                if sender in self._directory.opposite(system):
-                    route = self._way(sender, recipient, system)
-        if route is None:
-            return self._unsent(token, code, code.sentence)
-        route.send(data, token)
+            route = self._route(sender, recipient)
+        if isinstance(route, Code):
+            self._unsent(token, route, route.sentence)
+        else:
+            route.send(data, token)
 
-    def _component_of(self, local: Domain) -> "Route[XmppLink] | None":
+    def reach(self, local: Domain, remote: Domain) -> None:
+        """Open the stream for stanzas from ``local`` to ``remote`` if there is none; go on dialling until it is up."""
+        route = self._route(local, remote)
+        if not isinstance(route, Code):
+            route.reach()
+
+    def _component_of(self, local: Domain) -> "Route[XmppLink] | Code":
         """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
         routes = [route for (ours, _), route in self._components.items() if ours == local]
-        return routes[0] if len(routes) == 1 else None
+        return routes[0] if len(routes) == 1 else Code.A01
 
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
@@ -127,7 +128,10 @@ class XmppPool:
             self._ticker.stop()
         waited = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
         self._ports.clear()
-        for route in self._routes.values():
+        self._stopped = True
+        for path in self._paths:
+            path.stop()
+        for route in list(self._routes.values()):
             route.stop()
         if self._links:
             self._empty = Deferred()
@@ -162,7 +166,7 @@ class XmppPool:
 
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_link.Owner`: the stream is authenticated."""
-        self._proved(link)
+        self._entrance.leave(link)
         for (_, theirs), route in self._ways.items():
             if theirs in link.peer.names:
                 route.wake()  # who comes to us can be reached again
@@ -173,12 +177,12 @@ class XmppPool:
     def link_closing(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: nothing more can be sent on it."""
         if isinstance(link.key, _Dial):
-            link.key.route.link_lost(link, cause.code, cause.text, worked=link.worked)
+            link.key.route.link_lost(link, cause.code, cause.text, worked=link.worked, orderly=link.orderly)
 
     def link_lost(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: the connection is gone."""
         self._links.discard(link)
-        self._proved(link)
+        self._entrance.leave(link)
         for ping in [ping for ping, sender in self._pings.items() if sender is link]:
             del self._pings[ping]
         if self._empty is not None and not self._links and not self._empty.called:
@@ -205,6 +209,15 @@ class XmppPool:
 
     # --- dialling -----------------------------------------------------------------------------------------
 
+    def _route(self, local: Domain, remote: Domain) -> "Route[XmppLink] | Code":
+        """The route from ``local`` to ``remote``, or why there is none."""
+        system = self._directory.system_of(remote)
+        if system is None:
+            return self._component_of(local)  # not remembered: strangers have no end
+        if system.protocol != "xmpp":
+            return Code.A01
+        return self._way(local, remote, system) if local in self._directory.opposite(system) else Code.A08
+
     def _way(self, local: Domain, remote: Domain, system: System) -> "Route[XmppLink]":
         """The route from ``local`` to ``remote``: its own, or that of the component connection for ``local``."""
         place: Place = (local, system.name if system.link == "component" else remote)
@@ -216,14 +229,20 @@ class XmppPool:
                 work = Deferred.fromCoroutine(self._dial(place, local, name, system))
                 return work.addTimeout(DIAL, self._reactor)
 
+            path = Path(self._sink, system, local, None if system.link == "component" else remote)
+            self._paths.append(path)
             route = self._routes[place] = Route(
                 self._reactor,
                 dial,
                 self._unsent,
+                path,
                 limit=system.pending_messages,
                 seconds=system.pending_seconds,
                 rng=self._rng,
             )
+            if self._stopped:
+                path.stop()
+                route.stop()
         self._ways[local, remote] = route
         return route
 
@@ -232,24 +251,14 @@ class XmppPool:
             self._sink.unsent(token, code, text)
 
     async def _dial(self, place: Place, local: Domain, remote: Domain, system: System) -> XmppLink:
-        """Try every address in order. Of several failures the one that may pass is the reason."""
+        """A stream to whichever address answers first."""
         try:
             candidates = await self._locator.xmpp(system, remote)
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise
-        last: Cause | None = None
-        for candidate in candidates:
-            dial = _Dial(self._routes[place], local, remote, system)
-            try:
-                return await self._connect(dial, candidate)
-            except CancelledError:
-                raise
-            except DialError as problem:
-                if last is None or permanent(last.code) or not permanent(problem.code):
-                    last = Cause(problem.code, str(problem))
-        assert last is not None, "the locator gives at least one candidate"
-        raise DialError(last.code, last.text)
+        dial = _Dial(self._routes[place], local, remote, system)
+        return await first_link(candidates, lambda candidate: self._connect(dial, candidate))
 
     def _connect(self, dial: "_Dial", candidate: Candidate) -> "Deferred[XmppLink]":
         """One connection to one address; its Deferred fires once the stream is authenticated."""
@@ -278,33 +287,14 @@ class XmppPool:
 
     def _accept(self, address: IAddress | None) -> XmppLink | None:
         host = getattr(address, "host", "")
-        if self._unproved.total() >= UNPROVED or self._unproved[host] >= UNPROVED_FROM_ONE:
-            self._turn_away(host)
+        if not self._entrance.admits(host):
             return None
         link = XmppLink(
             self._reactor, self, self._sink, self._turn, Receiving(self._name, _Served(self._directory), self._ids)
         )
-        link.key = _Accepted(host)
-        self._unproved[host] += 1
+        self._entrance.enter(link, host)
         self._links.add(link)
         return link
-
-    def _proved(self, link: XmppLink) -> None:
-        """An accepted link has authenticated, or is gone: its place is free."""
-        accepted = link.key
-        if isinstance(accepted, _Accepted) and accepted.counts:
-            accepted.counts = False
-            self._unproved[accepted.host] -= 1
-            if not self._unproved[accepted.host]:
-                del self._unproved[accepted.host]
-
-    def _turn_away(self, host: str) -> None:
-        self._turned_away += 1
-        now = self._reactor.seconds()
-        if now - self._complained >= COMPLAIN:
-            self._sink.link_event("link.refused", code=Code.L03, peer_ip=host, count=self._turned_away)
-            self._turned_away = 0
-            self._complained = now
 
     # --- time ---------------------------------------------------------------------------------------------
 
@@ -340,14 +330,6 @@ class _Dial:
     local: Domain
     remote: Domain
     system: System
-
-
-@dataclass(slots=True, eq=False)
-class _Accepted:
-    """Where an accepted link comes from, and whether it still counts as unauthenticated."""
-
-    host: str
-    counts: bool = True
 
 
 class _Accepting(ServerFactory):

@@ -213,6 +213,7 @@ class Memory:
         self.back: list[tuple[object, Code, str]] = []
         self.events: list[tuple[str, dict[str, object]]] = []
         self.order: list[object] = []
+        self.paths: list[tuple[object, ...]] = []
 
     def stanzas_received(self, link: XmppLink, stanzas: Sequence[Stanza]) -> None:
         self.chunks.append((link, list(stanzas)))
@@ -227,6 +228,16 @@ class Memory:
 
     def link_event(self, name: str, **fields: object) -> None:
         self.events.append((name, fields))
+
+    def path_lost(self, system: System, local: Domain | None, remote: Domain | None, orderly: bool) -> None:
+        self.paths.append(("lost", system.name, local, remote, orderly))
+
+    def path_failed(self, system: System, local: Domain | None, remote: Domain | None, code: Code, text: str) -> None:
+        assert text
+        self.paths.append(("failed", system.name, local, remote, code))
+
+    def path_up(self, system: System, local: Domain | None, remote: Domain | None) -> None:
+        self.paths.append(("up", system.name, local, remote))
 
     @property
     def stanzas(self) -> list[Stanza]:

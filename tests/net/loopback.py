@@ -106,6 +106,7 @@ class Recorder(Waiter):
         self.lost: list[SipLink] = []
         self.back: list[tuple[object, Code, str]] = []
         self.events: list[tuple[str, dict[str, object]]] = []
+        self.paths: list[tuple[object, ...]] = []
         self.answer: Callable[[SipLink, Request | Response], None] = lambda link, message: None
 
     def sip_received(self, link: SipLink, messages: Sequence[Request | Response]) -> None:
@@ -128,6 +129,22 @@ class Recorder(Waiter):
 
     def link_event(self, name: str, **fields: object) -> None:
         self.events.append((name, fields))
+        self.look()
+
+    def path_lost(self, system: System, local: Domain | None, remote: Domain | None, orderly: bool) -> None:
+        assert local is None and remote is None
+        self.paths.append(("lost", system.name, orderly))
+        self.look()
+
+    def path_failed(self, system: System, local: Domain | None, remote: Domain | None, code: Code, text: str) -> None:
+        assert text
+        assert local is None and remote is None
+        self.paths.append(("failed", system.name, code))
+        self.look()
+
+    def path_up(self, system: System, local: Domain | None, remote: Domain | None) -> None:
+        assert local is None and remote is None
+        self.paths.append(("up", system.name))
         self.look()
 
     def event(self, name: str) -> dict[str, object] | None:

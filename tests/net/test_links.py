@@ -8,67 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 from twisted.internet import error
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import Clock
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 from edge.codes import Code
 from edge.net import links
 from edge.net.links import DialError, Route, cause_of, permanent
-
-
-class Link:
-    """Takes what it is given; may be lost while it is given something."""
-
-    def __init__(self) -> None:
-        self.sent: list[object] = []
-        self.breaks_after: int | None = None
-        self.route: Route[Link] | None = None
-
-    def send(self, data: bytes, token: object) -> None:
-        self.sent.append(token)
-        if self.route is not None and self.breaks_after == len(self.sent):
-            self.route.link_lost(self)
-
-
-class Setting:
-    """A route, the dials it makes, and where its tokens went."""
-
-    def __init__(self, limit: int = 5, seconds: float = 30.0) -> None:
-        self.clock = Clock()
-        self.dials: list[Deferred[Link]] = []
-        self.dialled_at: list[float] = []
-        self.cancelled = 0
-        self.unsent: list[tuple[object, Code]] = []
-        self.links: list[Link] = []
-        self.route = Route(
-            self.clock, self.dial, self.note, limit=limit, seconds=seconds, rng=random.Random(7)
-        )
-
-    def dial(self) -> Deferred[Link]:
-        self.dialled_at.append(self.clock.seconds())
-        self.dials.append(Deferred(self.cancel))
-        return self.dials[-1]
-
-    def cancel(self, dial: Deferred[Link]) -> None:
-        self.cancelled += 1
-
-    def note(self, token: object, code: Code, text: str) -> None:
-        assert text
-        self.unsent.append((token, code))
-
-    def connect(self) -> Link:
-        link = Link()
-        self.links.append(link)
-        self.dials[-1].callback(link)
-        return link
-
-    def fail(self, code: Code = Code.N01) -> None:
-        self.dials[-1].errback(DialError(code))
-
-    def run_until_dialled(self, times: int) -> None:
-        while len(self.dials) < times:
-            self.clock.advance(0.25)
+from edge.net.paths import Path
+from tests.net.dials import LYNC, Link, Setting
 
 
 @pytest.fixture
@@ -239,7 +186,8 @@ def test_answer_that_comes_back_at_once_is_taken(setting: Setting) -> None:
         if token == 1:
             setting.route.send(b"again", 2)
 
-    setting.route = Route(setting.clock, setting.dial, again, limit=5, seconds=30.0, rng=random.Random(7))
+    path = Path(setting, LYNC)
+    setting.route = Route(setting.clock, setting.dial, again, path, limit=5, seconds=30.0, rng=random.Random(7))
     setting.route.send(b"x", 1)
     setting.fail(Code.C01)
     setting.run_until_dialled(2)

@@ -1,0 +1,48 @@
+"""The requests that wait for an answer on one SIP link: a peer that closes over them does not do so in good order.
+
+Kept by `edge.net.sip_link`. Matching is by the branch of the top Via (RFC 3261 §17.1.3), which for a request of ours
+is the only one. Transactions are the gateway's business; this only counts.
+"""
+
+from collections.abc import Callable
+
+from edge.errors import RemoteProtocolError
+from edge.sip.message import Request, Response
+from edge.sip.transaction import TIMER_F
+
+_BRANCH = b";branch="
+_ENDS = b"\r"  # of our own Via, whose last parameter the branch is
+
+
+class Pending:
+    """``now`` is the clock."""
+
+    __slots__ = ("_asked", "_now")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._asked: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        """Whether somebody may still wait for an answer."""
+        self.forget()
+        return bool(self._asked)
+
+    def asked(self, data: bytes) -> None:
+        """A request of ours goes out."""
+        start = data.find(_BRANCH) + len(_BRANCH)
+        self._asked[data[start : data.find(_ENDS, start)].decode("latin-1")] = self._now()
+
+    def answered(self, message: Request | Response) -> None:
+        """This came in; it is an answer if it is a final response."""
+        if self._asked and isinstance(message, Response) and message.status >= 200:
+            try:
+                self._asked.pop(message.via.branch, None)
+            except RemoteProtocolError:
+                return  # no Via that could be read: whoever delivers the message says so
+
+    def forget(self) -> None:
+        """Let go of what nobody waits for any more. To be called now and then."""
+        oldest = self._now() - TIMER_F
+        for branch in [branch for branch, at in self._asked.items() if at <= oldest]:
+            del self._asked[branch]
