@@ -2,86 +2,65 @@
 
 A document is the complete state of a presentity, one tuple for each XMPP resource; a stanza is the news of one
 resource. Pure functions of frozen values, called by the gateway's notifier (stanzas to document) and subscriber
-(document to stanzas). The tables are published in docs/mapping.md.
+(document to stanzas). What is said of them is the `Profile` of the watcher's partner. Published in docs/mapping.md.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from edge.bodies.pidf import Document, Note, Person, Tuple, resource_of, tuple_id
+from edge.bodies.document import Document, Note, Person, Tuple, resource_of, tuple_id
 from edge.bodies.text import language_tag
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.mapping.activities import SHOWS
 from edge.mapping.addresses import jid_of
+from edge.mapping.profile import DEFAULT, Profile
 from edge.sip.uri import SipUri
+from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
 
-SHOWS = ("chat", "away", "dnd", "xa")  # RFC 6121 §4.7.2.1
+NS_IDLE = "urn:xmpp:idle:1"  # XEP-0319
+NS_NICK = "http://jabber.org/protocol/nick"  # XEP-0172
 
-# What a show says in RPID (RFC 4480): the person's activities, and his user-input.
-ACTIVITIES_OF_SHOW: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "": ((), ""),
-    "chat": ((), ""),
-    "away": (("away",), ""),
-    "xa": (("away",), "idle"),
-    "dnd": (("busy",), ""),
-}
-
-# What RPID says in shows; the first row with an activity of the document wins. A tuple's own `show` goes before all.
-# COMPAT(lync): the second half of each row are tokens of Microsoft's, for whom an activity is free text; since 2007
-SHOW_OF_ACTIVITY: tuple[tuple[str, frozenset[str]], ...] = (
-    (
-        "away",
-        frozenset(
-            {
-                "away", "breakfast", "lunch", "dinner", "meal", "in-transit", "shopping",
-                "idle", "be-right-back", "out-to-lunch",
-            }
-        ),
-    ),
-    (
-        "xa",
-        frozenset(
-            {
-                "vacation", "holiday", "permanent-absence", "sleeping", "travel",
-                "out-of-office", "off-work",
-            }
-        ),
-    ),
-    (
-        "dnd",
-        frozenset(
-            {
-                "busy", "on-the-phone", "meeting", "appointment", "presentation", "performance", "steering", "worship",
-                "busyidle", "do-not-disturb", "urgent-interruptions-only", "in-presentation",
-                "in-a-call", "in-a-conference", "in-a-meeting",
-            }
-        ),
-    ),
-)
+MAX_NAME = 128  # characters of a display name or nickname; the rest of a longer one nobody reads
+SHARED = 64  # documents whose news are remembered: one notification goes to all watchers of a contact at once
 
 
 # --- XMPP to SIP ------------------------------------------------------------------------------------------------------
 
 
-def document_of(entity: str, states: Mapping[str, Presence], timestamp: str) -> Document:
+def document_of(
+    entity: str, states: Mapping[str, Presence], timestamp: str, profile: Profile = DEFAULT
+) -> Document:
     """Return the complete state of ``entity`` (a pres: or sip: URI): one tuple for each resource (RFC 8048 §6.2).
 
     ``states`` holds the last stanza of each resource, available or unavailable. The most available resource comes
     first, because pre-RFC readers look no further, and it speaks for the person. Without any resource there is one
     closed tuple, never none (RFC 3922 §6.3.2). ``timestamp`` must be later than that of the document before.
+    Whoever is told only the basics, or nothing, gets one tuple for all.
     """
-    contact = f"sip:{entity.partition(':')[2]}"
-    ordered = sorted(states.items(), key=_rank)
-    if not ordered:
-        return Document(entity, (Tuple(tuple_id(""), "closed", contact=contact, timestamp=timestamp),))
-    tuples = tuple(_tuple_of(resource, stanza, contact, timestamp) for resource, stanza in ordered)
+    if not states or profile.outbound == "none":
+        return closed_document(entity, timestamp)
+    contact = _contact_of(entity)
+    if profile.outbound == "basic":
+        basic = "closed" if all(stanza.type for stanza in states.values()) else "open"
+        return Document(entity, (Tuple(tuple_id(""), basic, contact=contact, timestamp=timestamp),))
+    ordered = sorted(states.items(), key=_rank) if len(states) > 1 else list(states.items())
+    tuples = tuple([_tuple_of(resource, stanza, contact, timestamp, profile) for resource, stanza in ordered])
     best = ordered[0][1]
-    person = None if best.type else _person_of(best)
-    return Document(entity, tuples, persons=(person,) if person else ())
+    person = None if best.type else _person_of(best, profile)
+    names = [name for _, stanza in ordered if not stanza.type and (name := _nick_of(stanza))]
+    return Document(entity, tuples, (), (person,) if person else (), names[0] if names else "")
+
+
+def closed_document(entity: str, timestamp: str, note: str = "") -> Document:
+    """Return the document that says only that ``entity`` cannot be reached, and in a note why."""
+    notes = (Note(note),) if note else ()
+    item = Tuple(tuple_id(""), "closed", contact=_contact_of(entity), notes=notes, timestamp=timestamp)
+    return Document(entity, (item,))
 
 
 def content_language(document: Document) -> str:
@@ -116,30 +95,33 @@ def about(document: Document, contact: JID) -> bool:
         return False
 
 
+@lru_cache(SHARED)
 def settle(document: Document, previous: Document | None) -> Document:
-    """Return ``document`` with what its tuples leave open about availability filled in (RFC 3863 §4.1.3).
+    """Return what has to be kept of ``document`` until the next one comes, as its ``previous``.
 
-    A tuple without `basic` is open if it or the person says what he is doing, else as it was in ``previous``. Keep the
-    result as the next ``previous``.
+    What its tuples leave open about availability is filled in (RFC 3863 §4.1.3): a tuple without `basic` is open if it
+    or the person says what he is doing, else as it was in ``previous``. What no stanza shows is dropped.
     """
-    if all(item.basic for item in document.tuples):
-        return document
     known = {item.id: item.basic for item in previous.tuples} if previous is not None else {}
-    active = any(person.activities or person.user_input for person in document.persons)
-    tuples = tuple(
-        item
-        if item.basic
-        else replace(
-            item,
-            basic="open" if active or item.show or item.activities or item.user_input else known.get(item.id, ""),
-        )
-        for item in document.tuples
-    )
-    return replace(document, tuples=tuples)
+    active = _active(document)
+    tuples: list[Tuple] = []
+    for item in document.tuples:
+        basic = item.basic
+        if not basic:
+            alive = active or item.show or item.activities or item.user_input
+            basic = "open" if alive else known.get(item.id, "")
+        tuples.append(item._replace(basic=basic, contact="", timestamp=""))
+    return document._replace(tuples=tuple(tuples))
 
 
 def stanzas_of(
-    document: Document, previous: Document | None, contact: JID, watcher: JID, *, lang: str = ""
+    document: Document,
+    previous: Document | None,
+    contact: JID,
+    watcher: JID,
+    *,
+    lang: str = "",
+    profile: Profile = DEFAULT,
 ) -> list[Presence]:
     """Return what ``watcher`` has to hear about ``contact`` now that ``document`` follows ``previous`` (RFC 8048 §6.3).
 
@@ -147,26 +129,23 @@ def stanzas_of(
     the Content-Language of the NOTIFY. Raises `RemoteProtocolError` for a document about somebody else, which is to be
     discarded (RFC 8048 §6.3).
     """
-    if not about(document, contact):
-        raise RemoteProtocolError("the presence document is not about the contact who was subscribed to", Code.S01)
-    before = _states(settle(previous, None), contact, watcher, lang) if previous is not None else {}
-    after = _states(settle(document, previous), contact, watcher, lang)
-    changed = [stanza for sender, stanza in after.items() if before.get(sender) != stanza]
-    vanished = [sender for sender, stanza in before.items() if not stanza.type and sender not in after]
-    if vanished and not document.tuples:  # a bare "unavailable" would add nothing to those of the resources
-        changed = [stanza for stanza in changed if not stanza.type]
-    return changed + [_unavailable(sender, watcher) for sender in vanished]
+    news = _news(document, previous, contact, lang, profile)
+    return [_addressed(stanza, watcher) for stanza in news]
 
 
-def withdrawn(previous: Document | None, contact: JID, watcher: JID) -> list[Presence]:
+def withdrawn(
+    previous: Document | None, contact: JID, watcher: JID, note: str = "", *, profile: Profile = DEFAULT
+) -> list[Presence]:
     """Return `unavailable` for every resource of ``contact`` that ``watcher`` believes to be available.
 
-    For the end of a subscription that loses the authorization, or of a source that went away.
+    For the end of a subscription that loses the authorization, or of a source that went away; ``note`` says why.
     """
     if previous is None:
         return []
-    states = _states(settle(previous, None), contact, watcher, "")
-    return [_unavailable(sender, watcher) for sender, stanza in states.items() if not stanza.type]
+    states = _states(settle(previous, None), contact, "", profile)
+    return [
+        _addressed(_unavailable(sender, note), watcher) for sender, stanza in states.items() if not stanza.type
+    ]
 
 
 def priority_of(thousandths: int | None) -> int:
@@ -176,22 +155,14 @@ def priority_of(thousandths: int | None) -> int:
     return 127 if thousandths == 1000 else min(126, -(-127 * thousandths // 1000))
 
 
-def show_of(activities: Iterable[str], *, idle: bool = False) -> tuple[str, str]:
-    """Return the show that some activities mean, and the activity that decided; both empty if none means any."""
-    said = [activity.replace(" ", "-") for activity in activities]
-    if idle:
-        said.append("idle")
-    for show, members in SHOW_OF_ACTIVITY:
-        for activity in said:
-            if activity in members:
-                return show, activity
-    return "", ""
-
-
 # --- private: stanzas to a document -----------------------------------------------------------------------------------
 
 _SHOW_ORDER = {"chat": 0, "": 1, "dnd": 2, "away": 3, "xa": 4}  # from the most to the least available
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)")
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _contact_of(entity: str) -> str:
+    return f"sip:{entity.partition(':')[2]}"
 
 
 def _rank(item: tuple[str, Presence]) -> tuple[bool, int, int, str]:
@@ -199,34 +170,64 @@ def _rank(item: tuple[str, Presence]) -> tuple[bool, int, int, str]:
     return bool(stanza.type), -stanza.priority, _SHOW_ORDER.get(stanza.show, 1), resource
 
 
-def _tuple_of(resource: str, stanza: Presence, contact: str, at: str) -> Tuple:
-    notes = tuple(Note(text, lang) for lang, text in _statuses(stanza))
+def _tuple_of(resource: str, stanza: Presence, contact: str, at: str, profile: Profile) -> Tuple:
     if stanza.type:
+        notes = _notes(stanza, "", profile)
         return Tuple(tuple_id(resource), "closed", contact=contact, notes=notes, timestamp=at)
-    show = stanza.show if stanza.show in SHOWS else ""
-    activities, _ = ACTIVITIES_OF_SHOW[show]
+    told = profile.told(stanza.show)
+    idle, since = _idle_of(stanza)
     return Tuple(
         tuple_id(resource),
         "open",
-        show=show,
-        activities=activities,
-        contact=contact,
-        priority=thousandths_of(stanza.priority),
-        notes=notes,
-        timestamp=at,
+        told.show,
+        told.activities,
+        "idle" if idle else "",
+        contact,
+        thousandths_of(stanza.priority),
+        _notes(stanza, told.note, profile),
+        at,
+        since,
     )
 
 
-def _person_of(stanza: Presence) -> Person | None:
-    activities, user_input = ACTIVITIES_OF_SHOW.get(stanza.show, ((), ""))
-    since = ""
+def _person_of(stanza: Presence, profile: Profile) -> Person | None:
+    told = profile.told(stanza.show)
+    idle, since = _idle_of(stanza)
+    user_input = "idle" if idle else told.user_input
+    return Person("person", told.activities, user_input, since) if told.activities or user_input else None
+
+
+def _idle_of(stanza: Presence) -> tuple[bool, str]:
+    """Whether a client says that its user is idle, and since when (XEP-0319 §2)."""
     for extension in stanza.extensions:
-        if extension.name == "idle" and extension.namespace == "urn:xmpp:idle:1":  # XEP-0319 §2
-            user_input = "idle"
-            since = extension.attributes.get("since", "")
-    if not activities and not user_input:
-        return None
-    return Person("person", activities, user_input, since if _DATE_TIME.fullmatch(since) else "")
+        if extension.name == "idle" and extension.namespace == NS_IDLE:
+            return True, _in_utc(extension.attributes.get("since", ""))
+    return False, ""
+
+
+def _in_utc(text: str) -> str:
+    """Return a time as RFC 3339 text in UTC; empty if it is none."""
+    if not _DATE_TIME.fullmatch(text):
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+        return text if text[-1] == "Z" else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _nick_of(stanza: Presence) -> str:
+    """The nickname that a stanza announces (XEP-0172 §4)."""
+    for extension in stanza.extensions:
+        if extension.name == "nick" and extension.namespace == NS_NICK:
+            return extension.text.strip()[:MAX_NAME]
+    return ""
+
+
+def _notes(stanza: Presence, default: str, profile: Profile) -> tuple[Note, ...]:
+    if not profile.notes:
+        return ()
+    return tuple([Note(text, lang) for lang, text in _statuses(stanza)]) or ((Note(default),) if default else ())
 
 
 def _statuses(stanza: Presence) -> Iterator[tuple[str, str]]:
@@ -238,63 +239,126 @@ def _statuses(stanza: Presence) -> Iterator[tuple[str, str]]:
 # --- private: a document to stanzas -----------------------------------------------------------------------------------
 
 
-def _states(document: Document, contact: JID, watcher: JID, lang: str) -> dict[JID, Presence]:
+@lru_cache(SHARED)
+def _news(
+    document: Document, previous: Document | None, contact: JID, lang: str, profile: Profile
+) -> tuple[Presence, ...]:
+    """`stanzas_of` for no watcher in particular. Its stanzas are nobody's to change."""
+    if not about(document, contact):
+        raise RemoteProtocolError("the presence document is not about the contact who was subscribed to", Code.S01)
+    before = _states(settle(previous, None), contact, lang, profile) if previous is not None else {}
+    after = _states(settle(document, previous), contact, lang, profile)
+    changed = [stanza for sender, stanza in after.items() if before.get(sender) != stanza]
+    vanished = [sender for sender, stanza in before.items() if not stanza.type and sender not in after]
+    if vanished and not document.tuples:  # a bare "unavailable" would add nothing to those of the resources
+        changed = [stanza for stanza in changed if not stanza.type]
+    return (*changed, *[_unavailable(sender) for sender in vanished])
+
+
+def _active(document: Document) -> bool:
+    """Whether the person does something, or uses a device."""
+    return any(person.activities or person.user_input for person in document.persons) or any(
+        device.user_input for device in document.devices
+    )
+
+
+def _states(document: Document, contact: JID, lang: str, profile: Profile) -> dict[JID, Presence]:
     """What a settled document says about each resource, by its address."""
+    if profile.outbound == "none":
+        return {contact.bare(): _unavailable(contact.bare())}
     if not document.tuples:
-        return _without_tuples(document, contact, watcher, lang)
+        return _without_tuples(document, contact, lang, profile)
     states: dict[JID, Presence] = {}
     for item in document.tuples:
         sender = _sender(contact, resource_of(item.id))
         known = states.get(sender)
         # An id stands once (RFC 3863 §4.1.2); where a presence server merged documents carelessly, open is right
         if item.basic and (known is None or (known.type and item.basic == "open")):
-            states[sender] = _stanza(item, document, sender, watcher, lang)
+            states[sender] = _stanza(item, document, sender, lang, profile)
     return states
 
 
-def _without_tuples(document: Document, contact: JID, watcher: JID, lang: str) -> dict[JID, Presence]:
+def _without_tuples(document: Document, contact: JID, lang: str, profile: Profile) -> dict[JID, Presence]:
     """A document about the person speaks for the bare address, one of notes alone for nobody (RFC 3922 §5.2.11)."""
-    if document.notes and not document.persons:
+    if document.notes and not document.persons and not document.devices:
         return {}
-    active = any(person.activities or person.user_input for person in document.persons)
     sender = contact.bare()
-    item = Tuple("", "open" if active else "closed")
-    return {sender: _stanza(item, document, sender, watcher, lang)}
+    item = Tuple("", "open" if _active(document) else "closed")
+    return {sender: _stanza(item, document, sender, lang, profile)}
 
 
-def _stanza(item: Tuple, document: Document, sender: JID, watcher: JID, lang: str) -> Presence:
-    show = token = ""
+def _stanza(item: Tuple, document: Document, sender: JID, lang: str, profile: Profile) -> Presence:
+    show = text = ""
+    extensions: tuple[Element, ...] = ()
     if item.basic == "open":
-        if item.show in SHOWS:
-            show = item.show
-        elif item.activities or item.user_input:
-            show, token = show_of(item.activities, idle=item.user_input == "idle")
-        elif not any(other.show or other.activities or other.user_input for other in document.tuples):
-            # only then: in a document whose tuples speak for themselves, the person repeats what one of them said
-            persons = document.persons
-            said = [activity for person in persons for activity in person.activities]
-            show, token = show_of(said, idle=any(person.user_input == "idle" for person in persons))
-    notes = item.notes or tuple(note for person in document.persons for note in person.notes) or document.notes
-    texts: dict[str, str] = {}
-    for note in notes:
-        texts.setdefault("" if note.lang == lang else note.lang, note.text)
-    if not texts and token and token != show:
-        texts[""] = token.replace("-", " ").capitalize()  # what the show cannot say, a status can
-    statuses = tuple(texts.items())
+        show, text, since = _doing(item, document, profile)
+        if document.display_name:
+            extensions = (Element("nick", NS_NICK, {}, [document.display_name[:MAX_NAME]]),)
+        if since:
+            extensions += (Element("idle", NS_IDLE, {"since": since}),)
+    type = "" if item.basic == "open" and show != "unavailable" else "unavailable"
+    if profile.outbound == "basic":
+        return Presence(sender, None, type=type)
+    statuses = _texts(item, document, lang, text) if profile.notes else ()
     return Presence(
         from_=sender,
-        to=watcher.bare(),
-        type="" if item.basic == "open" else "unavailable",
+        to=None,
+        type=type,
         lang=lang,
-        show=show,
+        extensions=() if type else extensions,
+        show="" if type else show,
         status=statuses[0][1] if statuses else "",
         statuses=statuses,
-        priority=priority_of(item.priority) if item.basic == "open" else 0,
+        priority=0 if type else priority_of(item.priority),
     )
 
 
-def _unavailable(sender: JID, watcher: JID) -> Presence:
-    return Presence(from_=sender, to=watcher.bare(), type="unavailable")
+def _doing(item: Tuple, document: Document, profile: Profile) -> tuple[str, str, str]:
+    """What an open tuple's user does: the show, the text for want of a note, and since when he is idle."""
+    persons, devices = document.persons, document.devices
+    inputs: list[tuple[str, str]]
+    # What the person does and what the devices see counts only in a document whose tuples do not speak for themselves:
+    # there it would repeat what one of them said.
+    if any(other.user_input for other in document.tuples):
+        inputs = [(item.user_input, item.last_input)]
+    else:
+        inputs = [(person.user_input, person.last_input) for person in persons if person.user_input]
+        inputs = inputs or [(device.user_input, device.last_input) for device in devices if device.user_input]
+    idle = bool(inputs) and all(said == "idle" for said, _ in inputs)
+    since = max((_in_utc(last) for _, last in inputs), default="") if idle else ""
+    if item.show in SHOWS:
+        return item.show, "", since
+    activities: Iterable[str] = item.activities
+    if not (activities or item.user_input):
+        if any(other.show or other.activities or other.user_input for other in document.tuples):
+            return "", "", since
+        activities = [activity for person in persons for activity in person.activities]
+    elif not item.user_input:
+        idle = False
+    return *profile.shown(activities, idle=idle), since
+
+
+def _texts(item: Tuple, document: Document, lang: str, default: str) -> tuple[tuple[str, str], ...]:
+    """The texts of the nearest notes, one for each language."""
+    notes = item.notes or tuple([note for person in document.persons for note in person.notes]) or document.notes
+    if not notes:
+        return (("", default),) if default else ()
+    texts: dict[str, str] = {}
+    for note in notes:
+        texts.setdefault("" if note.lang == lang else note.lang, note.text)
+    return tuple(texts.items())
+
+
+def _unavailable(sender: JID, note: str = "") -> Presence:
+    statuses = (("", note),) if note else ()
+    return Presence(sender, None, type="unavailable", status=note, statuses=statuses)
+
+
+def _addressed(stanza: Presence, watcher: JID) -> Presence:
+    return Presence(
+        stanza.from_, watcher.bare(), "", stanza.type, stanza.lang, None,
+        stanza.extensions, stanza.show, stanza.status, stanza.statuses, stanza.priority,
+    )
 
 
 def _sender(contact: JID, resource: str) -> JID:

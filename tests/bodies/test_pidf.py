@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from edge.bodies import pidf
-from edge.bodies.pidf import Document, Note, Person, Tuple, parse, render, resource_of, tuple_id
+from edge.bodies.document import Device, Document, Note, Person, Tuple
+from edge.bodies.pidf import parse, render
 from edge.errors import RemoteProtocolError
 
 PIDF = "urn:ietf:params:xml:ns:pidf"
@@ -81,6 +82,7 @@ def test_parse_reads_the_examples_of_the_rfcs() -> None:
                 notes=(Note("Scoring 120"),),
             ),
         ),
+        devices=(Device("pc147", "idle"),),
     )
 
 
@@ -300,6 +302,7 @@ NAMES = st.text(string.ascii_letters + string.digits + ".-_", max_size=8).map(la
 NOTES = st.lists(st.builds(Note, WORDS, st.sampled_from(["", "en", "de-CH"])), max_size=3).map(tuple)
 ACTIVITIES = st.lists(st.sampled_from(["away", "busy", "on-the-phone", "juggling"]), max_size=2).map(tuple)
 INPUTS = st.sampled_from(["", "active", "idle"])
+TIMES = st.sampled_from(["", TIME])
 TUPLES = st.builds(
     Tuple,
     id=NAMES,
@@ -310,9 +313,13 @@ TUPLES = st.builds(
     contact=WORDS,
     priority=st.one_of(st.none(), st.integers(0, 1000)),
     notes=NOTES,
-    timestamp=st.sampled_from(["", TIME]),
+    timestamp=TIMES,
+    last_input=TIMES,
+).map(lambda item: item if item.user_input else item._replace(last_input=""))
+PERSONS = st.builds(Person, NAMES, ACTIVITIES, INPUTS, TIMES, NOTES).map(
+    lambda person: person if person.user_input else person._replace(last_input="")
 )
-PERSONS = st.builds(Person, id=NAMES, activities=ACTIVITIES, user_input=INPUTS, notes=NOTES)
+DEVICES = st.builds(Device, NAMES, st.sampled_from(["active", "idle"]), TIMES)
 DOCUMENTS = st.builds(
     Document,
     entity=WORDS,
@@ -320,6 +327,7 @@ DOCUMENTS = st.builds(
     notes=NOTES,
     persons=st.lists(PERSONS, max_size=2).map(tuple),
     display_name=st.one_of(st.just(""), WORDS),
+    devices=st.lists(DEVICES, max_size=2).map(tuple),
 )
 
 
@@ -327,40 +335,3 @@ DOCUMENTS = st.builds(
 @given(DOCUMENTS)
 def test_parse_undoes_render(value: Document) -> None:
     assert parse(render(value)) == value
-
-
-NCNAME = set(string.ascii_letters + string.digits + ".-_")
-
-
-@pytest.mark.parametrize(
-    ("resource", "expected"),
-    [
-        ("balcony", "ID-balcony"),
-        ("", "ID-"),
-        ("a b/c", "ID-a_x20_b_x2f_c"),
-        ("über", "ID-_xfc_ber"),
-        ("_x20_", "ID-_x5f_x20_"),
-        ("a_b", "ID-a_b"),
-        ("🎉", "ID-_x1f389_"),
-    ],
-)
-def test_tuple_id_is_an_ncname(resource: str, expected: str) -> None:
-    assert tuple_id(resource) == expected
-    assert resource_of(expected) == resource
-
-
-@settings(max_examples=200)
-@given(st.one_of(st.text(max_size=20), st.text("_x2f0 5", max_size=12)))
-def test_resource_of_undoes_tuple_id(resource: str) -> None:
-    assert set(tuple_id(resource)) <= NCNAME
-    assert resource_of(tuple_id(resource)) == resource
-
-
-@pytest.mark.parametrize("identifier", ["0", "sg89ae", "id-x", "_x20_", "ID-_xzz_"])
-def test_resource_of_leaves_foreign_ids_as_they_are(identifier: str) -> None:
-    assert resource_of(identifier) == identifier.removeprefix("ID-")
-
-
-@pytest.mark.parametrize("identifier", ["ID-_xd800_", "ID-_x110000_"])
-def test_resource_of_makes_no_impossible_character(identifier: str) -> None:
-    assert resource_of(identifier) == identifier[3:]

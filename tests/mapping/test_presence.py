@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bodies.pidf import ACTIVITIES, Document, Note, Person, Tuple, parse, render, tuple_id
+from edge.bodies.document import Document, Note, Person, Tuple, tuple_id
+from edge.bodies.pidf import parse, render
 from edge.mapping.presence import (
-    SHOW_OF_ACTIVITY,
     content_language,
     document_of,
     priority_of,
-    show_of,
     stanzas_of,
     thousandths_of,
     timestamp,
@@ -227,29 +226,6 @@ def test_stanzas_of_goes_to_the_bare_watcher() -> None:
 def test_stanzas_of_finds_the_show(item: Tuple, persons: tuple[Person, ...], expected: tuple[str, str]) -> None:
     (found,) = heard(document(item, persons=persons))
     assert (found.show, found.status) == expected
-
-
-# docs/mapping.md
-ACTIVITY_ROWS = {
-    "away": "away breakfast lunch dinner meal in-transit shopping idle be-right-back out-to-lunch",
-    "xa": "vacation holiday permanent-absence sleeping travel out-of-office off-work",
-    "dnd": "busy on-the-phone meeting appointment presentation performance steering worship busyidle do-not-disturb"
-    " urgent-interruptions-only in-presentation in-a-call in-a-conference in-a-meeting",
-}
-
-
-def test_show_of_answers_every_activity() -> None:
-    rows = {activity: show for show, activities in ACTIVITY_ROWS.items() for activity in activities.split()}
-    for activity in ACTIVITIES | rows.keys():
-        expected = rows.get(activity, "")
-        assert show_of([activity]) == (expected, activity if expected else "")
-    assert {show: frozenset(words.split()) for show, words in ACTIVITY_ROWS.items()} == dict(SHOW_OF_ACTIVITY)
-
-
-def test_show_of_lets_the_first_row_win() -> None:
-    assert show_of(["busy", "vacation", "lunch", "away"]) == ("away", "lunch")
-    assert show_of(["busy", "vacation"]) == ("xa", "vacation")
-    assert show_of([]) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """Tests of `edge.mapping.presence`: from one document to the next, and what is no document about the contact."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from edge.bodies.pidf import Document, Note, Person, Tuple, tuple_id
+from edge.bodies.document import Document, Note, Person, Tuple, tuple_id
 from edge.errors import RemoteProtocolError
 from edge.mapping.presence import about, settle, stanzas_of, withdrawn
 from edge.xmpp.jid import JID
@@ -45,8 +44,8 @@ B = Tuple("b", "open")
         ((OPEN, B), (B,), [("a", "unavailable", "")]),
         ((CLOSED, B), (B,), []),
         ((OPEN,), (B,), [("b", "", ""), ("a", "unavailable", "")]),
-        ((OPEN, B), (replace(B, show="dnd"), OPEN), [("b", "", "dnd")]),
-        ((OPEN,), (replace(OPEN, timestamp=NOW, contact="sip:x@y.example"),), []),
+        ((OPEN, B), (B._replace(show="dnd"), OPEN), [("b", "", "dnd")]),
+        ((OPEN,), (OPEN._replace(timestamp=NOW, contact="sip:x@y.example"),), []),
         ((OPEN, B), (), [("a", "unavailable", ""), ("b", "unavailable", "")]),
         ((CLOSED,), (), [("", "unavailable", "")]),
         (None, (), [("", "unavailable", "")]),
@@ -68,7 +67,7 @@ def test_stanzas_of_tells_of_the_person_through_every_tuple() -> None:
 
 
 def test_stanzas_of_leaves_the_person_out_when_tuples_speak_for_themselves() -> None:
-    busy = document(OPEN, replace(B, show="dnd"), persons=(Person("p", ("busy",)),))
+    busy = document(OPEN, B._replace(show="dnd"), persons=(Person("p", ("busy",)),))
     assert brief(heard(busy)) == [("a", "", ""), ("b", "", "dnd")]
 
 
@@ -145,7 +144,7 @@ def test_settle_fills_in_a_missing_basic(
 ) -> None:
     previous = None if before is None else document(before)
     settled = settle(document(item, persons=persons), previous)
-    assert settled == document(replace(item, basic=expected), persons=persons)
+    assert settled == document(item._replace(basic=expected), persons=persons)
 
 
 def test_stanzas_of_says_nothing_of_a_tuple_whose_state_nobody_knows() -> None:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from edge.mapping.activities import ACTIVITIES_OF_SHOW, SHOW_OF_ACTIVITY
 from edge.mapping.addresses import jid_of, uri_of
 from edge.mapping.failures import condition_of, status_of
-from edge.mapping.presence import ACTIVITIES_OF_SHOW, SHOW_OF_ACTIVITY
 from edge.sip.uri import SipUri
 from edge.xmpp.conditions import STANZA_CONDITIONS
 
