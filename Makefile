@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PEERS := prosody lua-unbound kamailio kamailio-tls-modules kamailio-presence-modules kamailio-sqlite-modules \
+PEERS := prosody lua-unbound ejabberd kamailio kamailio-tls-modules kamailio-presence-modules kamailio-sqlite-modules \
 	dnsmasq-base sip-tester stunnel4
 DEMO_NAMES := edge.example.net xmpp.example sip.example
 

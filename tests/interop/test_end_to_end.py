@@ -1,4 +1,4 @@
-"""A user behind a real Prosody and a user behind a real Kamailio: what they see of each other, and when one is down."""
+"""Users behind a real XMPP server and behind a real Kamailio: what they see of each other, and when one is down."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,12 @@ from tests.interop.xmpp_user import XmppUser
 
 pytestmark = pytest.mark.slow
 
-@pytest.fixture(scope="module", params=["component", "s2s"])
+KINDS = ["prosody component", "prosody s2s", "ejabberd component", "ejabberd s2s"]
+by_component = pytest.mark.parametrize("world", ["prosody component", "ejabberd component"], indirect=True)
+by_prosody_component = pytest.mark.parametrize("world", ["prosody component"], indirect=True)
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def world(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -74,7 +79,7 @@ def test_sip_user_is_told_when_an_xmpp_user_refuses(world: World) -> None:
         mercutio.expect("NOTIFY", subscription_state="terminated;reason=rejected")
 
 
-@pytest.mark.parametrize("world", ["component"], indirect=True)
+@by_component
 @pytest.mark.parametrize(
     ("name", "handling", "told"), [("paris", "allow", "subscribed"), ("peter", "block", "unsubscribed")]
 )
@@ -136,7 +141,7 @@ def test_gateway_answers_what_clients_ask_of_its_domain_and_users(world: World) 
         assert card.find("{*}error/{*}service-unavailable") is not None
 
 
-@pytest.mark.parametrize("world", ["component"], indirect=True)
+@by_prosody_component  # it waits half a minute, and never asks the XMPP server
 def test_senders_are_told_in_time_when_nothing_is_configured_about_it(world: World) -> None:
     with world.xmpp_user("nurse").log_in() as nurse, world.sip_user("potpan") as potpan:
         begin = time.monotonic()
@@ -170,12 +175,12 @@ def test_xmpp_user_gets_an_error_while_the_sip_edge_is_down(world: World) -> Non
 
 def test_sip_user_gets_a_failure_while_the_xmpp_server_is_down(world: World) -> None:
     with world.sip_user("balthasar") as balthasar:
-        world.prosody.stop()
+        world.server.stop()
         begin = time.monotonic()
         answer = balthasar.message(f"sip:peter@{CAPULET}", "Where?")
         assert answer.status in (480, 503, 504) and "EDGE-N" in answer.get("Warning"), answer
         assert time.monotonic() - begin <= IMPATIENT + 0.5
-        world.start_prosody()
+        world.start_server()
         with world.xmpp_user("peter").log_in() as peter:
             balthasar.register()
 

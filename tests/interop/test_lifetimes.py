@@ -14,7 +14,7 @@ from tests.interop.world import CAPULET, MONTAGUE, VERONA, World
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["component", "s2s"])
+@pytest.fixture(scope="module", params=["prosody component", "prosody s2s"])
 def world(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -85,7 +85,7 @@ def test_subscriptions_survive_the_gateway(world: World) -> None:
         tybalt.expect("presence", from_=f"{jid}/desk", type="", status="Biting my thumb")
 
 
-@pytest.mark.parametrize("world", ["component"], indirect=True)
+@pytest.mark.parametrize("world", ["prosody component"], indirect=True)
 def test_sender_is_told_when_the_gateway_stops_with_his_message(world: World) -> None:
     with world.sip_user("potpan") as potpan, ThreadPoolExecutor() as pool:
         waiting = pool.submit(potpan.message, f"sip:peter@{VERONA}", "Where is he?")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import signal
 import socket
 import ssl
 import sys
@@ -16,8 +17,9 @@ from twisted.names import dns as names
 
 from demo.authority import Authority
 from tests.interop.dns import SRV, Dns, Service, query
+from tests.interop.ejabberd import Ejabberd
 from tests.interop.kamailio import Kamailio
-from tests.interop.process import Addresses, Process
+from tests.interop.process import Addresses, Process, wait_until
 from tests.interop.prosody import Prosody
 from tests.interop.sip_user import SipUser, pidf
 from tests.interop.sipp import Counts, Stunnel, load
@@ -165,6 +167,40 @@ def test_prosody_lets_a_component_in_that_knows_the_secret(verona: Verona) -> No
             answer = f"<message from='romeo@{MONTAGUE}/orchard' to='juliet@{CAPULET}'><body>ay me</body></message>"
             component.sendall(answer.encode())
             juliet.expect("message", from_=f"romeo@{MONTAGUE}/orchard", body="ay me")
+
+
+# ejabberd
+
+
+def test_ejabberd_keeps_accounts_and_contacts_when_it_is_started_again(
+    tmp_path: Path, authority: Authority, addresses: Addresses
+) -> None:
+    peer = Ejabberd(tmp_path, addresses, CAPULET, authority.issue("", dns=[CAPULET]), authority.pem)
+
+    def user(name: str) -> XmppUser:
+        return XmppUser(f"{name}@{CAPULET}", "pencil", peer.address, peer.c2s)
+
+    accounts = {"juliet": "pencil", "nurse": "pencil"}
+    with peer.start(accounts=accounts), user("juliet").log_in() as juliet, user("nurse").log_in() as nurse:
+        juliet.presence(nurse.jid, type="subscribe")
+        nurse.expect("presence", type="subscribe", from_=f"juliet@{CAPULET}")
+        nurse.presence(f"juliet@{CAPULET}", type="subscribed")
+        juliet.expect("presence", from_=nurse.jid, type="")
+    with peer.start(accounts=accounts), user("juliet").log_in() as juliet, user("nurse").log_in() as nurse:
+        juliet.expect("presence", from_=nurse.jid, type="")
+
+
+def test_ejabberd_leaves_nothing_behind_when_it_is_killed(
+    tmp_path: Path, authority: Authority, addresses: Addresses
+) -> None:
+    def running() -> list[Path]:
+        return [link for link in Path("/proc").glob("[0-9]*/cwd") if os.path.realpath(link) == str(tmp_path)]
+
+    peer = Ejabberd(tmp_path, addresses, CAPULET, authority.issue("", dns=[CAPULET]), authority.pem)
+    with peer.start(accounts={}):
+        assert len(running()) > 1  # Erlang has helpers, each in a session of its own
+        peer.signal(signal.SIGKILL)
+        wait_until(lambda: not running(), "all of ejabberd has ended", 5)
 
 
 # Kamailio

@@ -1,4 +1,4 @@
-"""Users who can reach each other: a real Prosody, a real Kamailio, the gateway between them, and DNS for all.
+"""Users who can reach each other: a real XMPP server, a real Kamailio, the gateway between them, and DNS for all.
 
 By component link the XMPP server is ours and the SIP edge a partner; by s2s it is the other way round, and the
 certificates of both have the serverAuth purpose only. With the component link there are three domains more: a SIP edge
@@ -12,6 +12,7 @@ import pytest
 from demo.authority import Authority
 from tests.interop.dns import Dns, Service
 from tests.interop.edge import NAME, Edge, System
+from tests.interop.ejabberd import Ejabberd
 from tests.interop.kamailio import Kamailio
 from tests.interop.process import Addresses
 from tests.interop.prosody import Prosody
@@ -23,33 +24,36 @@ VERONA, MANTUA = "verona.example", "mantua.example"  # an XMPP and a SIP domain 
 FERRARA = "ferrara.example"  # a SIP domain where nobody may watch without being authorized
 SECRET = "a secret"
 NAMES = ("juliet", "nurse", "rosaline", "tybalt", "paris", "peter")
+SERVERS = {"prosody": Prosody, "ejabberd": Ejabberd}
 IMPATIENT = 4  # seconds a message waits for a partner that is down, where a test need not wait for the default
 
 
 class World:
-    """Both servers and the gateway; ``link`` is how Prosody is connected."""
+    """Both servers and the gateway; ``kind`` is what XMPP server it is and how it is connected: "ejabberd s2s"."""
 
     def __init__(
-        self, link: str, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+        self, kind: str, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
     ) -> None:
+        server, link = kind.split()
         self.addresses = addresses
         uses = ("server", "client") if link == "component" else ("server",)
         issued = {domain: authority.issue("", dns=[domain], eku=uses) for domain in (CAPULET, MONTAGUE)}
-        self.prosody = Prosody(folders.mktemp("prosody"), addresses, CAPULET, issued[CAPULET], authority.pem)
+        self.server = SERVERS[server](folders.mktemp(server), addresses, CAPULET, issued[CAPULET], authority.pem)
         self.kamailio = Kamailio(folders.mktemp("kamailio"), addresses, MONTAGUE, issued[MONTAGUE], authority.pem)
         self.edge = Edge(folders.mktemp("edge"), addresses, authority, [MONTAGUE, CAPULET])
-        services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", NAME, self.edge.xmpp)]
+        target = self.edge.address if server == "ejabberd" else NAME  # it asks the system for host names
+        services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", target, self.edge.xmpp)]
         dns = stack.enter_context(Dns(folders.mktemp("dns"), addresses, {NAME: self.edge.address}, services).start())
         self._dns = dns.server
         self._components = dict.fromkeys((MONTAGUE, FERRARA, MANTUA), SECRET) if link == "component" else {}
-        stack.enter_context(self.start_prosody())
+        stack.enter_context(self.start_server())
         stack.enter_context(self.start_kamailio())
-        port = self.prosody.component if link == "component" else self.prosody.s2s
+        port = self.server.component if link == "component" else self.server.s2s
         xmpp = System(
             "capulet",
             CAPULET,
             "xmpp",
-            {"link": link, "hosts": [f"{self.prosody.address}:{port}"]},
+            {"link": link, "hosts": [f"{self.server.address}:{port}"]},
             limits={"pending_seconds": IMPATIENT},
             secret=self._components.get(MONTAGUE, ""),
         )
@@ -77,9 +81,9 @@ class World:
             self.edge.configure([sip], [xmpp])
         stack.enter_context(self.edge.start())
 
-    def start_prosody(self) -> Prosody:
+    def start_server(self) -> Prosody | Ejabberd:
         accounts = dict.fromkeys(NAMES, "pencil")
-        return self.prosody.start(accounts=accounts, components=self._components, dns=self._dns)
+        return self.server.start(accounts=accounts, components=self._components, dns=self._dns)
 
     def start_kamailio(self) -> Kamailio:
         self.kamailio.start(gateway=self.edge.sip_address)
@@ -87,7 +91,7 @@ class World:
         return self.kamailio
 
     def xmpp_user(self, name: str) -> XmppUser:
-        return XmppUser(f"{name}@{CAPULET}/balcony", "pencil", self.prosody.address, self.prosody.c2s)
+        return XmppUser(f"{name}@{CAPULET}/balcony", "pencil", self.server.address, self.server.c2s)
 
     def sip_user(self, name: str, domain: str = MONTAGUE) -> SipUser:
         edge = self.strict if domain == FERRARA else self.kamailio

@@ -1,0 +1,123 @@
+"""A real XMPP server: ejabberd, with s2s by SASL EXTERNAL, components, and a DNS server of its own.
+
+It runs as an Erlang node without a name: no epmd, no cookie, and nothing outside of its folder. SRV records it asks
+of the DNS server that it is told; host names it asks of the system, which knows nothing of the tests, so the target
+of an SRV record for it is an IP address.
+"""
+
+from collections.abc import Mapping
+from glob import glob
+from pathlib import Path
+from typing import Self
+
+from demo.authority import Issued
+from tests.interop.process import Addresses, Process, accepts, need
+from tests.interop.prosody import NOWHERE
+
+APPLICATION = "/usr/lib/*/ejabberd-*/ebin/ejabberd.app"
+READY = "accounts are there"
+
+CONFIGURATION = """
+hosts: ["{domain}"]
+loglevel: {loglevel}
+hide_sensitive_log_data: false
+certfiles: ["{certificate}", "{key}"]
+ca_file: "{ca}"
+
+listen:
+  # clients are on this machine's loopback and need no TLS
+  - {{port: {c2s}, ip: "{address}", module: ejabberd_c2s}}
+  - {{port: {s2s}, ip: "{address}", module: ejabberd_s2s_in}}
+{components}
+
+auth_password_format: plain
+s2s_use_starttls: required
+s2s_max_retry_delay: 1  # seconds; a server that was down is tried again at once
+outgoing_s2s_families: [ipv4]
+
+modules:
+  mod_carboncopy: {{}}
+  mod_disco: {{}}
+  mod_ping: {{}}
+  mod_roster: {{}}
+  mod_stream_mgmt: {{resume_timeout: 0}}
+  mod_time: {{}}
+  mod_version: {{}}
+"""
+
+# no ``hosts``: all that are listed at one port would be registered for each component that connects there
+COMPONENTS = """  - {{port: {port}, ip: "{address}", module: ejabberd_service, password: "{secret}"}}"""
+
+# no /etc/resolv.conf: for SRV records there is our DNS server only
+RESOLVER = '{resolv_conf, ""}.\n{hosts_file, ""}.\n{lookup, [dns]}.\n'
+
+
+class Ejabberd(Process):
+    """One virtual host. Ports and address are known before the start, so that DNS can be told of them.
+
+    ``accounts`` maps user names to passwords, ``components`` names to their secret, the same for all;
+    ``dns`` is "ADDRESS:PORT".
+    """
+
+    def __init__(self, folder: Path, addresses: Addresses, domain: str, certificate: Issued, ca: bytes) -> None:
+        super().__init__("ejabberd", folder)
+        self.domain = domain
+        self.address = addresses.of(f"ejabberd {domain}")
+        self.c2s, self.s2s, self.component = (addresses.port(f"ejabberd {domain}") for _ in range(3))
+        self._certificate, self._key = certificate.write(folder, "server")
+        self._ca = folder / "ca.pem"
+        self._ca.write_bytes(ca)
+
+    def start(
+        self, *, accounts: Mapping[str, str], components: Mapping[str, str] | None = None, dns: str = NOWHERE
+    ) -> Self:
+        program = need("erl", APPLICATION)
+        libraries = Path(glob(APPLICATION)[0]).parents[2]
+        listeners = [
+            COMPONENTS.format(port=self.component, address=self.address, secret=secret)
+            for secret in set((components or {}).values())
+        ]
+        configuration, resolver = self.folder / "ejabberd.yml", self.folder / "inetrc"
+        configuration.write_text(
+            CONFIGURATION.format(
+                domain=self.domain,
+                loglevel="debug",
+                address=self.address,
+                c2s=self.c2s,
+                s2s=self.s2s,
+                components="\n".join(listeners),
+                certificate=self._certificate,
+                key=self._key,
+                ca=self._ca,
+            )
+        )
+        resolver.write_text(RESOLVER)
+        environment = {
+            "EJABBERD_CONFIG_PATH": str(configuration),
+            "EJABBERD_LOG_PATH": str(self.folder / "ejabberd-own.log"),
+            "ERL_INETRC": str(resolver),
+            "ERL_LIBS": str(libraries),
+            "ERL_CRASH_DUMP_SECONDS": "0",  # no dump
+            "HOME": str(self.folder),
+        }
+        server, port = dns.split(":")
+        before = f"inet_db:add_ns({{{server.replace('.', ',')}}}, {port})."
+        made = "".join(
+            f'ejabberd_auth:try_register(<<"{user}">>, <<"{self.domain}">>, <<"{password}">>), '
+            for user, password in accounts.items()
+        )
+        after = f'{made}io:format("{READY}~n").'
+        ports = [self.c2s, self.s2s, *([self.component] if components else [])]
+        starts = self._starts()
+        self.launch(
+            [
+                *("env", *(f"{name}={value}" for name, value in environment.items()), program),
+                *("-noinput", "-mnesia", "dir", f'"{self.folder / "data"}"'),
+                *("-eval", before, "-s", "ejabberd", "-eval", after),
+            ],
+            lambda: self._starts() > starts and all(accepts(self.address, port) for port in ports),
+        )
+        return self
+
+    def _starts(self) -> int:
+        return self.log.read_text(errors="replace").count(f"\n{READY}\n") if self.log.exists() else 0
