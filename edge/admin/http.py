@@ -1,0 +1,121 @@
+"""GET /metrics and GET /healthz on a loopback address, and nothing else.
+
+Called by `edge.service`, and imported only if [admin] has a listener. There is neither TLS nor a token, so it must
+not be reached from elsewhere: the configuration takes no other address.
+"""
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web.http import Request as HttpRequest
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from edge.net import tcp
+
+MAX_CONNECTIONS = 20  # a scraper needs one; whoever leaves them open shall not use up our files
+IDLE_SECONDS = 120  # a scraper keeps its connection, and comes every 15 to 60 seconds
+
+TEXT = "text/plain; charset=utf-8"
+
+
+def listen(reactor: tcp.Reactor, host: str, port: int, registry: CollectorRegistry) -> "Listener":
+    """Begin to listen. Raises `CannotListenError`."""
+    site = _Site(  # type: ignore[no-untyped-call]  # Twisted's own
+        _Root(registry), parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
+    )
+    connections = _Connections(site)
+    return Listener(tcp.listen(reactor, host, port, connections), connections)
+
+
+class Listener:
+    """An open port and its connections. Whoever has made it stops it."""
+
+    def __init__(self, port: IListeningPort, connections: "_Connections") -> None:
+        self.port = port
+        self._connections = connections
+
+    def stop(self) -> "Deferred[list[object]]":
+        """Close the port and cut the connections; fires when all are gone."""
+        stopped: Deferred[object] = maybeDeferred(self.port.stopListening)
+        return gatherResults([stopped, self._connections.cut()])
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+class _Root(Resource):
+    """All paths there are."""
+
+    isLeaf = True
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's own
+        self._registry = registry
+
+    def render(self, request: Request) -> bytes:
+        kind, body, headers = TEXT, b"", request.responseHeaders
+        if request.path not in (b"/metrics", b"/healthz"):
+            request.setResponseCode(404)
+            body = b"there are /metrics and /healthz\n"
+        elif request.method not in (b"GET", b"HEAD"):
+            request.setResponseCode(405)
+            headers.setRawHeaders("allow", ["GET, HEAD"])
+            body = b"only GET and HEAD\n"
+        elif request.path == b"/healthz":
+            body = b"ok\n"
+        else:
+            kind, body = CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
+        for name, value in (("server", "edge"), ("cache-control", "no-store"), ("content-type", kind)):
+            headers.setRawHeaders(name, [value])
+        if request.method != b"HEAD":
+            return body
+        headers.setRawHeaders("content-length", [str(len(body))])
+        return b""
+
+
+class _Site(Site):
+    """Without an access log, and so without the timer that keeps the time of day for its lines."""
+
+    noisy = False
+
+    def startFactory(self) -> None:
+        pass
+
+    def stopFactory(self) -> None:
+        pass
+
+    def log(self, request: HttpRequest) -> None:
+        pass
+
+
+class _Connections(WrappingFactory[ProtocolWrapper]):
+    """Bounds the connections and knows them, to cut them at the end."""
+
+    noisy = False
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)  # type: ignore[no-untyped-call]  # Twisted's own
+        self._gone: Deferred[object] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper | None:  # type: ignore[override]  # None refuses
+        if self._gone is not None or len(self.protocols) >= MAX_CONNECTIONS:
+            return None
+        return super().buildProtocol(addr)
+
+    def unregisterProtocol(self, p: ProtocolWrapper) -> None:
+        super().unregisterProtocol(p)  # type: ignore[no-untyped-call]  # Twisted's own
+        if self._gone is not None and not self.protocols:
+            self._gone.callback(None)
+
+    def cut(self) -> "Deferred[object]":
+        """Close every connection; fires when they are gone."""
+        gone: Deferred[object] = Deferred()
+        self._gone = gone
+        if not self.protocols:
+            gone.callback(None)
+        for each in list(self.protocols):
+            each.abortConnection()
+        return gone
