@@ -187,10 +187,6 @@ class Directory:
             presentity.inside or presentity.direction != "they-see-us"
         )
 
-    def system_of(self, name: Domain) -> System | None:
-        """The system that a domain belongs to."""
-        return self._by_domain.get(name)
-
     def opposite(self, system: System) -> tuple[Domain, ...]:
         """Every domain that ``system`` may talk to: what we are, seen from there."""
         return tuple(name for other in self.systems if self.may_talk(system, other) for name in other.domains)
