@@ -49,6 +49,7 @@ _ANSWERED = ClientInput.SUCCESS
 _NOTHING = ServerAction.NOTHING
 _SEND_AND_END = ServerAction.SEND_AND_END
 _DELIVER_AND_END = ClientAction.DELIVER_AND_END
+_ACK_AND_END = ClientAction.ACK_AND_END
 
 NOT_CANCELLED = ("MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INFO", "BYE", "PUBLISH", "REFER", "UPDATE", "PRACK")
 
@@ -179,7 +180,7 @@ class TransactionLayer:
             if (
                 transaction is None
                 or response.cseq.method != transaction.method
-                or len(response.headers.raw(b"via")) != 1
+                or isinstance(response.headers.index[b"via"], list)  # a second Via: it is for somebody else
                 or (transaction.call_id and response.call_id != transaction.call_id)
             ):
                 return []
@@ -272,16 +273,18 @@ class TransactionLayer:
         self, transaction: ClientTransaction, given: ClientInput, response: Response | None, status: int = 503
     ) -> list[Output]:
         action = transaction.step(given)
-        if action is _DELIVER_AND_END or action >= ClientAction.ACK_AND_END:
+        if action is _DELIVER_AND_END or action >= _ACK_AND_END:
             del self._clients[transaction.key]
             transaction.slot.pop(transaction, None)
+            if action is _DELIVER_AND_END and response is not None:
+                return [Answer(transaction, response)]
         elif action is ClientAction.DELIVER_AND_WAIT or action is ClientAction.DELIVER_AND_LINGER:
             self._rearm(transaction, TIMER_C if action is ClientAction.DELIVER_AND_WAIT else TIMER_M)
         if action is ClientAction.NOTHING or action is ClientAction.END:
             return []
         if response is None:
             return [Failed(transaction, status)]
-        if action is ClientAction.ACK_AND_END:
+        if action is _ACK_AND_END:
             return [Send(transaction.link, _ack(transaction.invite, response)), Answer(transaction, response)]
         return [Answer(transaction, response)]
 

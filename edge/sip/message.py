@@ -222,7 +222,9 @@ class Response(Message):
     __slots__ = ("reason", "status")
 
     def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
+        self.headers = headers
+        self.body = body
+        self._via = self._from = self._to = self._call_id = self._cseq = None  # as above, without the call
         self.status = status
         self.reason = reason
 

@@ -66,6 +66,10 @@ class Timer(IntEnum):
     EXPIRY = 3
 
 
+# What each NOTIFY meets; looking a member up in its enum costs ten times as much as a name.
+_REFRESH, _TERMINATED, _NOTIFY_ACTIVE, _LEARN_ACTIVE = (
+    Timer.REFRESH, State.TERMINATED, Input.NOTIFY_ACTIVE, Action.LEARN_ACTIVE,
+)
 _TIMER_INPUTS = {Timer.N: Input.TIMER_N, Timer.REFRESH: Input.TIMER_REFRESH, Timer.EXPIRY: Input.TIMER_EXPIRY}
 
 
@@ -165,7 +169,7 @@ class Subscriber:
         confirmed = dialog.remote_cseq is not None
         # RFC 6665 §4.1.2.4, RFC 3856 §6.9: nothing creates a usage but the first NOTIFY, and there is one usage.
         known = dialog.covers(request) if confirmed else self.key == (request.call_id, request.to.tag)
-        if not known or event.id is not None or self.state is State.TERMINATED:
+        if not known or event.id is not None or self.state is _TERMINATED:
             return [Reply(481)]
         if not confirmed:
             dialog.confirm(request)
@@ -181,19 +185,19 @@ class Subscriber:
             expires_at = now + min(told.expires, self.expires)
         else:
             expires_at = self.expires_at if self.expires_at > now else now + self.expires
-        action = self._step(Input.NOTIFY_ACTIVE if told.state == "active" else Input.NOTIFY_PENDING)
-        if action is Action.UNSUBSCRIBE:
-            return [Reply(200), *self._send(0)]
-        if action is Action.LEARN_LAST:
-            return [Reply(200), document] if document and self.is_fetch else [Reply(200)]
+        action = self._step(_NOTIFY_ACTIVE if told.state == "active" else Input.NOTIFY_PENDING)
         outputs: list[Output] = [Reply(200)]
-        if action is Action.LEARN_PENDING:
-            outputs.append(Pending())
-        else:
+        if action is _LEARN_ACTIVE:
             first, self.was_active = not self.was_active, True
             outputs.append(Active(first))
             if document or first:
                 outputs.append(document or Document("", b""))
+        elif action is Action.LEARN_PENDING:
+            outputs.append(Pending())
+        elif action is Action.UNSUBSCRIBE:
+            return outputs + self._send(0)
+        else:
+            return [*outputs, document] if document and self.is_fetch else outputs
         return outputs + self._schedule(expires_at, now)
 
     # -- private
@@ -263,7 +267,7 @@ class Subscriber:
 
     def _schedule(self, expires_at: float, now: float) -> list[Output]:
         """Arm the refresh; a NOTIFY that only counts the time down leaves the timer alone."""
-        if self.timer is Timer.REFRESH and abs(expires_at - self.expires_at) < ROUNDING:
+        if self.timer is _REFRESH and abs(expires_at - self.expires_at) < ROUNDING:
             return []
         self.expires_at = expires_at
         left = expires_at - now

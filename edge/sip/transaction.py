@@ -219,6 +219,7 @@ INVITE_SERVER = _invite_server()
 NON_INVITE_SERVER = _non_invite_server()
 INVITE_CLIENT = _invite_client()
 NON_INVITE_CLIENT = _non_invite_client()
+_TRYING = NonInviteClient.TRYING  # looked up once: every request of ours begins there
 
 
 class ServerTransaction:
@@ -278,7 +279,7 @@ class ClientTransaction:
         self.invite = invite  # the INVITE as sent, from which an ACK is made
         self.link: object = None
         self.state: InviteClient | NonInviteClient
-        self.state = InviteClient.CALLING if method == "INVITE" else NonInviteClient.TRYING
+        self.state = InviteClient.CALLING if method == "INVITE" else _TRYING
 
     def step(self, given: ClientInput) -> ClientAction:
         """Make one step in the table of the method."""
