@@ -87,6 +87,7 @@ _DISPLAY_NAME = f"{{{_CIPID}}}display-name"
 # pidf:rpid-tuple, pidf:rpid:rpid-person ...), and deployed clients froze every one of them; since 2003.
 _RPID_NAME = re.compile(r"\{urn:ietf:params:xml:ns:pidf:[a-z:-]*rpid[a-z:-]*\}(activities|user-input)")
 
+_SINGLE = {activity: (activity,) for activity in ACTIVITIES}  # one tuple for all the documents that are kept
 _BASICS = {"open": "open", "closed": "closed"}
 _INPUTS = {"active": "active", "idle": "idle"}
 _PRIORITY = re.compile(r"(0)(?:\.([0-9]{0,3}))?|(1)(?:\.0{0,3})?")
@@ -105,6 +106,11 @@ class _Rpid:
         self.notes: list[Note] = []  # inside `activities`; they count where the parent has none of its own
         self.user_input = ""
         self.last_input = ""
+
+    @property
+    def doing(self) -> tuple[str, ...]:
+        said = tuple(self.activities)
+        return _SINGLE.get(said[0], said) if len(said) == 1 else said
 
     def read(self, element: "etree._Element", lang: str) -> None:
         match = _RPID_NAME.fullmatch(element.tag)
@@ -232,7 +238,7 @@ def _tuple(element: "etree._Element", lang: str) -> Tuple:
         intern(identifier),
         basic,
         show,
-        tuple(rpid.activities),
+        rpid.doing,
         rpid.user_input,
         contact,
         priority,
@@ -253,7 +259,7 @@ def _person(element: "etree._Element", lang: str) -> Person:
             rpid.read(child, lang)
     return Person(
         intern(element.get("id", "")),
-        tuple(rpid.activities),
+        rpid.doing,
         rpid.user_input,
         rpid.last_input,
         tuple(notes or rpid.notes),

@@ -111,7 +111,8 @@ def settle(document: Document, previous: Document | None) -> Document:
             alive = active or item.show or item.activities or item.user_input
             basic = "open" if alive else known.get(item.id, "")
         tuples.append(item._replace(basic=basic, contact="", timestamp=""))
-    return document._replace(tuples=tuple(tuples))
+    persons = () if _repeats(document) else document.persons
+    return document._replace(tuples=tuple(tuples), persons=persons)
 
 
 def stanzas_of(
@@ -259,6 +260,16 @@ def _active(document: Document) -> bool:
     """Whether the person does something, or uses a device."""
     return any(person.activities or person.user_input for person in document.persons) or any(
         device.user_input for device in document.devices
+    )
+
+
+def _repeats(document: Document) -> bool:
+    """Whether the persons say nothing that shows, because the tuples have said it."""
+    tuples, persons = document.tuples, document.persons
+    return (
+        any(item.show or item.activities or item.user_input for item in tuples)
+        and not any(person.last_input for person in persons)
+        and (all(item.notes for item in tuples) or not any(person.notes for person in persons))
     )
 
 

@@ -1,5 +1,7 @@
 """Tests of `edge.mapping.presence`."""
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import pytest
@@ -157,6 +159,11 @@ def test_priority_survives_the_round_trip_at_every_value() -> None:
         assert priority_of(thousandths_of(priority)) == priority
     for priority in range(-128, 0):
         assert thousandths_of(priority) is None
+
+
+def test_thousandths_of_is_the_exact_floor_at_every_value() -> None:
+    for priority in range(-128, 128):
+        assert thousandths_of(priority) == (floor(Fraction(1000 * priority, 127)) if priority >= 0 else None)
 
 
 def test_priority_of_is_the_exact_ceiling_at_every_value() -> None:

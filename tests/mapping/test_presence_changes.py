@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from edge.bodies.document import Document, Note, Person, Tuple, tuple_id
+from edge.bodies.document import Device, Document, Note, Person, Tuple, tuple_id
 from edge.errors import RemoteProtocolError
 from edge.mapping.presence import about, settle, stanzas_of, withdrawn
 from edge.xmpp.jid import JID
@@ -155,6 +157,36 @@ def test_stanzas_of_says_nothing_of_a_tuple_whose_state_nobody_knows() -> None:
     assert heard(silent, first) == []
     assert heard(silent, second) == []  # still open, two documents later
     assert brief(heard(document(CLOSED), second)) == [("a", "unavailable", "")]
+
+
+NOTES = st.sampled_from([(), (Note("hm"),), (Note("hm", "de"), Note("ho"))])
+DOING = st.sampled_from([(), ("busy",), ("playing",)])
+INPUTS = st.sampled_from(["", "active", "idle"])
+TIMES = st.sampled_from(["", NOW])
+TUPLES = st.builds(
+    Tuple, st.sampled_from("ab"), st.sampled_from(["", "open", "closed"]), st.sampled_from(["", "xa"]), DOING, INPUTS,
+    st.just("sip:x@sip.example"), st.sampled_from([None, 500]), NOTES, TIMES, TIMES,
+)  # fmt: skip
+DOCUMENTS = st.builds(
+    Document,
+    st.just("sip:juliet@sip.example"),
+    st.lists(TUPLES, max_size=2).map(tuple),
+    NOTES,
+    st.lists(st.builds(Person, st.just("p"), DOING, INPUTS, TIMES, NOTES), max_size=2).map(tuple),
+    st.sampled_from(["", "Juliet"]),
+    st.lists(st.builds(Device, st.just("d"), INPUTS, TIMES), max_size=1).map(tuple),
+)
+
+
+@settings(max_examples=500)
+@given(DOCUMENTS, DOCUMENTS)
+def test_settle_keeps_all_that_a_watcher_is_ever_told(before: Document, after: Document) -> None:
+    kept = settle(before, None)
+    assert heard(kept) == heard(before)
+    assert heard(after, kept) == heard(after, before)
+    assert heard(settle(after, kept), kept) == heard(after, kept)
+    assert heard(settle(after, kept), settle(after, kept)) == []
+    assert withdrawn(kept, JULIET, ROMEO) == withdrawn(before, JULIET, ROMEO)
 
 
 def test_withdrawn_takes_back_what_was_available() -> None:
