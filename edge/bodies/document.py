@@ -64,7 +64,7 @@ class Device(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A presence document. ``entity`` is the URI text of the presentity."""
+    """A presence document. ``entity`` is the URI text of the presentity, ``display_name`` his name (RFC 4482)."""
 
     entity: str
     tuples: tuple[Tuple, ...] = ()

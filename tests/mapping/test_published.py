@@ -1,11 +1,13 @@
 """What docs/mapping.md publishes is what `edge.mapping` does."""
 
 import re
+import tomllib
 from pathlib import Path
 
 from edge.mapping.activities import ACTIVITIES_OF_SHOW, SHOW_OF_ACTIVITY
 from edge.mapping.addresses import jid_of, uri_of
 from edge.mapping.failures import condition_of, status_of
+from edge.mapping.profile import OUTBOUND, SHOWN, TOLD, Profile
 from edge.sip.uri import SipUri
 from edge.xmpp.conditions import STANZA_CONDITIONS
 
@@ -62,3 +64,21 @@ def test_shows_are_as_published() -> None:
     assert out == {show: ("".join(activities), idle) for show, (activities, idle) in ACTIVITIES_OF_SHOW.items()}
     back = [(code(show), frozenset(activities.split())) for show, activities in table("### 4.3 Show", 1)]
     assert back == list(SHOW_OF_ACTIVITY)
+
+
+def test_rows_of_ones_own_are_as_published() -> None:
+    published = [code(row) for row, _ in table("### 4.6 Rows of one's own")]
+    profile = Profile.build(rows=tomllib.loads("\n".join(published)))
+    assert profile.shown(["busy"]) == ("away", "Busy")
+    assert profile.shown(["meal"]) == ("", "")
+    assert profile.shown(["off-work"]) == ("unavailable", "")
+    assert profile.shown([], idle=True) == ("", "Idle")
+    assert profile.told("dnd").activities == ("do-not-disturb",)
+    assert profile.told("xa")[1:] == (("vacation",), "", "On holiday")
+    assert profile.told("chat") == profile.told("")
+
+
+def test_what_a_system_is_told_is_as_published() -> None:
+    assert tuple(code(row[0]) for row in table("### 4.5 What a system is told")) == OUTBOUND
+    section = PAGE.partition("### 4.6 Rows of one's own")[2]
+    assert all(f"`{show}`" in section for show in (*SHOWN, *TOLD))
