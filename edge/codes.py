@@ -34,6 +34,7 @@ class Code(Enum):
     C09 = ("the certificate is not valid yet", 403, "not-authorized", "them")
 
     A01 = ("the domain is not on the partner list", 403, "forbidden", "us")
+    A03 = ("presence does not go in this direction", 403, "forbidden", "us")
     A05 = ("this link does not speak for the sender's domain", 403, "forbidden", "them")
     A06 = ("the domain is not served here", 404, "item-not-found", "them")
     A08 = ("traffic does not go between these two domains", 403, "forbidden", "us")
@@ -56,6 +57,9 @@ class Code(Enum):
     X05 = ("the stream's namespace is not that of a server", 400, "invalid-namespace", "them")
     X06 = ("the stream was not established in time", 504, "connection-timeout", "them")
 
+    P01 = ("the contact has not decided yet", 0, "", "them")
+    P03 = ("presence was withdrawn because the way to it is down", 480, "recipient-unavailable", "them")
+
     M01 = ("too many messages are waiting for this partner", 480, "resource-constraint", "us")
     M02 = ("the message waited too long and was not delivered", 504, "remote-server-timeout", "them")
     M03 = ("the other side refused the message", 480, "recipient-unavailable", "them")
@@ -70,6 +74,8 @@ class Code(Enum):
     K04 = ("a file cannot be read", 0, "", "us")
     K06 = ("the key does not fit the certificate", 0, "", "us")
     K08 = ("the address to listen on is in use", 0, "", "us")
+    K11 = ("the state file was written by a newer release", 0, "", "us")
+    K12 = ("the state file cannot be used", 0, "", "us")
 
     def __init__(self, sentence: str, status: int, condition: str, who: str) -> None:
         self.sentence = sentence

@@ -14,17 +14,30 @@ from twisted.logger import Logger
 from edge.codes import Code
 from edge.domains import Domain
 from edge.gateway.core import Gateway
-from edge.gateway.effects import Effect, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
+from edge.gateway.effects import (
+    Effect,
+    Forget,
+    Path,
+    Reach,
+    Remember,
+    Report,
+    RespondSip,
+    SendSip,
+    SendStanza,
+    SipLink,
+    XmppLink,
+)
 from edge.partners import System
 from edge.sip.message import Request, Response
+from edge.store import Record, Store, StoreError
 from edge.timers import TICK
 from edge.xmpp.stanzas import Stanza
 
 REPEATS = 5  # equal events logged in one period; an attacker must not fill the disk
 PERIOD = 10.0  # seconds
 
-GRAVE = frozenset({"internal.error"})
-FAILURES = frozenset({"sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down"})
+GRAVE = frozenset({"internal.error", "store.failed"})
+FAILURES = frozenset({"sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down", "presence.withdrawn"})
 
 
 class SipPool(Protocol):
@@ -32,12 +45,14 @@ class SipPool(Protocol):
 
     def send(self, system: System, domain: Domain, data: bytes, token: object) -> None: ...
     def respond(self, link: SipLink, data: bytes) -> None: ...
+    def reach(self, system: System, domain: Domain) -> None: ...
 
 
 class XmppPool(Protocol):
     """The XMPP links, as `edge.net.xmpp_pool` keeps them."""
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None: ...
+    def reach(self, local: Domain, remote: Domain) -> None: ...
 
 
 class Turn(Protocol):
@@ -64,6 +79,7 @@ class Driver:
     def __init__(self, reactor: IReactorTime, gateway: Gateway, wall: Callable[[], float] = time) -> None:
         self._reactor = reactor
         self._gateway = gateway
+        self._unsaved = False  # whether the store has been told something since its last commit
         self._wheel = gateway.node.wheel
         self._wall = wall
         self._ticker = LoopingCall(self._tick)
@@ -79,8 +95,12 @@ class Driver:
         self._turn = turn
         self._recorder = recorder
 
-    def start(self) -> None:
-        """Let time flow."""
+    def start(self, store: Store) -> None:
+        """Take up what ``store`` has kept, keep there what is to come, and let time flow."""
+        self._store = store
+        self._begin()
+        self._gateway.node.wall = self._wall()
+        self._perform(self._gateway.restored(self._store.load()))
         self._ticker.start(TICK)
 
     def stop(self) -> None:
@@ -119,6 +139,18 @@ class Driver:
         self._begin()
         self._perform(self._gateway.sip_lost(link))
 
+    def path_lost(self, system: System, local: Domain | None, remote: Domain | None, orderly: bool) -> None:
+        self._begin()
+        self._perform(self._gateway.path_lost(Path(system, local, remote), orderly))
+
+    def path_failed(self, system: System, local: Domain | None, remote: Domain | None, code: Code, text: str) -> None:
+        self._begin()
+        self._perform(self._gateway.path_failed(Path(system, local, remote)))
+
+    def path_up(self, system: System, local: Domain | None, remote: Domain | None) -> None:
+        self._begin()
+        self._perform(self._gateway.path_up(Path(system, local, remote)))
+
     def link_event(self, name: str, **fields: object) -> None:
         code = fields.pop("code", None)
         self._report(Report(name, code if isinstance(code, Code) else None, fields))
@@ -150,13 +182,39 @@ class Driver:
                     if recorder is not None:
                         recorder.sip_out(effect.system.name, effect.data)
                     self._sip.send(effect.system, effect.domain, effect.data, effect.token)
+                elif isinstance(effect, Remember):
+                    self._store.remember(Record(effect.kind, effect.key, effect.due, effect.data))
+                    self._unsaved = True
+                elif isinstance(effect, Forget):
+                    self._store.forget(effect.kind, effect.key)
+                    self._unsaved = True
+                elif isinstance(effect, Reach):
+                    self._reach(effect.path)
                 elif isinstance(effect, Report):
                     self._report(effect)
                 else:
                     assert_never(effect)
             except Exception:  # a bug below costs one effect, not those behind it, and not the clock
                 self.log.failure("internal.error performing {kind}", kind=type(effect).__name__)
+        if self._unsaved:
+            self._commit()
         self._turn.flush()
+
+    def _commit(self) -> None:
+        """What was said must not be sent before it would survive us. A store that fails keeps what it was told."""
+        try:
+            self._store.commit()
+            self._unsaved = False
+        except StoreError as error:
+            self._report(Report("store.failed", error.code, {"reason": str(error)}))
+
+    def _reach(self, path: Path) -> None:
+        system, local, remote = path
+        if local is None:
+            for domain in system.domains:
+                self._sip.reach(system, domain)
+        else:
+            self._xmpp.reach(local, remote or system.domains[0])
 
     def _report(self, report: Report) -> None:
         """One line for each event, and no more than `REPEATS` of a kind in a `PERIOD`."""

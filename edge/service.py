@@ -10,11 +10,14 @@ import secrets
 import sys
 from collections.abc import Iterator
 from time import time
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
 from edge import __version__
@@ -23,6 +26,7 @@ from edge.codes import Code
 from edge.config import Config, ConfigurationError, load
 from edge.driver import Driver, Recorder
 from edge.gateway.core import Gateway
+from edge.gateway.counters import Counts
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
@@ -31,8 +35,12 @@ from edge.net.tcp import Reactor
 from edge.net.turn import Turn
 from edge.net.xmpp_pool import XmppPool
 from edge.sip.layer import TransactionLayer
+from edge.store import CHECKPOINT_SECONDS, Store, StoreError, open_store
 from edge.timers import Wheel
 from edge.xmpp.service import Service
+
+if TYPE_CHECKING:
+    from edge.admin.http import Listener
 
 SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
@@ -73,8 +81,11 @@ class EdgeService(TwistedService):
         ids = Identifiers(tokens().__next__, str(config.name))
         layer = TransactionLayer(wheel, ids)
         port = config.sip_listen[0].port if config.sip_listen else SIP_TLS_PORT
-        node = Node(config.name, port, config.directory, ids, wheel, layer, wall=time())
+        node = Node(config.name, port, config.directory, ids, wheel, layer, wall=time(), presence=config.presence)
         gateway = Gateway(node, Service(str(config.name), __version__))
+        self._node, self._gateway = node, gateway
+        self._store: Store | None = None
+        self._admin: Listener | None = None
         turn = Turn(reactor)
         rng = random.SystemRandom()
         contexts = Contexts(config.identity, config.ca, config.directory.systems)
@@ -88,6 +99,8 @@ class EdgeService(TwistedService):
             from edge.admin.ladder import Ladder  # only who looks at it pays for it
 
             recorder = Ladder(_print, config.systems)
+        self._checkpoints = LoopingCall(self._checkpoint)
+        self._checkpoints.clock = reactor
         self._driver.attach(self.sip, self.xmpp, turn, recorder)
 
     def privilegedStartService(self) -> None:
@@ -100,27 +113,59 @@ class EdgeService(TwistedService):
             for host, port in self._config.xmpp_listen:
                 where = f"{host}:{port}"
                 self.xmpp.listen(host, port)
+            if self._config.admin_listen is not None:
+                from edge.admin.http import listen  # only who wants to see the metrics pays for the web server
+                from edge.admin.metrics import registry_of
+
+                host, port = self._config.admin_listen
+                where = f"{host}:{port}"
+                self._admin = listen(self._reactor, host, port, registry_of(self._counts))
         except (CannotListenError, OSError) as error:
             print(f"error {Code.K08} {where}: {Code.K08.sentence}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
         super().privilegedStartService()  # type: ignore[no-untyped-call]  # Twisted's own
 
     def startService(self) -> None:
-        """Let time flow and links be made."""
+        """Open the state, let time flow and links be made. A state that cannot be used ends the process (K11, K12)."""
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's own
-        self._driver.start()
+        try:  # here and not before, because now we are the process and the user that will write it
+            self._store = open_store(self._config.state, "full" if self._config.state_sync == "full" else "normal")
+        except StoreError as error:
+            print(f"error {error.code} {error}", file=sys.stderr)
+            raise SystemExit(1) from None
+        self._driver.start(self._store)
+        self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
         gc.collect()
         gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
 
-    def stopService(self) -> "Deferred[list[tuple[bool, None]]]":
+    def stopService(self) -> "Deferred[list[tuple[bool, object]]]":
         """Close everything politely; links that do not close in time are cut by their pools."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.stop()
+        if self._checkpoints.running:
+            self._checkpoints.stop()
         # XMPP first: what it has not taken goes back to the SIP senders while they are still linked
-        stopping = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]
+        stopping: list[Deferred[object]] = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]
+        if self._admin is not None:
+            stopping.append(maybeDeferred(self._admin.stop))
         self._locator.stop()
-        return DeferredList(stopping, consumeErrors=True)
+        stopped = DeferredList(stopping, consumeErrors=True)
+        return stopped.addBoth(self._closed)
+
+    def _checkpoint(self) -> "Deferred[None]":
+        """In a thread, because it waits for the disk."""
+        assert self._store is not None
+        threads = cast(IReactorThreads, self._reactor)
+        return deferToThreadPool(threads, threads.getThreadPool(), self._store.checkpoint)
+
+    def _closed(self, results: list[tuple[bool, object]]) -> list[tuple[bool, object]]:
+        if self._store is not None:
+            self._store.close()
+        return results
+
+    def _counts(self) -> Counts:
+        return self._node.counters.counts(self._gateway.subscriptions())
 
 
 def tokens() -> Iterator[str]:

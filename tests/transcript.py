@@ -1,13 +1,15 @@
 """Plays a transcript: a plain-text conversation with the whole gateway, without sockets and with fake time.
 
 A transcript opens with its cast, one line for each system: ``[name]  inside|partner  sip|s2s|component  domains``
-or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list does not know. Then the scenes:
+or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list does not know. Behind the domains may
+stand ``key=value``: direction, outbound, notes, resume_per_s, or map:ROW=VALUE with _ for a blank. Then the scenes:
 
     lync sends:            followed by an indented SIP message or stanzas
     capulet receives:      the next thing that arrives there must match; only what is written is compared
     capulet receives nothing
     32 seconds pass
-    capulet is down / capulet is up        what is sent there is not delivered
+    capulet is down / capulet is up        what is sent there is not delivered; dialling it fails
+    the gateway is killed and starts again     with nothing but what its store has kept
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
 ``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
@@ -15,33 +17,17 @@ in when they are left out; a response goes with the latest request received, or 
 that arrives must be received.
 """
 
+import pathlib
 import re
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from xml.etree import ElementTree
 
-from twisted.internet.task import Clock
-
-from edge.codes import Code
-from edge.domains import Domain, domain
-from edge.driver import Driver
-from edge.gateway.core import Gateway
-from edge.gateway.effects import SipLink
-from edge.gateway.node import Node
-from edge.identifiers import Identifiers
-from edge.partners import Directory, Peer, System
 from edge.sip.framing import Framer
-from edge.sip.layer import TransactionLayer
 from edge.sip.message import Request, Response
-from edge.timers import TICK, Wheel
-from edge.xmpp.service import Service
 from edge.xmpp.stanzas import parse_stanza
 from edge.xmpp.stream import StreamParser
+from tests.stage import Actor, Stage, sip_message
 
-EDGE = domain("edge.example.net")
 STREAM = (
     "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'"
     " from='x.example' to='y.example'>"
@@ -52,116 +38,10 @@ class Diverged(AssertionError):
     """The conversation went another way than it is written."""
 
 
-@dataclass(eq=False)
-class Actor:
-    """One system of the cast and what has arrived there."""
-
-    name: str
-    protocol: str
-    peer: Peer
-    system: System | None
-    address: str = "192.0.2.1"
-    down: bool = False
-    silent: bool = False
-    inbox: deque[bytes] = field(default_factory=deque)
-    requests: list[Request] = field(default_factory=list)
-    last_sent: Request | None = None
-
-
-class Stage:
-    """The gateway with pretended pools; implements what `Driver.attach` wants."""
-
-    def __init__(self, cast: Sequence[tuple[str, str, str, list[str]]]) -> None:
-        self.clock = Clock()
-        self.clock.advance(1000.0)
-        systems = [
-            System(
-                name=name,
-                inside=kind == "inside",
-                protocol="sip" if how == "sip" else "xmpp",
-                domains=tuple(map(domain, domains)),
-                link={"sip": "tls", "s2s": "s2s", "component": "component"}[how],
-            )
-            for name, kind, how, domains in cast
-            if kind != "unlisted"
-        ]
-        directory = self.directory = Directory(systems)
-        self.taken: list[object] = []
-        by_name = {system.name: system for system in systems}
-        self.actors = {}
-        for name, kind, how, domains in cast:
-            protocol = "sip" if how == "sip" else "xmpp"
-            fault = Code.A01 if kind == "unlisted" and protocol == "xmpp" else None
-            peer = directory.identify(protocol, frozenset(map(domain, domains)), fault)
-            self.actors[name] = Actor(name, protocol, peer, by_name.get(name))
-        tokens = count(1)
-        ids = Identifiers(lambda: f"token{next(tokens)}", EDGE)
-        wheel: Wheel[object] = Wheel(self.clock.seconds())
-        node = Node(EDGE, 5061, directory, ids, wheel, TransactionLayer(wheel, ids))
-        self.gateway = Gateway(node, Service(EDGE, "0"))
-        self.driver = Driver(self.clock, self.gateway, wall=lambda: 1_700_000_000 + self.clock.seconds())
-        self.driver.attach(self, XmppStage(self), self)
-        self.driver.start()
-
-    # SipPool and Turn
-    def send(self, system: System, name: Domain, data: bytes, token: object) -> None:
-        actor = self.actors[system.name]
-        if actor.down:
-            self.clock.callLater(0, self.driver.unsent, token, Code.N01, Code.N01.sentence)
-            return
-        actor.inbox.append(data)
-        actor.requests.append(_sip(data))
-        self.driver.sip_sent(token, actor)
-
-    def respond(self, link: SipLink, data: bytes) -> None:
-        assert isinstance(link, Actor)
-        link.inbox.append(data)
-
-    def begin(self) -> None:
-        pass
-
-    def flush(self) -> None:
-        if self.taken:
-            taken, self.taken = self.taken, []
-            self.clock.callLater(0, self.driver.taken, taken)
-
-    def settle(self) -> None:
-        """Let everything happen that happens at once."""
-        for _ in range(10):
-            self.clock.advance(0)
-
-    def pass_time(self, seconds: float) -> None:
-        end = self.clock.seconds() + seconds
-        while self.clock.seconds() < end:
-            self.clock.advance(min(TICK, end - self.clock.seconds()))
-        self.settle()
-
-
-class XmppStage:
-    """The XmppPool of a `Stage`."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
-        stage = self._stage
-        system = stage.directory.system_of(recipient)
-        actor = stage.actors[system.name] if system is not None else None
-        if actor is None:  # an answer to somebody unlisted goes back where he came from
-            actor = next(a for a in stage.actors.values() if a.protocol == "xmpp")
-        if actor.down:
-            if token is not None:
-                stage.clock.callLater(0, stage.driver.unsent, token, Code.N01, Code.N01.sentence)
-            return
-        actor.inbox.append(data)
-        if token is not None and not actor.silent:
-            stage.taken.append(token)
-
-
-def _sip(data: bytes) -> Request:
-    messages = Framer().feed(data)
-    assert len(messages) == 1, f"not one SIP message: {data!r}"
-    return messages[0]  # type: ignore[return-value]
+def _settings(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The domains of a line of the cast, and what is set behind them."""
+    settings = dict(word.split("=", 1) for word in words if "=" in word)
+    return [word for word in words if "=" not in word], settings
 
 
 class Performance:
@@ -170,7 +50,7 @@ class Performance:
     def __init__(self, text: str) -> None:
         self.lines = text.splitlines()
         cast = re.findall(r"^\[(\S+)\]\s+(\S+)\s+(\S+)\s+(.+)$", text, re.M)
-        self.stage = Stage([(name, kind, how, domains.split()) for name, kind, how, domains in cast])
+        self.stage = Stage([(name, kind, how, *_settings(rest.split())) for name, kind, how, rest in cast])
         self.bound: dict[str, str] = {}
         self.fresh = count(1)
 
@@ -203,6 +83,10 @@ class Performance:
         if match := re.fullmatch(r"([\d.]+) seconds? pass(?:es)?", line):
             stage.pass_time(float(match[1]))
             return
+        if line == "the gateway is killed and starts again":
+            stage.killed()
+            stage.settle()
+            return
         match = re.fullmatch(r"(\S+) (sends:|receives:|receives nothing|is down|is up|is silent|is attentive)", line)
         assert match, f"not a scene: {line!r}"
         actor = stage.actors[match[1]]
@@ -217,7 +101,8 @@ class Performance:
         elif what == "receives nothing":
             assert not actor.inbox, f"{actor.name} received:\n{_show(actor.inbox[0])}"
         elif what in ("is down", "is up"):
-            actor.down = what == "is down"
+            stage.goes(actor, what == "is down")
+            stage.settle()
         else:
             actor.silent = what == "is silent"
 
@@ -292,7 +177,7 @@ class Performance:
     def _match_sip(self, block: str, data: bytes) -> None:
         head, _, body = block.partition("\n\n")
         lines = head.splitlines()
-        message = _sip(data)
+        message = sip_message(data)
         start = data.split(b"\r\n", 1)[0].decode()
         assert self._matches(lines[0], start), f"expected {lines[0]!r}, received:\n{_show(data)}"
         for line in lines[1:]:
@@ -345,6 +230,6 @@ def _show(data: bytes) -> str:
     return "\n".join("    " + line for line in data.decode("utf-8", "replace").replace("\r\n", "\n").splitlines())
 
 
-def play(path: Path) -> None:
+def play(path: pathlib.Path) -> None:
     """Play the transcript in ``path``; raises `Diverged` with the line where it went another way."""
     Performance(path.read_text()).play()

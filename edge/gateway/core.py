@@ -15,10 +15,13 @@ from typing import Protocol, cast
 from edge.codes import Code
 from edge.domains import Domain
 from edge.errors import LocalProtocolError, RemoteProtocolError
-from edge.gateway.effects import Effect, Report, RespondSip, SendStanza, SipLink, XmppLink
+from edge.gateway.effects import Effect, Path, Report, RespondSip, SendStanza, SipLink, XmppLink
 from edge.gateway.node import ALLOW, METHODS, Node, warning
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Opened, Pager
+from edge.gateway.pairs import Pairs
+from edge.gateway.paths import Paths
+from edge.gateway.restoring import restore
 from edge.gateway.subscriber import Subscribers
 from edge.partners import Admit, Refuse
 from edge.sip.checks import refusal
@@ -52,8 +55,24 @@ class Gateway:
         self.node = node
         self._service = service
         self.pager = Pager(node)
-        self.subscribers = Subscribers(node)
-        self.notifiers = Notifiers(node)
+        self.pairs = Pairs(node)
+        self.subscribers = Subscribers(node, self.pairs)
+        self.notifiers = Notifiers(node, self.pairs)
+        self._paths = Paths(node, self.pairs, self.subscribers, self.notifiers)
+
+    def restored(self, records: Iterable[tuple[int, str, float, bytes]]) -> list[Effect]:
+        """At the start: what the store has kept, as (kind, key, due, data) in the order of ``due``."""
+        effects = restore(self.node, self.pairs, self.subscribers, self.notifiers, records)
+        return effects + self._paths.restored() + self.node.save()
+
+    def subscriptions(self) -> dict[tuple[str, str, str], int]:
+        """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
+        found: dict[tuple[str, str, str], int] = {}
+        for pair in self.pairs:
+            for direction, state in pair.subscriptions():
+                key = (pair.sip.name, direction, state)
+                found[key] = found.get(key, 0) + 1
+        return found
 
     # --- from the SIP links ---------------------------------------------------------------------
 
@@ -77,7 +96,7 @@ class Gateway:
                 effects.append(_bug(error))
                 if type(message) is Request and message.method != "ACK":
                     effects.append(RespondSip(link, response_bytes(message, 500)))
-        return effects
+        return self._saved(effects)
 
     def sip_sent(self, token: object, link: SipLink) -> None:
         """The request of ``token`` was written on ``link``: remember, in case the link is lost."""
@@ -88,7 +107,7 @@ class Gateway:
         """A SIP link is gone: requests that wait for an answer on it have failed (RFC 3261 §17.1.4)."""
         effects: list[Effect] = []
         self._follow(self.node.layer.link_lost(link), effects)
-        return effects
+        return self._saved(effects)
 
     # --- from the XMPP links --------------------------------------------------------------------
 
@@ -117,7 +136,7 @@ class Gateway:
                 if type(stanza) is not Presence and stanza.type not in ("error", "result"):
                     data = error_bytes(stanza, "internal-server-error")
                     effects.append(SendStanza(recipient.host, sender.host, data))
-        return effects
+        return self._saved(effects)
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """The next XMPP hop has acknowledged the stanzas of these tokens."""
@@ -131,7 +150,7 @@ class Gateway:
             if isinstance(token, ClientTransaction):
                 if not self.node.layer.failed(token):
                     return []  # it has timed out while it waited for a link: its user knows already
-                return cast(Usage, token.user).failed(token, code, text)
+                return self._saved(cast(Usage, token.user).failed(token, code, text))
             if isinstance(token, Opened):
                 return self.pager.unsent(token, code, text)
         except Exception as error:  # a link that gives many tokens back must get through all of them
@@ -152,9 +171,25 @@ class Gateway:
                     self._follow(node.layer.expire(item), effects)
             except Exception as error:  # an exception would stop the clock for everybody
                 effects.append(_bug(error))
-        return effects
+        return self._saved(effects)
+
+    def path_lost(self, path: Path, orderly: bool) -> list[Effect]:
+        """The last link of a way is gone (`edge.gateway.paths`)."""
+        return self._paths.lost(path, orderly)
+
+    def path_failed(self, path: Path) -> list[Effect]:
+        """A dial has failed, and there is no other link."""
+        return self._paths.failed(path)
+
+    def path_up(self, path: Path) -> list[Effect]:
+        """A way can be used again."""
+        return self._paths.up(path)
 
     # --- private --------------------------------------------------------------------------------
+
+    def _saved(self, effects: list[Effect]) -> list[Effect]:
+        """At the end of an input the store hears what has changed; the driver commits before anything is sent."""
+        return effects + self.node.save() if self.node.unsaved else effects
 
     def _follow(self, outputs: list[Output], effects: list[Effect]) -> None:
         """Act on what the transaction layer says."""
@@ -241,10 +276,20 @@ class Gateway:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""
         if stanza.type not in PRESENCE_TYPES:
             return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
+        assert stanza.from_ is not None and stanza.to is not None
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
             return self.subscribers.presence_received(stanza, decision)
-        effects = self.subscribers.error_received(stanza) if stanza.type == "error" else []
-        return effects + self.notifiers.presence_received(stanza, decision)
+        if not stanza.to.local:
+            return self.subscribers.answer_received(stanza)
+        pair = self.pairs.get(stanza.to.bare(), stanza.from_.bare())
+        if pair is None:
+            return []
+        effects = self.notifiers.presence_received(pair, stanza)
+        if stanza.type == "error":
+            effects += self.subscribers.error_received(pair, stanza)
+        elif stanza.type in ("", "unavailable"):
+            effects += self.subscribers.session_changed(pair, stanza)
+        return effects
 
 
 def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:

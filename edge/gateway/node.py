@@ -1,11 +1,13 @@
 """What every part of the gateway knows about the node it runs on, and the few things all parts say."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.gateway.effects import Effect, Report, RespondSip, SipLink
+from edge.gateway.counters import Counters
+from edge.gateway.effects import Effect, Forget, Remember, Report, RespondSip, SipLink
+from edge.gateway.settings import PresenceSettings
 from edge.identifiers import Identifiers
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
@@ -17,6 +19,12 @@ METHODS = frozenset({"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS"})  # what a UAS
 ALLOW = ", ".join(sorted(METHODS))
 
 
+class Saved(Protocol):
+    """Something that the store keeps."""
+
+    def saved(self) -> Remember | Forget: ...
+
+
 @dataclass(slots=True)
 class Node:
     """One running gateway: its name, its time, its identifiers, its policy, its SIP transactions.
@@ -24,6 +32,7 @@ class Node:
     ``name`` is the FQDN in its certificate, which Via and Contact carry (RFC 5922 §7.5). ``agent`` is what our SIP
     requests have in common. ``wall`` is the
     time of day (seconds of the Unix epoch) for documents; protocol timers use ``wheel.now``.
+    ``unsaved`` is what has changed since the store was told: each once, however often it changed.
     """
 
     name: Domain
@@ -33,11 +42,29 @@ class Node:
     wheel: Wheel[object]
     layer: TransactionLayer
     wall: float = 0.0
+    presence: PresenceSettings = field(default_factory=PresenceSettings)
+    counters: Counters = field(default_factory=Counters)
+    unsaved: dict[Saved, None] = field(default_factory=dict)
     agent: UserAgent = field(init=False)
 
     def __post_init__(self) -> None:
         where = f"{self.name}:{self.port}"
-        self.agent = UserAgent(where, f"<sip:{where};transport=tls>", self.ids)
+        shortest, longest = self.presence.shortest, self.presence.longest
+        self.agent = UserAgent(where, f"<sip:{where};transport=tls>", self.ids, shortest, longest)
+
+    def save(self) -> list[Effect]:
+        """What the store has to be told at the end of an input."""
+        effects: list[Effect] = [each.saved() for each in self.unsaved]
+        self.unsaved.clear()
+        return effects
+
+    def wall_of(self, moment: float) -> float:
+        """The time of day at which the wheel says ``moment``."""
+        return self.wall + moment - self.wheel.now
+
+    def moment_of(self, wall: float) -> float:
+        """What the wheel says at a time of day."""
+        return self.wheel.now + wall - self.wall
 
     def respond(
         self,

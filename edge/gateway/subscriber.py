@@ -1,308 +1,162 @@
 """XMPP users who watch SIP users: we SUBSCRIBE on their behalf (RFC 8048 §5.2, RFC 6665 §4.1).
 
-A `Watch` joins the authorization, which is permanent in XMPP, with the notification dialog, which is not in SIP.
-Correlation is by Call-ID and our tag, never by link. Called by `edge.gateway.core`.
+What an XMPP user's server says decides who watches whom; `edge.gateway.subscription` keeps the dialogs. Called by
+`edge.gateway.core` and, when a way comes up again, by `edge.gateway.paths`.
 """
 
-from edge.bodies import pidf
 from edge.codes import Code
-from edge.errors import RemoteProtocolError
-from edge.gateway.effects import Effect, Report, SendSip, SendStanza
+from edge.gateway.effects import Effect, Report
 from edge.gateway.node import Node
-from edge.gateway.quota import Quota
-from edge.mapping.addresses import uri_of
-from edge.mapping.presence import settle, stanzas_of, withdrawn
-from edge.partners import Admit, System
-from edge.sip.message import Response
-from edge.sip.subscriber import Subscriber
-from edge.sip.subscription import (
-    PIDF,
-    Active,
-    Document,
-    Ended,
-    Output,
-    Rearm,
-    RefreshDue,
-    Reply,
-    SendRequest,
-    UsageKey,
-    usage_key,
-)
-from edge.sip.transaction import ClientTransaction, ServerTransaction
-from edge.timers import Slot, Wheel
+from edge.gateway.pairs import Pair, Pairs
+from edge.gateway.records import WatchRecord
+from edge.gateway.subscription import Subscriptions, send, shown, tell
+from edge.gateway.watch import Watch
+from edge.partners import Admit
+from edge.sip.subscription import usage_key
+from edge.sip.transaction import ServerTransaction
+from edge.xmpp.authorization import Action, Input
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence, error_bytes
 
-MAX_WATCHED = 2000  # contacts of one XMPP user; each costs a dialog at the partner (RFC 8048 §8.1)
-
-MAX_OF_SYSTEM = 200_000  # watches of one XMPP system; each costs a few kB for as long as it lasts
-
-REFRESH, RETRY = "refresh", "retry"  # what a watch waits for
-
-
-class Watch:
-    """One XMPP user and one SIP contact of his."""
-
-    __slots__ = (
-        "_watches", "watcher", "contact", "system", "origin", "usage", "approved", "leaving", "document",
-        "timer", "slot",
-    )
-
-    def __init__(self, watches: "Subscribers", watcher: JID, contact: JID, system: System, origin: str) -> None:
-        self._watches = watches
-        self.watcher = watcher
-        self.contact = contact
-        self.system = system
-        self.origin = origin  # the name of the watcher's system
-        self.usage: Subscriber | None = None
-        self.approved = False  # whether the watcher was told `subscribed`
-        self.leaving = False  # whether he has taken his subscription back
-        self.document: pidf.Document | None = None
-        self.timer = ""
-        self.slot: Slot[object] | None = None
-
-    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
-        return self._watches.answered(self, response)
-
-    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
-        return self._watches.failed(self, transaction.key, code, text)
-
-    def expire(self, timer: str) -> list[Effect]:
-        return self._watches.expire(self, timer)
+MAX_WATCHED = 2000  # users that one XMPP contact watches; each costs a dialog at the partner (RFC 8048 §8.1)
 
 
 class Subscribers:
-    """All watches of XMPP users."""
+    """What XMPP users see of SIP users."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, pairs: Pairs) -> None:
         self._node = node
-        self._watches: dict[tuple[JID, JID], Watch] = {}
-        self._usages: dict[UsageKey, Watch] = {}
-        self._watched: dict[JID, int] = {}  # by watcher: how many
-        self._quota = Quota()  # by the watcher's system
+        self._pairs = pairs
+        self._dialogs = Subscriptions(node, pairs)
 
     def __len__(self) -> int:
-        return len(self._watches)
+        return len(self._dialogs)
 
     # --- from XMPP ------------------------------------------------------------------------------------
 
     def presence_received(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """`subscribe`, `unsubscribe` or `probe` from an XMPP user to a SIP user (RFC 6121 §3, §4.3)."""
         assert stanza.from_ is not None and stanza.to is not None
-        watcher, contact = stanza.from_.bare(), stanza.to.bare()
-        watch = self._watches.get((watcher, contact))
-        if not watcher.local or not contact.local:
-            return [self._tell(contact, watcher, "unsubscribed")] if stanza.type == "subscribe" else []
+        contact, user = stanza.from_.bare(), stanza.to.bare()
+        pair = self._pairs.get(user, contact)
+        if not contact.local or not user.local:
+            return [tell(user, contact, "unsubscribed")] if stanza.type == "subscribe" else []
         if stanza.type == "unsubscribe":
-            return self._unsubscribe(watch, watcher, contact)
-        if watch is not None:
-            return self._return(watch, stanza) if watch.leaving else self._repeat(watch, stanza)
+            return self._unsubscribe(pair, user, contact)
+        if not self._node.directory.may_watch(decision.sender, decision.recipient):
+            report = Report("policy.denied", Code.A03, {"partner": decision.sender.name})
+            return [tell(user, contact, "unsubscribed"), report]
+        if pair is not None and pair.watch is not None:
+            pair.watch.active_at = self._node.wheel.now
+            return self._return(pair.watch, stanza) if pair.watch.leaving else self._repeat(pair.watch, stanza)
         system = decision.sender.name
-        if self._watched.get(watcher, 0) >= MAX_WATCHED or not self._quota.take(system, MAX_OF_SYSTEM):
+        if not self._dialogs.has_room(contact, system, MAX_WATCHED):
             text = f"{Code.L01} there are too many subscriptions already"
-            return [SendStanza(contact.host, watcher.host, error_bytes(stanza, "policy-violation", text))]
-        watch = Watch(self, watcher, contact, decision.recipient, system)
-        # A probe for a contact we know nothing of: the user's server holds an authorization from an earlier life of
-        # ours, and tells us that a presence session begins (RFC 8048 §5.2.2). It is not to be told `subscribed` again.
-        watch.approved = stanza.type == "probe"
-        self._watches[watcher, contact] = watch
-        self._watched[watcher] = self._watched.get(watcher, 0) + 1
-        return self._subscribe(watch)
+            return [send(stanza.to, contact, error_bytes(stanza, "policy-violation", text))]
+        pair = self._pairs.open(user, contact, decision.recipient, decision.sender)
+        return self._begin(self._dialogs.add(pair), stanza)
 
-    def error_received(self, stanza: Presence) -> list[Effect]:
-        """The watcher's server says that there is no such user (any more): nobody is left to be told."""
-        assert stanza.from_ is not None and stanza.to is not None
-        watch = self._watches.get((stanza.from_.bare(), stanza.to.bare()))
+    def session_changed(self, pair: Pair, stanza: Presence) -> list[Effect]:
+        """The contact's own presence, which he shows to the user: it tells when a session begins or ends."""
+        watch = pair.watch
+        if watch is None or watch.leaving:
+            return []
+        watch.active_at = self._node.wheel.now
+        if not stanza.type:
+            return self._dialogs.wake(watch)
+        return self._dialogs.sleep(watch) if self._dialogs.sessions.of(pair, watch.active_at) is False else []
+
+    def answer_received(self, stanza: Presence) -> list[Effect]:
+        """Presence for our own address: the answer to a question about a session."""
+        return [effect for pair in self._dialogs.sessions.answered(stanza) for effect in self._dialogs.decide(pair)]
+
+    def error_received(self, pair: Pair, stanza: Presence) -> list[Effect]:
+        """The contact's server says that there is no such user (any more): nobody is left to be told."""
+        watch = pair.watch
         gone = stanza.error is not None and stanza.error.condition in ("item-not-found", "gone")
-        return self._leave(watch) if watch is not None and gone and not watch.leaving else []
+        if watch is None or watch.leaving or not gone:
+            return []
+        pair.step(Input.IN_UNSUBSCRIBE)
+        return self._dialogs.leave(watch)
+
+    def _begin(self, watch: Watch, stanza: Presence) -> list[Effect]:
+        """Somebody begins to watch, or begins again."""
+        watch.pair.step(Input.IN_SUBSCRIBE)
+        if stanza.type == "probe":
+            # His server holds an authorization from an earlier life of ours, and tells us that a session begins
+            # (RFC 8048 §5.2.2). Whether it still stands is for the SIP side to say; he is not told `subscribed` again.
+            watch.pair.step(Input.OUT_SUBSCRIBED)
+        return self._dialogs.subscribe(watch)
 
     def _return(self, watch: Watch, stanza: Presence) -> list[Effect]:
         """Who had left comes back before his old dialog is over: that one may end unheard, he gets a new one."""
         watch.leaving = False
-        watch.approved = stanza.type == "probe"
-        if watch.usage is not None:
-            del self._usages[watch.usage.key]
-        return self._subscribe(watch)
+        self._dialogs.drop(watch)
+        return self._begin(watch, stanza)
 
     def _repeat(self, watch: Watch, stanza: Presence) -> list[Effect]:
-        """A watch that exists already is answered from memory; without a dialog it is the moment to try again."""
+        """What is known is answered from memory (RFC 8048 §7.1); without a dialog it is the moment to try again."""
+        pair = watch.pair
         effects: list[Effect] = []
-        if stanza.type == "subscribe" and watch.approved:
-            effects.append(self._tell(watch.contact, watch.watcher, "subscribed"))
-        if watch.document is not None:
-            assert stanza.from_ is not None
-            known = stanzas_of(watch.document, None, watch.contact, stanza.from_)
-            effects += [self._send(presence) for presence in known]
-        if watch.usage is None:
-            effects += self._subscribe(watch)
+        if stanza.type == "subscribe" and pair.step(Input.IN_SUBSCRIBE) is Action.AUTO_REPLY:
+            effects.append(tell(pair.user, pair.contact, "subscribed"))
+        if watch.document is not None or watch.usage is not None:
+            effects += self._recall(watch, stanza)
+        if watch.asleep:
+            return effects + self._dialogs.wake(watch)
+        if watch.usage is None and watch.timer and not self._dialogs.is_resting(pair):
+            effects += self._dialogs.subscribe(watch)
         return effects
 
-    def _unsubscribe(self, watch: Watch | None, watcher: JID, contact: JID) -> list[Effect]:
-        """RFC 8048 §5.2.3: end the dialog if there is one, then say `unsubscribed`."""
-        if watch is None:
-            return [self._tell(contact, watcher, "unsubscribed")]
-        effects = self._withdraw(watch)
-        effects.append(self._tell(contact, watcher, "unsubscribed"))
-        return effects + self._leave(watch)
+    def _recall(self, watch: Watch, stanza: Presence) -> list[Effect]:
+        """All that is known, or of the resource that is asked for; or that nothing is (RFC 6121 §4.3.2)."""
+        pair = watch.pair
+        assert stanza.to is not None
+        known = watch.known(self._pairs.profile(pair.xmpp, pair.sip))
+        wanted = stanza.to.resource
+        if wanted:
+            known = [each for each in known if each.from_ is not None and each.from_.resource == wanted]
+        if not known and pair.contact_sees:
+            known = [Presence(from_=stanza.to, to=pair.contact, type="unavailable")]
+        return [shown(presence) for presence in known]
+
+    def _unsubscribe(self, pair: Pair | None, user: JID, contact: JID) -> list[Effect]:
+        """RFC 8048 §5.2.3: end the dialog if there is one, and say `unsubscribed` in any case."""
+        effects: list[Effect] = []
+        watch = pair.watch if pair is not None else None
+        if pair is not None and watch is not None and not watch.leaving:
+            effects = [shown(presence) for presence in watch.withdraw()]
+            pair.step(Input.IN_UNSUBSCRIBE)
+            return [*effects, tell(user, contact, "unsubscribed"), *self._dialogs.leave(watch)]
+        return [tell(user, contact, "unsubscribed")]
 
     # --- from SIP -------------------------------------------------------------------------------------
 
     def notified(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
         """A NOTIFY, perhaps before the 200 to the SUBSCRIBE and perhaps on another link (RFC 6665 §4.1.2.4)."""
         request = transaction.request
-        watch = self._usages.get(usage_key(request))
-        if watch is None or watch.usage is None or watch.system is not decision.sender:
+        watch = self._dialogs.get(usage_key(request))
+        if watch is None or watch.usage is None or watch.pair.sip is not decision.sender:
             return self._node.refuse(transaction, Code.S05, 481)
-        return self._follow(watch, watch.usage.notified(request, self._node.wheel.now), transaction)
+        lang = request.headers.get("content-language") or ""
+        return self._dialogs.follow(watch, watch.usage.notified(request, self._node.wheel.now), transaction, lang)
 
-    def answered(self, watch: Watch, response: Response) -> list[Effect]:
-        """A response to a SUBSCRIBE of ours."""
-        if watch.usage is None:
+    # --- after a restart or an outage -------------------------------------------------------------------
+
+    def restore(self, pair: Pair, record: WatchRecord) -> None:
+        """A watch of an earlier life; `resume` will take it up."""
+        self._dialogs.restore(pair, record)
+
+    def resume(self, pair: Pair) -> list[Effect]:
+        """The user's system can be reached again: see what is true now, in the same dialog if it lives."""
+        watch, now = pair.watch, self._node.wheel.now
+        if watch is None or watch.leaving or watch.asleep:
             return []
-        return self._follow(watch, watch.usage.answered(response, self._node.wheel.now))
+        watch.attempts = 0
+        if watch.usage is not None and watch.usage.expires_at > now:
+            return self._dialogs.follow(watch, watch.usage.refresh(now))
+        return self._dialogs.subscribe(watch)
 
-    def failed(self, watch: Watch, branch: str, code: Code, text: str) -> list[Effect]:
-        """A SUBSCRIBE of ours got no answer or did not leave."""
-        if watch.usage is None:
-            return []
-        status = 408 if code is Code.M02 else 503
-        effects: list[Effect] = [Report("subscription.failed", code, {"partner": watch.system.name, "reason": text})]
-        return effects + self._follow(watch, watch.usage.failed(branch, status, self._node.wheel.now))
-
-    def expire(self, watch: Watch, timer: str) -> list[Effect]:
-        """The timer of a watch has come."""
-        watch.slot = None
-        if timer == RETRY:
-            return [] if watch.usage is not None or watch.leaving else self._subscribe(watch)
-        if watch.usage is None:
-            return []
-        return self._follow(watch, watch.usage.expire(self._node.wheel.now))
-
-    # --- private --------------------------------------------------------------------------------------
-
-    def _subscribe(self, watch: Watch) -> list[Effect]:
-        """Open a new dialog."""
-        self._stop(watch)
-        watch.usage = Subscriber.open(self._node.agent, uri_of(watch.watcher), uri_of(watch.contact))
-        self._usages[watch.usage.key] = watch
-        return self._follow(watch, watch.usage.subscribe(self._node.wheel.now))
-
-    def _follow(
-        self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None
-    ) -> list[Effect]:
-        """Do what the usage says, in order."""
-        node = self._node
-        effects: list[Effect] = []
-        due = False
-        for output in outputs:
-            if isinstance(output, SendRequest):
-                client = node.layer.open_client(output.method, output.branch, watch, call_id=output.call_id)
-                effects.append(SendSip(watch.system, watch.contact.host, output.data, client))
-            elif isinstance(output, Reply):
-                assert transaction is not None
-                effects += node.respond(transaction, output.status, output.headers)
-            elif isinstance(output, Rearm):
-                self._start(watch, output.seconds, REFRESH)
-            elif isinstance(output, RefreshDue):
-                due = True  # last, because it arms the timer for the answer to the refresh
-            elif isinstance(output, Active):
-                effects += self._activate(watch)
-            elif isinstance(output, Document):
-                effects += self._document(watch, output)
-            elif isinstance(output, Ended):
-                effects += self._end(watch, output)
-        if due and watch.usage is not None:
-            effects += self._follow(watch, watch.usage.refresh(node.wheel.now))
-        return effects
-
-    def _activate(self, watch: Watch) -> list[Effect]:
-        """`subscribed`, once (RFC 8048 §5.2.1)."""
-        if watch.approved or watch.leaving:
-            return []
-        watch.approved = True
-        report = Report("sub.active", None, {"partner": watch.system.name})
-        return [self._tell(watch.contact, watch.watcher, "subscribed"), report]
-
-    def _document(self, watch: Watch, output: Document) -> list[Effect]:
-        """What the watcher has to hear of a new document; one that cannot be read changes nothing."""
-        if watch.leaving or not output.body:
-            return []
-        if output.content_type != PIDF:
-            return [Report("presence.unreadable", Code.S04, {"partner": watch.system.name})]
-        try:
-            document = pidf.parse(output.body)
-            news = stanzas_of(document, watch.document, watch.contact, watch.watcher)
-        except RemoteProtocolError as error:
-            return [Report("presence.unreadable", error.code, {"partner": watch.system.name, "reason": str(error)})]
-        watch.document = settle(document, watch.document)
-        return [self._send(presence) for presence in news]
-
-    def _end(self, watch: Watch, ended: Ended) -> list[Effect]:
-        """The dialog is dead; the authorization only if the partner said so (RFC 8048 §5.2.2)."""
-        self._stop(watch)
-        if watch.usage is not None:
-            self._usages.pop(watch.usage.key, None)
-            watch.usage = None
-        if watch.leaving:
-            self._forget(watch)
-            return []
-        fields: dict[str, object] = {
-            "partner": watch.system.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status,
-        }
-        effects: list[Effect] = [Report("sub.ended", None, fields)]
-        if ended.authorization_dead:
-            effects += self._withdraw(watch)
-            effects.append(self._tell(watch.contact, watch.watcher, "unsubscribed"))
-            self._forget(watch)
-            return effects
-        if ended.retry != 0:
-            effects += self._withdraw(watch)
-        if ended.retry is None:
-            return effects
-        if ended.retry == 0:
-            return effects + self._subscribe(watch)
-        self._start(watch, ended.retry, RETRY)
-        return effects
-
-    def _leave(self, watch: Watch) -> list[Effect]:
-        """Give the watch up: politely, if there is a dialog."""
-        watch.leaving = True
-        if watch.usage is None:
-            self._forget(watch)
-            return []
-        return self._follow(watch, watch.usage.unsubscribe(self._node.wheel.now))
-
-    def _withdraw(self, watch: Watch) -> list[Effect]:
-        """`unavailable` from whatever the watcher believes to be available."""
-        gone = withdrawn(watch.document, watch.contact, watch.watcher)
-        watch.document = None
-        return [self._send(presence) for presence in gone]
-
-    def _forget(self, watch: Watch) -> None:
-        self._stop(watch)
-        if self._watches.pop((watch.watcher, watch.contact), None) is None:
-            return
-        self._quota.give(watch.origin)
-        left = self._watched[watch.watcher] - 1
-        if left:
-            self._watched[watch.watcher] = left
-        else:
-            del self._watched[watch.watcher]
-
-    def _start(self, watch: Watch, seconds: float, timer: str) -> None:
-        self._stop(watch)
-        watch.timer = timer
-        watch.slot = self._node.wheel.start(seconds, (watch, timer))
-
-    def _stop(self, watch: Watch) -> None:
-        if watch.slot is not None:
-            Wheel.stop(watch.slot, (watch, watch.timer))
-            watch.slot = None
-
-    def _tell(self, sender: JID, recipient: JID, kind: str) -> SendStanza:
-        data = Presence(from_=sender, to=recipient, type=kind).to_bytes()
-        return SendStanza(sender.host, recipient.host, data)
-
-    def _send(self, presence: Presence) -> SendStanza:
-        assert presence.from_ is not None and presence.to is not None
-        return SendStanza(presence.from_.host, presence.to.host, presence.to_bytes())
+    def withdraw(self, pair: Pair, note: str) -> list[Effect]:
+        """The user's system has been out of reach too long: nobody there is to seem online."""
+        return self._dialogs.withdraw(pair.watch, note) if pair.watch is not None else []

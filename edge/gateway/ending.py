@@ -1,0 +1,58 @@
+"""What the end of a SIP subscription of ours means for the XMPP user behind it (RFC 8048 §5.2.2, RFC 6665 §4.1.3).
+
+Pure rules; `edge.gateway.subscriber` carries them out. What a response or a reason says about the dialog stands in
+`edge.sip.subscription`.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+from zlib import crc32
+
+from edge.mapping.failures import condition_of
+from edge.sip.subscription import RARELY, SOON, Cause, Ended
+
+LONGEST_BACK_OFF = 3600.0  # seconds between two attempts that the peer has not told us to space
+MOST_DOUBLINGS = 7  # of SOON; more would not matter
+SPREAD = 0.2  # the part of a wait by which attempts are spread, so that those of many never come in one burst
+
+FOR_GOOD = frozenset((401, 404, 405, 406, 407, 410, 415, 416, 420, 421, 501, 604))
+"""Answers to the first SUBSCRIBE that no repetition will change: reported once, and all is forgotten."""
+
+
+class Show(IntEnum):
+    """What the contact sees meanwhile."""
+
+    THE_SAME = 0  # it is about to be confirmed, or was the last word
+    THE_SAME_FOR_A_WHILE = 1  # unavailable if it takes longer than the grace
+    UNAVAILABLE = 2
+
+
+class Verdict(NamedTuple):
+    """``told`` is `unsubscribed` or the condition of an error; then nothing is left. ``retry``: seconds, or None."""
+
+    told: str
+    show: Show
+    retry: float | None
+
+
+def verdict(ended: Ended, authorized: bool, attempts: int, spread: str) -> Verdict:
+    """What follows from the end of a subscription, whose contact has been told `subscribed` or not.
+
+    ``attempts`` have been made since it was last active; ``spread`` is a text that differs from pair to pair.
+    """
+    if ended.authorization_dead:
+        return Verdict("unsubscribed", Show.UNAVAILABLE, None)
+    refused = ended.cause is Cause.RESPONSE
+    if refused and not authorized and (ended.status in FOR_GOOD or 300 <= ended.status < 400):
+        return Verdict(condition_of(ended.status)[0], Show.UNAVAILABLE, None)
+    if ended.reason == "invariant":
+        return Verdict("", Show.THE_SAME, None)
+    if ended.retry is None:
+        # a failure that is not to be repeated soon: what was true once may be so again some day
+        return Verdict("", Show.UNAVAILABLE, RARELY if refused else None)
+    if ended.retry == 0 and attempts == 0:
+        return Verdict("", Show.THE_SAME, 0.0)
+    backing_off = min(SOON * 2.0 ** min(attempts, MOST_DOUBLINGS), LONGEST_BACK_OFF)
+    retry = max(ended.retry, backing_off) * (1 + SPREAD * crc32(spread.encode()) / 2**32)
+    return Verdict("", Show.UNAVAILABLE if refused and ended.status < 500 and ended.status not in (408, 481, 423)
+                   else Show.THE_SAME_FOR_A_WHILE, retry)

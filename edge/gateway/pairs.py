@@ -1,0 +1,132 @@
+"""Pairs of a SIP user and an XMPP contact: the authorization between them, and who is told what because of it.
+
+We are the SIP user's server towards XMPP, so each pair has a state of RFC 6121 appendix A. It has two halves: what the
+user has of the contact's presence, which `edge.gateway.notifier` serves (SIP SUBSCRIBEs come in, NOTIFYs go out), and
+what the contact has of the user's, which `edge.gateway.subscriber` serves (the other way round).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edge.gateway.effects import Forget, Remember
+from edge.gateway.node import Node
+from edge.gateway.records import Kind, PairRecord, encode
+from edge.mapping.profile import Profile
+from edge.partners import System
+from edge.xmpp.authorization import Action, Input, State, asked, pending_in, seen, sees, step
+from edge.xmpp.jid import JID
+
+if TYPE_CHECKING:
+    from edge.gateway.notification import View
+    from edge.gateway.watch import Watch
+
+
+class Pair:
+    """A SIP ``user`` and an XMPP ``contact``, both bare, and the systems they belong to.
+
+    ``asked_at`` is when the user's request went to the contact (Unix epoch). ``view`` is how the user watches the
+    contact, ``watch`` how the contact watches the user.
+    """
+
+    __slots__ = ("_node", "user", "contact", "sip", "xmpp", "state", "asked_at", "view", "watch")
+
+    def __init__(self, node: Node, user: JID, contact: JID, sip: System, xmpp: System) -> None:
+        self._node = node
+        self.user = user
+        self.contact = contact
+        self.sip = sip
+        self.xmpp = xmpp
+        self.state = State.NONE
+        self.asked_at = 0.0
+        self.view: View | None = None
+        self.watch: Watch | None = None
+
+    # the two halves of RFC 6121 appendix A, by whom they serve
+
+    @property
+    def user_sees(self) -> bool:
+        """The user is authorized to see the contact's presence."""
+        return sees(self.state)
+
+    @property
+    def user_asked(self) -> bool:
+        """The user's request waits for the contact."""
+        return asked(self.state)
+
+    @property
+    def contact_sees(self) -> bool:
+        """The contact was told that he may see the user's presence."""
+        return seen(self.state)
+
+    @property
+    def contact_asked(self) -> bool:
+        """The contact's request waits for the SIP side."""
+        return pending_in(self.state)
+
+    def step(self, given: Input) -> Action:
+        """Move the authorization; what is new is remembered."""
+        before = self.state
+        self.state, action = step(before, given)
+        if self.state is not before:
+            self._node.unsaved[self] = None
+        return action
+
+    @property
+    def is_empty(self) -> bool:
+        return self.state is State.NONE and self.view is None and self.watch is None
+
+    def subscriptions(self) -> Iterator[tuple[str, str]]:
+        """The direction of presence, from SIP or to SIP, and the state of each subscription between the two."""
+        if self.watch is not None:
+            asleep = self.watch.usage is None
+            yield "from-sip", "asleep" if asleep else "active" if self.contact_sees else "pending"
+        if self.view is not None:
+            for _ in self.view.notifications:
+                yield "to-sip", "active" if self.user_sees else "pending"
+
+    def saved(self) -> Remember | Forget:
+        key = f"{self.user} {self.contact}"
+        if self.state is State.NONE:  # nothing is left but dialogs that are about to end
+            return Forget(Kind.PAIR, key)
+        watch = self.watch.record(self._node) if self.watch is not None and not self.watch.leaving else None
+        record = PairRecord(str(self.user), str(self.contact), int(self.state), self.asked_at, watch)
+        return Remember(Kind.PAIR, key, watch.expires_at if watch is not None else 0.0, encode(record))
+
+
+class Pairs:
+    """Every pair there is; `edge.gateway.notifier` and `edge.gateway.subscriber` bound how many each partner has."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._pairs: dict[tuple[JID, JID], Pair] = {}
+        self._profiles: dict[tuple[str, str], Profile] = {}  # one for each two systems at most
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self._pairs.values())
+
+    def get(self, user: JID, contact: JID) -> Pair | None:
+        return self._pairs.get((user, contact))
+
+    def open(self, user: JID, contact: JID, sip: System, xmpp: System) -> Pair:
+        """The pair of these two, made if there is none yet."""
+        pair = self._pairs.get((user, contact))
+        if pair is None:
+            pair = self._pairs[user, contact] = Pair(self._node, user, contact, sip, xmpp)
+        return pair
+
+    def release(self, pair: Pair) -> None:
+        """Forget a pair in which there is nothing left."""
+        if pair.is_empty:
+            self._node.unsaved[pair] = None
+            self._pairs.pop((pair.user, pair.contact), None)
+
+    def profile(self, watcher: System, presentity: System) -> Profile:
+        """How the presence of one system's users is told to another's: the watcher's rows go first."""
+        key = watcher.name, presentity.name
+        profile = self._profiles.get(key)
+        if profile is None:
+            profile = self._profiles[key] = watcher.presence.over(presentity.presence)
+        return profile

@@ -1,0 +1,110 @@
+"""What is known of XMPP users as presentities, shared by all who watch them.
+
+An XMPP server sends one stanza to each watcher, each with the same news. A `Snapshot` is the complete state that such
+news leads to: it is made once, its document is rendered once (RFC 3856 §6.8), and all pairs refer to it. Called by
+`edge.gateway.notifier`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edge.bodies import pidf
+from edge.mapping.addresses import bare_uri_of
+from edge.mapping.presence import closed_document, document_of, timestamp
+from edge.mapping.profile import Profile
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Presence
+
+MAX_RESOURCES = 32  # of one contact; each is a tuple of every document
+RECENT = 2048  # contacts whose last snapshot and document are shared; each costs a kB or two
+MAPPED = frozenset((("idle", "urn:xmpp:idle:1"), ("nick", "http://jabber.org/protocol/nick")))
+"""Extensions of presence that documents speak of; the others are not kept."""
+
+
+class Snapshot:
+    """The state of one presentity: the last stanza of each available resource. Never changed once it is made.
+
+    ``at`` is when it came to be (Unix epoch), ``note`` what there is to say when nobody is available.
+    """
+
+    __slots__ = ("states", "at", "note")
+
+    def __init__(self, states: Mapping[str, Presence], at: float, note: str = "") -> None:
+        self.states = states
+        self.at = at
+        self.note = note
+
+    def says_the_same(self, other: "Snapshot | None") -> bool:
+        return other is self or (other is not None and other.note == self.note and other.states == self.states)
+
+
+class Presentities:
+    """Makes snapshots and their documents, and keeps the most recent ones for the next watcher."""
+
+    def __init__(self) -> None:
+        self._latest: dict[JID, Snapshot] = {}
+        self._documents: dict[tuple[Snapshot, Profile], bytes] = {}
+
+    def after(self, contact: JID, before: Snapshot | None, stanza: Presence, wall: float) -> Snapshot | None:
+        """The state after one more stanza of ``contact``; None if it is no news."""
+        assert stanza.from_ is not None
+        resource = stanza.from_.resource
+        states = dict(before.states) if before is not None else {}
+        note = ""
+        if stanza.type == "unavailable":
+            if not resource:
+                states.clear()
+            elif states.pop(resource, None) is None and before is not None:
+                return None
+            note = "" if states else stanza.status
+        elif resource in states or len(states) < MAX_RESOURCES:
+            states[resource] = kept(stanza)
+        else:
+            return None
+        return self._shared(contact, before, states, note, wall)
+
+    def of(self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], wall: float) -> Snapshot:
+        """The state that a complete answer to a probe tells."""
+        return self._shared(contact, before, states, "", wall)
+
+    def closed(self, contact: JID, before: Snapshot | None, wall: float, note: str = "") -> Snapshot:
+        """Nobody is there, or nobody can know."""
+        return self._shared(contact, before, {}, note, wall)
+
+    def document(self, contact: JID, snapshot: Snapshot, profile: Profile) -> bytes:
+        """The PIDF document of a snapshot, as a partner with this profile is to see it."""
+        key = snapshot, profile
+        data = self._documents.get(key)
+        if data is None:
+            entity, at = bare_uri_of(contact, "pres"), timestamp(snapshot.at)
+            if snapshot.states:
+                document = document_of(entity, snapshot.states, at, profile)
+            else:
+                document = closed_document(entity, at, snapshot.note if profile.notes else "")
+            if len(self._documents) >= RECENT:
+                self._documents.clear()
+            data = self._documents[key] = pidf.render(document)
+        return data
+
+    def _shared(
+        self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], note: str, wall: float
+    ) -> Snapshot:
+        if before is not None and before.states == states and before.note == note:
+            return before
+        latest = self._latest.get(contact)
+        if latest is not None and latest is not before and latest.states == states and latest.note == note:
+            return latest
+        # RFC 3863 §4.1.7: no two documents about one presentity have the same time
+        known = max(before.at if before is not None else 0.0, latest.at if latest is not None else 0.0)
+        snapshot = Snapshot(states, max(wall, known + 0.001), note)
+        if len(self._latest) >= RECENT:
+            self._latest.clear()
+        self._latest[contact] = snapshot
+        return snapshot
+
+
+def kept(stanza: Presence) -> Presence:
+    """What documents speak of, and nothing else: there is one for each resource of each presentity."""
+    extensions = tuple(each for each in stanza.extensions if (each.name, each.namespace) in MAPPED)
+    return replace(stanza, from_=None, to=None, id="", extensions=extensions)
+

@@ -1,0 +1,89 @@
+"""What the gateway writes into the store, and how: one record for each pair and one for each notification dialog.
+
+Times are seconds of the Unix epoch, addresses are texts. A field is only ever added at the end of a record and with a
+default, so that records of an older release can be read. Made and read by `edge.gateway.pairs`, `subscriber` and
+`notifier`.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from edge.sip.dialog import Dialog
+
+BLOCK = 64
+"""CSeq numbers that a notification dialog reserves at once: one write for as many NOTIFYs. When the records are read
+again the numbers go on a block behind what was reserved, because a power cut may have taken the last write."""
+
+
+class Kind(IntEnum):
+    """The first part of a record's key."""
+
+    PAIR = 1
+    NOTIFICATION = 2
+
+
+class DialogRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A dialog (RFC 3261 §12). ``local_cseq`` is the highest number that may have been used."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local_uri: str
+    remote_uri: str
+    remote_target: str
+    route_set: tuple[str, ...]
+    local_cseq: int
+    remote_cseq: int | None
+
+
+class WatchRecord(msgspec.Struct, array_like=True, frozen=True):
+    """How the contact of a pair watches the user. Without a dialog there is none, or none that was confirmed."""
+
+    asleep: bool
+    shown: tuple[str, ...]  # the user's resources that the contact believes to be available
+    dialog: DialogRecord | None = None
+    active: bool = False
+    expires: int = 0
+    expires_at: float = 0.0
+
+
+class PairRecord(msgspec.Struct, array_like=True, frozen=True):
+    """The authorization of a pair (`edge.xmpp.authorization.State`), and the watch of its contact."""
+
+    user: str
+    contact: str
+    state: int
+    asked_at: float
+    watch: WatchRecord | None = None
+
+
+class NotificationRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One dialog in which the user of a pair is told about the contact."""
+
+    user: str
+    contact: str
+    dialog: DialogRecord
+    event: str
+    active: bool
+    expires_at: float
+
+
+def dialog_record(dialog: Dialog, local_cseq: int) -> DialogRecord:
+    return DialogRecord(
+        dialog.call_id, dialog.local_tag, dialog.remote_tag, dialog.local_uri, dialog.remote_uri, dialog.remote_target,
+        dialog.route_set, local_cseq, dialog.remote_cseq,
+    )
+
+
+def dialog_of(record: DialogRecord) -> Dialog:
+    """The dialog of a record; its next request has a CSeq that none before it had."""
+    return Dialog(
+        record.call_id, record.local_tag, record.remote_tag, record.local_uri, record.remote_uri, record.remote_target,
+        tuple(record.route_set), record.local_cseq + BLOCK, record.remote_cseq,
+    )
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_pair = msgspec.msgpack.Decoder(PairRecord).decode
+decode_notification = msgspec.msgpack.Decoder(NotificationRecord).decode

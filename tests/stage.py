@@ -1,0 +1,200 @@
+"""The whole gateway without sockets and with fake time: what a transcript (`tests.transcript`) is played on."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from twisted.internet.task import Clock
+
+from edge.codes import Code
+from edge.domains import Domain, domain
+from edge.driver import Driver
+from edge.gateway.core import Gateway
+from edge.gateway.effects import Path, SipLink
+from edge.gateway.node import Node
+from edge.identifiers import Identifiers
+from edge.mapping.profile import Profile
+from edge.partners import Directory, Peer, System
+from edge.sip.framing import Framer
+from edge.sip.layer import TransactionLayer
+from edge.sip.message import Request
+from edge.store.memory import MemoryStore
+from edge.timers import TICK, Wheel
+from edge.xmpp.service import Service
+
+EDGE = domain("edge.example.net")
+
+
+@dataclass(eq=False)
+class Actor:
+    """One system of the cast and what has arrived there."""
+
+    name: str
+    protocol: str
+    peer: Peer
+    system: System | None
+    address: str = "192.0.2.1"
+    down: bool = False
+    silent: bool = False
+    inbox: deque[bytes] = field(default_factory=deque)
+    requests: list[Request] = field(default_factory=list)
+    last_sent: Request | None = None
+
+
+class Stage:
+    """The gateway with pretended pools; implements what `Driver.attach` wants."""
+
+    def __init__(self, cast: Sequence[tuple[str, str, str, list[str], dict[str, str]]]) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000.0)
+        systems = [
+            System(
+                name=name,
+                inside=kind == "inside",
+                protocol="sip" if how == "sip" else "xmpp",
+                domains=tuple(map(domain, domains)),
+                link={"sip": "tls", "s2s": "s2s", "component": "component"}[how],
+                presence=_profile(settings),
+                direction=settings.get("direction", "both"),
+                resume_per_s=float(settings.get("resume_per_s", "200")),
+            )
+            for name, kind, how, domains, settings in cast
+            if kind != "unlisted"
+        ]
+        directory = self.directory = Directory(systems)
+        self.taken: list[object] = []
+        by_name = {system.name: system for system in systems}
+        self.actors = {}
+        for name, kind, how, domains, _ in cast:
+            protocol = "sip" if how == "sip" else "xmpp"
+            fault = Code.A01 if kind == "unlisted" and protocol == "xmpp" else None
+            peer = directory.identify(protocol, frozenset(map(domain, domains)), fault)
+            self.actors[name] = Actor(name, protocol, peer, by_name.get(name))
+        self.tokens = count(1)
+        self.store = MemoryStore()
+        self.birth()
+
+    def birth(self) -> None:
+        """A gateway starts, with what the store has kept."""
+        ids = Identifiers(lambda: f"token{next(self.tokens)}", EDGE)
+        wheel: Wheel[object] = Wheel(self.clock.seconds())
+        node = Node(EDGE, 5061, self.directory, ids, wheel, TransactionLayer(wheel, ids))
+        self.gateway = Gateway(node, Service(EDGE, "0"))
+        self.driver = Driver(self.clock, self.gateway, wall=lambda: 1_700_000_000 + self.clock.seconds())
+        self.driver.attach(self, XmppStage(self), self)
+        self.driver.start(self.store)
+
+    def killed(self) -> None:
+        """The gateway dies without a word: nothing but the store is left, and connections are lost."""
+        self.driver.stop()
+        self.taken.clear()
+        for actor in self.actors.values():
+            actor.requests.clear()
+        self.birth()
+
+    # what becomes of a way
+    def paths(self, actor: Actor) -> list[Path]:
+        system = actor.system
+        if system is None:
+            return []
+        if system.protocol == "sip":
+            return [Path(system)]
+        ours = self.directory.opposite(system)
+        if system.link == "component":
+            return [Path(system, local) for local in ours]
+        return [Path(system, local, remote) for local in ours for remote in system.domains]
+
+    def dialled(self, path: Path) -> None:
+        """It takes a moment until a link is up, or until it is clear that there is none."""
+        self.clock.callLater(0, self._dialled, path)
+
+    def _dialled(self, path: Path) -> None:
+        if self.actors[path.system.name].down:
+            self.driver.path_failed(*path, Code.N01, Code.N01.sentence)
+        else:
+            self.driver.path_up(*path)
+
+    def reach(self, system: System, name: Domain) -> None:
+        self.dialled(Path(system))
+
+    def goes(self, actor: Actor, down: bool) -> None:
+        """A system is gone, or it is back and links to it are made again."""
+        actor.down = down
+        for path in self.paths(actor):
+            if down:
+                self.driver.path_lost(*path, False)
+            else:
+                self.driver.path_up(*path)
+
+    # SipPool and Turn
+    def send(self, system: System, name: Domain, data: bytes, token: object) -> None:
+        actor = self.actors[system.name]
+        if actor.down:
+            self.clock.callLater(0, self.driver.unsent, token, Code.N01, Code.N01.sentence)
+            return
+        actor.inbox.append(data)
+        actor.requests.append(sip_message(data))
+        self.driver.sip_sent(token, actor)
+
+    def respond(self, link: SipLink, data: bytes) -> None:
+        assert isinstance(link, Actor)
+        link.inbox.append(data)
+
+    def begin(self) -> None:
+        pass
+
+    def flush(self) -> None:
+        if self.taken:
+            taken, self.taken = self.taken, []
+            self.clock.callLater(0, self.driver.taken, taken)
+
+    def settle(self) -> None:
+        """Let everything happen that happens at once."""
+        for _ in range(10):
+            self.clock.advance(0)
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end:
+            self.clock.advance(min(TICK, end - self.clock.seconds()))
+        self.settle()
+
+
+class XmppStage:
+    """The XmppPool of a `Stage`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def reach(self, local: Domain, remote: Domain) -> None:
+        stage = self._stage
+        system = stage.directory.system_of(remote)
+        assert system is not None
+        path = Path(system, local) if system.link == "component" else Path(system, local, remote)
+        stage.dialled(path)
+
+    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
+        stage = self._stage
+        system = stage.directory.system_of(recipient)
+        actor = stage.actors[system.name] if system is not None else None
+        if actor is None:  # an answer to somebody unlisted goes back where he came from
+            actor = next(a for a in stage.actors.values() if a.protocol == "xmpp")
+        if actor.down:
+            if token is not None:
+                stage.clock.callLater(0, stage.driver.unsent, token, Code.N01, Code.N01.sentence)
+            return
+        actor.inbox.append(data)
+        if token is not None and not actor.silent:
+            stage.taken.append(token)
+
+
+def sip_message(data: bytes) -> Request:
+    messages = Framer().feed(data)
+    assert len(messages) == 1, f"not one SIP message: {data!r}"
+    return messages[0]  # type: ignore[return-value]
+
+
+def _profile(settings: dict[str, str]) -> Profile:
+    rows = {key[4:]: value.replace("_", " ") for key, value in settings.items() if key.startswith("map:")}
+    return Profile.build(outbound=settings.get("outbound", "full"), notes=settings.get("notes") != "false", rows=rows)
