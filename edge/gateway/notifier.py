@@ -150,11 +150,17 @@ class Notifiers:
         if stanza.type == "error":
             return self._refused(pair, stanza.error.condition if stanza.error is not None else "")
         view = pair.view
-        if view is None or not pair.user_sees or not view.notifications:
-            # RFC 6121 §3.1.3: a mere receipt for our request, or what we have no right to know; or news for nobody:
-            # who comes back gets the answer to a probe, which is complete
-            return []
-        return self._changed(view, stanza)
+        if view is None or not view.notifications:
+            return []  # news for nobody: who comes back gets the answer to a probe, which is complete
+        if pair.user_sees:
+            return self._changed(view, stanza)
+        assert stanza.from_ is not None
+        if pair.user_asked and stanza.from_.resource and (not stanza.type or view.snapshot is not None):
+            # COMPAT(ejabberd): the presence may come before the `subscribed` that permits it; since 23.01.
+            # Kept, but told to nobody before that. From the bare address it is a mere receipt (RFC 6121 §3.1.3).
+            after = self._presentities.after(pair.contact, view.snapshot, stanza, self._node.wall)
+            view.snapshot = after or view.snapshot
+        return []
 
     def _approve(self, pair: Pair) -> list[Effect]:
         """Servers repeat `subscribed` when they are asked again (RFC 6121 §3.1.3): the second one is no news."""

@@ -138,7 +138,7 @@ class Paths:
     def _resume(self, pair: Pair, protocol: str) -> list[Effect]:
         if protocol == "sip":
             return self._subscribers.resume(pair) + self._notifiers.repeat(pair)
-        return self._notifiers.resume(pair)
+        return self._notifiers.resume(pair) + self._subscribers.repeat(pair)
 
     def _tick(self) -> None:
         if not self._ticking and self._waiting:

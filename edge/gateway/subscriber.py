@@ -157,6 +157,15 @@ class Subscribers:
             return self._dialogs.follow(watch, watch.usage.refresh(now))
         return self._dialogs.subscribe(watch)
 
+    def repeat(self, pair: Pair) -> list[Effect]:
+        """The contact's server can be reached again: it may have lost what he was told, and we that he has come."""
+        watch = pair.watch
+        if watch is None or watch.leaving:
+            return []
+        if watch.asleep:
+            return [] if pair.user_sees else self._dialogs.wake(watch)  # else the answer to our probe will tell
+        return [shown(presence) for presence in watch.known(self._pairs.profile(pair.xmpp, pair.sip))]
+
     def withdraw(self, pair: Pair, note: str) -> list[Effect]:
         """The user's system has been out of reach too long: nobody there is to seem online."""
         return self._dialogs.withdraw(pair.watch, note) if pair.watch is not None else []
