@@ -66,8 +66,11 @@ class Setting:
         self.dials[-1].errback(DialError(code))
 
     def run_until_dialled(self, times: int) -> None:
-        while len(self.dials) < times:
+        for _ in range(1000):
+            if len(self.dials) >= times:
+                return
             self.clock.advance(0.25)
+        raise AssertionError(f"{len(self.dials)} dials in all this time, not {times}")
 
     # --- the part of `edge.net.sink.Sink` that a path knows
 

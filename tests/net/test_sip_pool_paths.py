@@ -151,6 +151,26 @@ class Losing(Base):
         assert setting.sink.paths == [UP]
 
 
+    async def test_what_is_tried_while_we_stop_is_no_news(self) -> None:
+        """Who is given something back may try another way, which has not been stopped yet."""
+        self.patch(links, "FIRST_PAUSE", 0.01)
+        silent = Server(None)
+        self.addCleanup(silent.close)
+        names = (Domain("one.example"), Domain("two.example"))
+        found = {"one.example": [Candidate(names[0], "127.0.0.1", silent.port)]}
+        setting = self.setting(partner(hosts=None, domains=names), found=found)
+        system = setting.systems["lync"]
+        setting.pool.send(system, names[0], request(), "given back")
+        setting.pool.send(system, names[1], request(), None)
+        await silent.met()
+        await deferLater(reactor, 0.05, lambda: None)
+        told = len(setting.sink.paths)
+        setting.sink.unsent = lambda token, code, text: setting.pool.reach(system, names[1])
+        await setting.pool.stop()
+        assert setting.sink.codes("link.refused").count(Code.D01) == 2, "it was tried"
+        assert len(setting.sink.paths) == told == 1
+
+
 class Several(Base):
     """A system that DNS finds, with a link to each of its domains: one path."""
 

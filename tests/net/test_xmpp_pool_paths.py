@@ -40,8 +40,8 @@ def test_path_is_dialled_until_somebody_is_there(world: World) -> None:
     world.pool.reach(US, THEM)
     for dials in range(2, 6):
         world.refuse()
-        while len(world.dials) < dials:
-            world.wait(1)
+        world.wait(2.0 ** (dials - 2))
+        assert len(world.dials) == dials
     world.go_out()
     assert world.sink.paths == [*[("failed", "montague", US, THEM, Code.N01)] * 4, UP]
 
@@ -124,8 +124,8 @@ def test_path_that_is_reached_for_is_dialled_at_once_when_the_peer_comes(world: 
     world.pool.reach(US, THEM)
     for dials in range(2, 6):
         world.refuse()
-        while len(world.dials) < dials:
-            world.wait(1)
+        world.wait(2.0 ** (dials - 2))
+        assert len(world.dials) == dials
     world.refuse()
     dials = len(world.dials)
     world.come_in()
@@ -146,6 +146,19 @@ def test_stop_is_no_news(world: World) -> None:
     far.cable.pump()
     far.says("</stream:stream>")
     assert world.sink.paths == [UP]
+
+
+def test_what_is_tried_while_we_stop_is_no_news(world: World) -> None:
+    """Who is given something back may try another way, which has not been stopped yet."""
+    world.places.answer = None
+    world.send("given back")
+    world.places.answer = Code.D01
+    world.send("other", sender=SECOND)
+    world.wait(2)
+    world.sink.paths.clear()
+    world.sink.unsent = lambda token, code, text: world.pool.reach(SECOND, THEM)  # type: ignore[method-assign]
+    world.pool.stop()
+    assert world.places.asked == [THEM] * 3 and world.sink.paths == []
 
 
 def test_nothing_is_dialled_once_the_pool_has_stopped(world: World) -> None:
