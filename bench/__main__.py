@@ -1,10 +1,11 @@
-"""``python -m bench [messages] [subscriptions] [presence]``: prints the tables of docs/performance.md."""
+"""``python -m bench [messages] [subscriptions] [presence] [standing]``: prints the tables of docs/performance.md."""
 
 import sys
 
 from bench.messages import Figures, run
 from bench.presence import Passed, run_presence
 from bench.setting import Setting
+from bench.standing import Standing, run_standing
 from bench.subscriptions import Subscribed, run_subscriptions
 
 FLAT_OUT = 20_000  # messages in a flat-out run; a second or two of CPU
@@ -12,6 +13,7 @@ PACED = 4_000  # messages in a paced run, 8 seconds
 RATE = 500.0  # messages a second in a paced run
 OUTSTANDING = 64
 SUBSCRIPTIONS = 10_000
+STANDING = 100_000
 ROUNDS = 20  # changes of a presentity with a thousand watchers
 
 HEAD = f"{'':38}{'gateway us':>11}{'floor us':>10}{'ratio':>7}{'msg/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'RSS MB':>8}"
@@ -28,6 +30,8 @@ def main(what: list[str]) -> None:
         with Setting() as setting, setting.start() as measured:
             for passed in run_presence(setting, measured, ROUNDS):
                 print_passed(passed)
+    if not what or "standing" in what:
+        print_standing(run_standing(STANDING))
 
 
 def messages() -> None:
@@ -65,6 +69,16 @@ def print_subscribed(subscribed: Subscribed) -> None:
 
 def print_passed(passed: Passed) -> None:
     print(f"{passed.name:38}{passed.count} NOTIFYs: {passed.cpu_each * 1e6:.1f} us each", flush=True)
+
+
+def print_standing(standing: Standing) -> None:
+    print(
+        f"{'subscriptions that stand':38}{standing.count} subscriptions: {standing.bytes_each:.0f} bytes each;"
+        f" after kill -9: listening in {standing.listening:.1f} s, 1,000 tried in {standing.sampled:.1f} s,"
+        f" all tried in {standing.tried:.1f} s, all taken up in {standing.taken_up:.1f} s"
+        f" ({standing.cpu:.1f} s of CPU)",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

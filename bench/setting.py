@@ -1,4 +1,4 @@
-"""One gateway, one SIP partner over mutual TLS, one XMPP server with a component port: what every measurement needs."""
+"""One gateway, SIP partners over mutual TLS, one XMPP server with a component port: what every measurement needs."""
 
 import re
 import socket
@@ -16,6 +16,7 @@ from demo.authority import Authority
 SIP_DOMAIN = "sip.bench.example"
 XMPP_DOMAIN = "xmpp.bench.example"
 EDGE = "edge.bench.example"
+RESUME = 2000  # requests a second to the XMPP server after a restart: all fifty partners' users probe the same one
 
 
 def free_port() -> int:
@@ -28,14 +29,15 @@ def free_port() -> int:
 class Setting:
     """Certificates, configuration and the two far sides; `command` is what is measured."""
 
-    def __init__(self, floor: bool = False) -> None:
+    def __init__(self, floor: bool = False, partners: int = 1) -> None:
+        self.sip_domains = [SIP_DOMAIN, *(f"sip{number}.bench.example" for number in range(1, partners))]
         self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
         folder = self.folder = Path(self._folder.name)
         authority = Authority("Bench CA")
         self.ca = folder / "ca.pem"
         self.ca.write_bytes(authority.pem)
-        authority.issue(EDGE, dns=[EDGE, SIP_DOMAIN, XMPP_DOMAIN]).write(folder, "edge")
-        self.certificate, _ = authority.issue(SIP_DOMAIN, dns=[SIP_DOMAIN]).write(folder, "partner")
+        authority.issue(EDGE, dns=[EDGE, XMPP_DOMAIN, *self.sip_domains]).write(folder, "edge")
+        self.certificate, _ = authority.issue(SIP_DOMAIN, dns=self.sip_domains).write(folder, "partner")
         self.loop = Loop()
         self.sip_in: list[Wire] = []  # links that the gateway opened to the SIP side
         self.on_request: Callable[[Wire, bytes], None] = lambda wire, message: None  # set by the measurement
@@ -53,6 +55,9 @@ class Setting:
 [edge]
 name = "{EDGE}"
 partners = "partners.toml"
+state = "edge.sqlite"
+[presence]
+pace_seconds = 0
 [tls]
 certificate = "edge.pem"
 key = "edge.key"
@@ -68,20 +73,21 @@ via = "xmpp"
 link = "component"
 hosts = ["127.0.0.1:{self.component.listener.port}"]
 secret_file = "secret"
+[inside.limits]
+resume_per_s = {RESUME}
 """
         )
-        (self.folder / "partners.toml").write_text(
-            f"""
-version = 1
+        partner = """
 [[partner]]
-name = "partner"
-domains = ["{SIP_DOMAIN}"]
+name = "{domain}"
+domains = ["{domain}"]
 via = "sip"
-hosts = ["127.0.0.1:{self.sip_listener.port}"]
+hosts = ["127.0.0.1:{port}"]
 [partner.tls]
-peer_names = ["{SIP_DOMAIN}"]
+peer_names = ["{domain}"]
 """
-        )
+        listed = [partner.format(domain=domain, port=self.sip_listener.port) for domain in self.sip_domains]
+        (self.folder / "partners.toml").write_text("version = 1\n" + "".join(listed))
         twistd = Path(sys.executable).with_name("twistd")
         return [str(twistd), "-n", "--pidfile=", "edge", "--config", str(self.folder / "edge.toml")]
 
@@ -96,19 +102,31 @@ peer_names = ["{SIP_DOMAIN}"]
             str(self.component.listener.port),
         ]
 
-    def start(self) -> Measured:
-        """Start what is measured and wait until both far sides are linked with it."""
+    def start(self, linked: bool = True) -> Measured:
+        """Start what is measured and, if ``linked``, wait until the XMPP side is linked with it."""
         measured = Measured(self.command, Path(tempfile.gettempdir()) / "edge-bench.log", {"PYTHONPATH": "."})
+        if not linked:
+            return measured
         try:
-            def linked() -> bool:
+            def are_up() -> bool:
                 self.loop.step(0.05)
-                return SIP_DOMAIN in self.component.wires
+                return len(self.component.wires) == len(self.sip_domains)
 
-            wait_for("the component link", linked)
+            wait_for("the component links", are_up)
         except BaseException:
             measured.__exit__(None, None, None)
             raise
         return measured
+
+    def lose(self, measured: Measured) -> None:
+        """Kill the gateway; `start` can begin another one, with the same state."""
+        self.loop.losing = True
+        measured.kill()
+        while self.loop.open:
+            self.loop.step(1.0)
+        self.loop.losing = False
+        self.sip_in.clear()
+        self.component.wires.clear()
 
     def connect(self) -> tuple[Wire, SipFramer]:
         """A mutual TLS link of the SIP side to the gateway."""

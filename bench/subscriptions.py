@@ -42,6 +42,7 @@ class Leg(NamedTuple):
     from_: bytes
     to: bytes
     call_id: bytes
+    number: int  # of the gateway's request
 
     @classmethod
     def of(cls, request: bytes) -> "Leg":
@@ -50,7 +51,8 @@ class Leg(NamedTuple):
         if b";tag=" not in ours:
             ours += b";tag=bench"
         target = header(request, b"Contact").strip(b"<>")
-        return cls(target, ours, header(request, b"From"), header(request, b"Call-ID"))
+        number = int(header(request, b"CSeq").split()[0])
+        return cls(target, ours, header(request, b"From"), header(request, b"Call-ID"), number)
 
     def request(self, method: bytes, number: int, headers: bytes, body: bytes = b"") -> bytes:
         """A request within the dialog; ``number`` is its CSeq."""

@@ -23,6 +23,7 @@ class Wire:
         self._events = selectors.EVENT_READ
         connection.setblocking(False)
         loop.selector.register(connection, self._events, self)
+        loop.open += 1
 
     def write(self, data: bytes) -> None:
         if not self._out:
@@ -30,11 +31,16 @@ class Wire:
         self._out += data
 
     def flush(self) -> None:
+        if self.socket.fileno() < 0:
+            return
         if self._out:
             try:
                 sent = self.socket.send(self._out)
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                 sent = 0
+            except OSError:
+                self._lost()
+                return
             del self._out[:sent]
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
         if wanted != self._events:
@@ -48,16 +54,27 @@ class Wire:
                 while True:
                     data = self.socket.recv(CHUNK)
                     if not data:
-                        raise ConnectionError("the gateway closed a connection")
+                        self._lost()
+                        return
                     chunks.append(data)
                     if not isinstance(self.socket, ssl.SSLSocket):
                         break
             except (BlockingIOError, ssl.SSLWantReadError):
                 pass
+            except OSError:
+                self._lost()
+                return
             if chunks:
                 self.received(b"".join(chunks))
         if events & selectors.EVENT_WRITE:
             self.flush()
+
+    def _lost(self) -> None:
+        if not self._loop.losing:
+            raise ConnectionError("the gateway closed a connection")
+        self._loop.selector.unregister(self.socket)
+        self._loop.open -= 1
+        self.socket.close()
 
 
 class Loop:
@@ -66,6 +83,8 @@ class Loop:
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
         self.dirty: list[Wire] = []
+        self.open = 0  # connections
+        self.losing = False  # the gateway is being killed: connections may go
 
     def step(self, timeout: float) -> None:
         self.flush()
