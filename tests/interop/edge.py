@@ -16,7 +16,7 @@ NAME = "edge.example"
 TWISTD = Path(sys.executable).with_name("twistd")
 ENDS_WITHIN = 15.0  # seconds for a gateway that is expected to refuse its configuration
 
-Keys = dict[str, str | int | Sequence[str]]
+Keys = dict[str, str | float | Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,15 @@ class Edge(Process):
     def sip_address(self) -> str:
         return f"{self.address}:{self.sip}"
 
-    def configure(self, inside: Sequence[System], partners: Sequence[System], *, dns: str = "", more: str = "") -> Self:
+    def configure(
+        self,
+        inside: Sequence[System],
+        partners: Sequence[System],
+        *,
+        dns: str = "",
+        presence: Keys | None = None,
+        more: str = "",
+    ) -> Self:
         """Write edge.toml and partners.toml. ``more`` is put at the end of the partner file."""
         sections = [
             table("edge", {"name": NAME, "partners": "partners.toml"}),
@@ -63,6 +71,8 @@ class Edge(Process):
             self.xmpp = 0
         if dns:
             sections.append(table("dns", {"servers": [dns]}))
+        if presence:
+            sections.append(table("presence", presence))
         self.file.write_text("\n".join([*sections, *(self._system("inside", each) for each in inside)]))
         written = ["version = 1\n", *(self._system("partner", each) for each in partners), more]
         (self.folder / "partners.toml").write_text("\n".join(written))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 ANSWERED_WITHIN = 36.0  # seconds; longer than Timer F of whoever is on the way
@@ -62,20 +63,20 @@ class SipUser:
     def __init__(self, address_of_record: str, address: str, proxy: tuple[str, int]) -> None:
         self.address_of_record = address_of_record
         self.answers: dict[str, int] = {}  # method -> status
-        self._socket = socket.create_connection(proxy, timeout=ANSWERED_WITHIN, source_address=(address, 0))
-        self._socket.settimeout(None)
-        host, port = self._socket.getsockname()
-        self._sent_by = f"{host}:{port}"
-        user = address_of_record.partition(":")[2].partition("@")[0]
-        self.contact = f"<sip:{user}@{self._sent_by};transport=tcp>"
+        self._address, self._proxy = address, proxy
         self._received: list[SipMessage] = []
+        self._told: dict[str, tuple[int, SipMessage]] = {}  # Call-ID -> CSeq and the NOTIFY with the highest
         self._changed = threading.Condition()
         self._sequence = 0
         self._etag = ""
-        self._thread = threading.Thread(target=self._read, name=f"sip {user}", daemon=True)
-        self._thread.start()
+        self._connect()
 
     # what it does
+
+    def reconnect(self) -> None:
+        """Connect again where the proxy has gone and come back. The contact is another then; dialogs go on."""
+        self.close()
+        self._connect()
 
     def register(self, *, expires: int = 600) -> SipMessage:
         registrar = "sip:" + self.address_of_record.partition("@")[2]
@@ -88,6 +89,8 @@ class SipUser:
         if self._etag:
             headers.append(("SIP-If-Match", self._etag))
         answer = self.request("PUBLISH", self.address_of_record, headers, document)
+        if answer.status == 412:  # the presence server does not remember
+            answer = self.request("PUBLISH", self.address_of_record, headers[:-1], document)
         self._etag = answer.get("SIP-ETag")
         return answer
 
@@ -159,6 +162,19 @@ class SipUser:
             found = self.expect(method, body=body, seconds=seconds)
             raise RuntimeError(f"{self.address_of_record} got {found}")
 
+    def sees(self, dialog: Dialog) -> dict[str, tuple[str, str]]:
+        """What the last NOTIFY of a dialog says: the tuples that are open, with their show and note."""
+        with self._changed:
+            _, notify = self._told.get(dialog.call_id, (0, None))
+        if notify is None or not notify.body:
+            return {}
+        found: dict[str, tuple[str, str]] = {}
+        for each in ElementTree.fromstring(notify.body.encode()).iterfind("{*}tuple"):
+            if each.findtext("{*}status/{*}basic") == "open":
+                show, note = each.findtext("{*}status/{jabber:client}show", ""), each.findtext("{*}note", "")
+                found[each.get("id", "").removeprefix("ID-")] = show, note
+        return found
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -172,6 +188,16 @@ class SipUser:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(self._proxy, timeout=ANSWERED_WITHIN, source_address=(self._address, 0))
+        self._socket.settimeout(None)
+        host, port = self._socket.getsockname()
+        self._sent_by = f"{host}:{port}"
+        user = self.address_of_record.partition(":")[2].partition("@")[0]
+        self.contact = f"<sip:{user}@{self._sent_by};transport=tcp>"
+        self._thread = threading.Thread(target=self._read, name=f"sip {user}", daemon=True)
+        self._thread.start()
 
     def _take(self, wanted: Callable[[SipMessage], bool], what: str, seconds: float) -> SipMessage:
         deadline = time.monotonic() + seconds
@@ -212,6 +238,10 @@ class SipUser:
             self._socket.sendall(written(f"SIP/2.0 {status} Answered", rows))
         with self._changed:
             self._received.append(message)
+            if message.method == "NOTIFY":
+                number = int(message.get("CSeq").split()[0])
+                if number > self._told.get(message.get("Call-ID"), (0, None))[0]:
+                    self._told[message.get("Call-ID")] = number, message
             self._changed.notify_all()
 
 

@@ -5,13 +5,14 @@ certificates of both have the serverAuth purpose only. With the component link t
 that authorizes watchers one by one, and a SIP and an XMPP domain that are always down.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import pytest
 
 from demo.authority import Authority
 from tests.interop.dns import Dns, Service
-from tests.interop.edge import NAME, Edge, System
+from tests.interop.edge import NAME, Edge, Keys, System
 from tests.interop.ejabberd import Ejabberd
 from tests.interop.kamailio import Kamailio
 from tests.interop.process import Addresses
@@ -29,12 +30,26 @@ IMPATIENT = 4  # seconds a message waits for a partner that is down, where a tes
 
 
 class World:
-    """Both servers and the gateway; ``kind`` is what XMPP server it is and how it is connected: "ejabberd s2s"."""
+    """Both servers and the gateway; ``kind`` is what XMPP server it is and how it is connected: "ejabberd s2s".
+
+    ``names`` are the accounts there, ``presence`` is that section of edge.toml; without ``crowd`` there are these two
+    domains and no others.
+    """
 
     def __init__(
-        self, kind: str, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+        self,
+        kind: str,
+        stack: ExitStack,
+        folders: pytest.TempPathFactory,
+        authority: Authority,
+        addresses: Addresses,
+        *,
+        names: Sequence[str] = NAMES,
+        presence: Keys | None = None,
+        crowd: bool = True,
     ) -> None:
         server, link = kind.split()
+        self._names = names
         self.addresses = addresses
         uses = ("server", "client") if link == "component" else ("server",)
         issued = {domain: authority.issue("", dns=[domain], eku=uses) for domain in (CAPULET, MONTAGUE)}
@@ -45,7 +60,8 @@ class World:
         services = [Service(f"_xmpp-server._tcp.{MONTAGUE}", target, self.edge.xmpp)]
         dns = stack.enter_context(Dns(folders.mktemp("dns"), addresses, {NAME: self.edge.address}, services).start())
         self._dns = dns.server
-        self._components = dict.fromkeys((MONTAGUE, FERRARA, MANTUA), SECRET) if link == "component" else {}
+        served = [MONTAGUE, *([FERRARA, MANTUA] if crowd else [])]
+        self._components = dict.fromkeys(served, SECRET) if link == "component" else {}
         stack.enter_context(self.start_server())
         stack.enter_context(self.start_kamailio())
         port = self.server.component if link == "component" else self.server.s2s
@@ -68,7 +84,7 @@ class World:
         self.strict = Kamailio(
             folders.mktemp("strict"), addresses, FERRARA, authority.issue("", dns=[FERRARA]), authority.pem
         )
-        if link == "component":
+        if link == "component" and crowd:
             stack.enter_context(self.strict.start(gateway=self.edge.sip_address, everybody_may_watch=False))
             self.strict.resolves(NAME, self.edge.address)
             there = [f"{self.strict.address}:{self.strict.tls}"]
@@ -76,13 +92,15 @@ class World:
             nobody = [f"{self.edge.address}:{addresses.port('edge')}"]
             verona = System("verona", VERONA, "xmpp", {"link": link, "hosts": nobody}, secret=SECRET)
             mantua = System("mantua", MANTUA, "sip", {"hosts": nobody}, tls={"peer_names": [MANTUA]})
-            self.edge.configure([xmpp, verona], [sip, mantua, ferrara])
+            self.edge.configure([xmpp, verona], [sip, mantua, ferrara], presence=presence)
+        elif link == "component":
+            self.edge.configure([xmpp], [sip], presence=presence)
         else:
-            self.edge.configure([sip], [xmpp])
+            self.edge.configure([sip], [xmpp], presence=presence)
         stack.enter_context(self.edge.start())
 
     def start_server(self) -> Prosody | Ejabberd:
-        accounts = dict.fromkeys(NAMES, "pencil")
+        accounts = dict.fromkeys(self._names, "pencil")
         return self.server.start(accounts=accounts, components=self._components, dns=self._dns)
 
     def start_kamailio(self) -> Kamailio:
@@ -90,8 +108,8 @@ class World:
         self.kamailio.resolves(NAME, self.edge.address)
         return self.kamailio
 
-    def xmpp_user(self, name: str) -> XmppUser:
-        return XmppUser(f"{name}@{CAPULET}/balcony", "pencil", self.server.address, self.server.c2s)
+    def xmpp_user(self, name: str, resource: str = "balcony") -> XmppUser:
+        return XmppUser(f"{name}@{CAPULET}/{resource}", "pencil", self.server.address, self.server.c2s)
 
     def sip_user(self, name: str, domain: str = MONTAGUE) -> SipUser:
         edge = self.strict if domain == FERRARA else self.kamailio

@@ -24,6 +24,7 @@ class XmppUser:
         self._password = password
         self._server = address, port
         self._received: list[Element] = []
+        self._contacts: dict[str, dict[str, tuple[str, str]]] = {}
         self._changed = threading.Condition()
         self._ready = threading.Event()
         self._failure = ""
@@ -90,6 +91,11 @@ class XmppUser:
             return
         raise AssertionError(f"{self.jid} got {ElementTree.tostring(found, 'unicode')}")
 
+    def sees(self, contact: str) -> dict[str, tuple[str, str]]:
+        """The available resources of a contact with their show and status, as the user's client would list them."""
+        with self._changed:
+            return dict(self._contacts.get(contact, {}))
+
     def bodies(self) -> list[str]:
         """The texts of all messages that came and that nobody has waited for."""
         with self._changed:
@@ -141,8 +147,21 @@ class XmppUser:
         if isinstance(stanza, slixmpp.Message | slixmpp.Presence | slixmpp.Iq):
             with self._changed:
                 self._received.append(stanza.xml)
+                self._list(stanza.xml)
                 self._changed.notify_all()
         return stanza
+
+    def _list(self, stanza: Element) -> None:
+        if not matches(stanza, "presence", {}) or stanza.get("type", "") not in ("", "unavailable"):
+            return
+        contact, _, resource = stanza.get("from", "").partition("/")
+        listed = self._contacts.setdefault(contact, {})
+        if not stanza.get("type"):
+            listed[resource] = stanza.findtext("{*}show", ""), stanza.findtext("{*}status", "")
+        elif resource:
+            listed.pop(resource, None)
+        else:
+            listed.clear()
 
 
 def matches(stanza: Element, kind: str, wanted: dict[str, str]) -> bool:

@@ -1,0 +1,181 @@
+"""A day in the life: people see each other truly, whatever is stopped, killed and started between them.
+
+After each step every watcher on both sides must see what his contact really shows, within a bounded time, without
+anybody but those who were thrown out doing anything for it.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+import pytest
+
+from demo.authority import Authority
+from tests.interop.cast import Cast
+from tests.interop.process import Addresses, Process
+from tests.interop.world import World
+
+pytestmark = pytest.mark.slow
+
+KINDS = ["prosody component", "prosody s2s", "ejabberd component", "ejabberd s2s"]
+EXPIRES = 6  # seconds; our subscriptions live so short that each step sees some refreshed
+GRACE = 2  # seconds
+PRESENCE = {"expires": EXPIRES, "min_expires": 1, "pace_seconds": 0.2, "grace_seconds": GRACE}
+WITHDRAWN_WITHIN = GRACE + 8.0  # seconds: the grace runs from the first dial that fails
+BURST = 60  # changes on each side
+GAP = 0.03  # seconds between two of them
+CASTS = 12
+
+End = Callable[[Process], None]
+either_way = pytest.mark.parametrize("end", [Process.stop, Process.kill], ids=["in good order", "killed"])
+
+
+class Day:
+    """One world for all steps, and new people for each."""
+
+    def __init__(self, kind: str, stack: ExitStack, *parts: object) -> None:
+        names = Cast.accounts(CASTS)
+        self.world = World(kind, stack, *parts, names=names, presence=PRESENCE, crowd=False)
+        self._numbers = count()
+
+    @contextmanager
+    def cast(self) -> Iterator[Cast]:
+        """People who have met and see each other."""
+        self._all_run()
+        people = Cast(self.world, next(self._numbers))
+        try:
+            people.meet()
+            people.all_see_the_truth()
+            yield people
+        finally:
+            people.leave()
+
+    def _all_run(self) -> None:
+        """A step that failed may have left something down."""
+        if not self.world.server.running:
+            self.world.start_server()
+        if not self.world.kamailio.running:
+            self.world.start_kamailio()
+        if not self.world.edge.running:
+            self.world.edge.start()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def day(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    addresses: Addresses,
+) -> Iterator[Day]:
+    with ExitStack() as stack:
+        yield Day(request.param, stack, tmp_path_factory, authority, addresses)
+
+
+def test_all_see_what_changes_from_login_to_logout(day: Day) -> None:
+    with day.cast() as people:
+        people.juliet_shows("away", "Fetching a ladder")
+        people.romeo_shows("Climbing")
+        people.all_see_the_truth()
+        people.juliet_logs_in("chamber")
+        people.juliet_shows("dnd", "With the nurse", "chamber")
+        people.all_see_the_truth()
+        people.juliet_logs_out("balcony")
+        people.romeo_shows("")
+        people.all_see_the_truth()
+        time.sleep(EXPIRES + 1)  # every dialog of ours has been refreshed, or is over
+        people.romeo_shows("Back again")
+        people.all_see_the_truth()
+        people.juliet_logs_out("chamber")
+        people.all_see_the_truth()
+        people.juliet_logs_in("balcony")
+        people.all_see_the_truth()
+
+
+@either_way
+def test_all_see_the_truth_when_the_xmpp_server_comes_back(end: End, day: Day) -> None:
+    with day.cast() as people:
+        end(day.world.server)
+        people.xmpp_users_are_thrown_out()
+        people.sip_users_see_juliet({}, WITHDRAWN_WITHIN)
+        people.romeo_shows("Alone")
+        day.world.start_server()
+        people.xmpp_users_log_in()
+        people.juliet_shows("chat", "Awake")
+        people.all_see_the_truth()
+        people.romeo_shows("No longer alone")
+        people.all_see_the_truth()
+
+
+def test_all_see_the_truth_when_the_xmpp_server_comes_back_at_once(day: Day) -> None:
+    with day.cast() as people:
+        day.world.server.stop()
+        people.xmpp_users_are_thrown_out()
+        day.world.start_server()
+        people.all_see_the_truth()
+        people.xmpp_users_log_in()
+        people.all_see_the_truth()
+
+
+@either_way
+def test_all_see_the_truth_when_the_sip_edge_comes_back(end: End, day: Day) -> None:
+    with day.cast() as people:
+        end(day.world.kamailio)
+        people.xmpp_users_see_romeo({}, WITHDRAWN_WITHIN)
+        people.juliet_shows("away", "Waiting")
+        day.world.start_kamailio()
+        people.sip_users_return()
+        people.all_see_the_truth()
+        people.romeo_shows("Here at last")
+        people.juliet_shows("", "No longer waiting")
+        people.all_see_the_truth()
+
+
+@either_way
+def test_all_see_the_truth_when_the_gateway_comes_back(end: End, day: Day) -> None:
+    with day.cast() as people:
+        end(day.world.edge)
+        people.juliet_shows("away", "Without news")
+        people.juliet_logs_in("chamber")
+        people.romeo_shows("Without news as well")
+        day.world.edge.start()
+        people.all_see_the_truth()
+        people.juliet_logs_out("balcony")
+        people.romeo_shows("With news")
+        people.all_see_the_truth()
+
+
+def test_all_see_that_contacts_have_gone_while_the_gateway_was_down(day: Day) -> None:
+    with day.cast() as people:
+        day.world.edge.stop()
+        people.juliet_logs_in("chamber")
+        people.juliet_logs_out("balcony")
+        people.juliet_logs_out("chamber")
+        people.romeo_shows("")
+        day.world.edge.start()
+        people.all_see_the_truth()
+
+
+def test_all_see_the_truth_when_the_gateway_is_killed_in_the_middle_of_everything(day: Day) -> None:
+    with day.cast() as people:
+
+        def juliet() -> None:
+            for number in range(BURST):
+                people.juliet_shows("away" if number % 2 else "", f"verse {number}")
+                time.sleep(GAP)
+
+        def romeo() -> None:
+            for number in range(BURST):
+                people.romeo_shows(f"line {number}")
+                time.sleep(GAP)
+
+        with ThreadPoolExecutor() as pool:
+            bursts = [pool.submit(juliet), pool.submit(romeo)]
+            time.sleep(BURST * GAP / 2)
+            day.world.edge.kill()
+            day.world.edge.start()
+            for burst in bursts:
+                burst.result()
+        people.all_see_the_truth()
+
