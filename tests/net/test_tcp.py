@@ -55,7 +55,14 @@ class Sockets(TestCase):
         assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == tcp.UNACKNOWLEDGED
+        probes = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        assert tuple(opened.getsockopt(socket.IPPROTO_TCP, each) for each in probes) == tcp.QUIET
         made.transport.loseConnection()
+
+    def test_peer_that_vanishes_is_noticed_within_two_minutes(self) -> None:
+        """Also when we write nothing: who shows as online must be there."""
+        idle, interval, count = tcp.QUIET
+        assert idle + interval * count <= 120 and tcp.UNACKNOWLEDGED <= 60_000
 
     def test_tune_leaves_alone_what_is_no_socket(self) -> None:
         tcp.tune(object())
