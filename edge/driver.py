@@ -79,6 +79,7 @@ class Driver:
     def __init__(self, reactor: IReactorTime, gateway: Gateway, wall: Callable[[], float] = time) -> None:
         self._reactor = reactor
         self._gateway = gateway
+        self._performing: list[Effect] | None = None
         self._unsaved = False  # whether the store has been told something since its last commit
         self._wheel = gateway.node.wheel
         self._wall = wall
@@ -167,8 +168,28 @@ class Driver:
         self._perform(self._gateway.advance(self._reactor.seconds(), self._wall()))
 
     def _perform(self, effects: list[Effect]) -> None:
+        """Do everything an input wants, let the store commit, and only then let the links write.
+
+        What this causes at once (a link that cannot take what it is given says so) is an input too: its effects come
+        at the end of the same turn, or nothing would be certain to be stored before it is said.
+        """
+        if self._performing is not None:
+            self._performing += effects
+            return
+        while effects:
+            self._performing = effects
+            try:
+                self._perform_all(effects)
+                if self._unsaved:
+                    self._commit()
+                self._performing = effects = []
+                self._turn.flush()
+            finally:
+                self._performing = None
+
+    def _perform_all(self, effects: list[Effect]) -> None:
         recorder = self._recorder
-        for effect in effects:
+        for effect in effects:  # it may grow meanwhile
             try:
                 if isinstance(effect, RespondSip):
                     if recorder is not None:
@@ -196,12 +217,13 @@ class Driver:
                     assert_never(effect)
             except Exception:  # a bug below costs one effect, not those behind it, and not the clock
                 self.log.failure("internal.error performing {kind}", kind=type(effect).__name__)
-        if self._unsaved:
-            self._commit()
-        self._turn.flush()
 
     def _commit(self) -> None:
-        """What was said must not be sent before it would survive us. A store that fails keeps what it was told."""
+        """What was said must not be sent before it would survive us.
+
+        A store that fails keeps what it was told, and is asked again at the next turn: to say nothing to anybody until
+        somebody mends it would lose more than a crash before that.
+        """
         try:
             self._store.commit()
             self._unsaved = False

@@ -34,7 +34,7 @@ HANDSHAKE = 15.0  # seconds until the TLS handshake is done; a sane peer needs t
 UNPROVED = 30.0  # seconds a link may stay open whose peer proves nothing: time to read why in its own log
 REFUSALS = 5  # requests such a link gets answers to
 UNPROVED_BYTES = 1 << 16  # bytes it may send: a few large requests, and no memory worth an attack
-WAITING_BYTES = 1 << 20  # bytes held for a peer that does not read; then it is disconnected
+WAITING_BYTES = 8 << 20  # bytes held for a peer that does not read, then it is disconnected; 7,000 NOTIFYs
 STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
 KEEP_ALIVE = 45.0  # seconds; a silent link we dialled is probed within two of them, and `tune` ends it 30 s later.
 # So long, twice at most, may a message take that has begun: a peer whose Content-Length lies is out of step for good.
