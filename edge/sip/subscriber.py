@@ -20,13 +20,11 @@ from edge.errors import LocalProtocolError
 from edge.sip.dialog import Dialog
 from edge.sip.message import Request, Response
 from edge.sip.subscription import (
-    BRIEF_LIFE,
     DEFAULT_EXPIRES,
     MAX_EXPIRES,
     PIDF,
     PRESENCE,
     REASONS,
-    SOON,
     TIMER_N,
     UNKNOWN_REASON,
     Active,
@@ -54,7 +52,8 @@ from edge.sip.subscription_tables import SubscriberState as State
 REFRESH_BEFORE = 60.0  # seconds before expiry to refresh, or half of the time if that is later
 REFRESH_SPREAD = 0.1  # the part of the time by which refreshes are spread, so that they never come in one burst
 ROUNDING = 2.0  # seconds; what a notifier's whole seconds and the way of a NOTIFY make of the same expiry
-SHORTEST_REFRESH = 10.0  # seconds; a notifier that grants less is not asked oftener
+SHORTEST_REFRESH = 2.0  # seconds; a notifier that grants less than twice as much is not asked oftener
+SHORTEST_PAUSE = 10.0  # seconds between a refresh that failed and the next, whatever the notifier says
 
 
 class Timer(IntEnum):
@@ -123,6 +122,11 @@ class Subscriber:
         """Subscribe again within the dialog: the answer to `RefreshDue`, or to see the present state."""
         return self._act(Input.REFRESH, now)
 
+    def postpone(self, seconds: float, now: float) -> list[Output]:
+        """Refresh later than planned: the other answer to `RefreshDue`. Without the time for it, let it expire."""
+        left = self.expires_at - now
+        return [self._start(Timer.REFRESH, seconds) if seconds < left else self._start(Timer.EXPIRY, left)]
+
     def unsubscribe(self, now: float) -> list[Output]:
         """End the subscription (RFC 8048 §5.2.3). The dialog ends with the last NOTIFY, which gives `Ended`."""
         return self._act(Input.UNSUBSCRIBE, now)
@@ -180,7 +184,7 @@ class Subscriber:
             self._step(Input.NOTIFY_TERMINATED)
             rule = REASONS.get(told.reason or "", UNKNOWN_REASON)
             last = [document] if document and (before < State.WITHDRAWN or self.is_fetch) else []
-            return [Reply(200), *last, self._ended(before, Cause.NOTIFY, rule, told.reason, 0, told.retry_after, now)]
+            return [Reply(200), *last, self._ended(before, Cause.NOTIFY, rule, told.reason, 0, told.retry_after)]
         if told.expires is not None:
             expires_at = now + min(told.expires, self.expires)
         else:
@@ -217,9 +221,9 @@ class Subscriber:
         if action is Action.ASK_USER:
             return [RefreshDue(), self._start(Timer.EXPIRY, self.expires_at - now)]
         if action is Action.END_BY_TIMER_N:
-            return [self._ended(before, Cause.TIMER_N, UNKNOWN_REASON, None, 408, None, now)]
+            return [self._ended(before, Cause.TIMER_N, UNKNOWN_REASON, None, 408, None)]
         if action is Action.END_BY_EXPIRY:
-            return [self._ended(before, Cause.EXPIRY, UNKNOWN_REASON, None, 0, None, now)]
+            return [self._ended(before, Cause.EXPIRY, UNKNOWN_REASON, None, 0, None)]
         return []
 
     def _fail(self, status: int, retry_after: int | None, longer: int | None, now: float) -> list[Output]:
@@ -236,21 +240,16 @@ class Subscriber:
             self.expires = longer
             return self._send(longer)
         if action is Action.TRY_LATER:
-            pause = max(wait(rule, retry_after) or 0.0, SHORTEST_REFRESH)
-            left = self.expires_at - now
-            return [self._start(Timer.REFRESH, pause) if pause < left else self._start(Timer.EXPIRY, left)]
+            return self.postpone(max(wait(rule, retry_after) or 0.0, SHORTEST_PAUSE), now)
         if action is Action.END_BY_RESPONSE:
-            return [self._ended(before, Cause.RESPONSE, rule, None, status, retry_after, now)]
+            return [self._ended(before, Cause.RESPONSE, rule, None, status, retry_after)]
         return []
 
     def _ended(
-        self, before: State, cause: Cause, rule: Rule, reason: str | None, status: int, retry_after: int | None,
-        now: float,
+        self, before: State, cause: Cause, rule: Rule, reason: str | None, status: int, retry_after: int | None
     ) -> Ended:
         self.timer = Timer.NONE
         retry = None if before in (State.WITHDRAWN, State.ENDING) else wait(rule, retry_after)
-        if retry is not None and now - self.since < BRIEF_LIFE:
-            retry = max(retry, SOON)
         return Ended(cause, reason or "", status, rule.authorization_dead, retry)
 
     def _send(self, expires: int) -> list[Output]:

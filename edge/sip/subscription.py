@@ -33,7 +33,6 @@ SOON = 30.0  # seconds to wait before a refresh is tried again
 BACK_OFF = 300.0  # seconds to wait before a new subscription where nobody said how long
 RARELY = 4 * 3600.0  # the same where the fault will not go away by itself
 LONGEST_WAIT = 86_400.0  # seconds; a peer that names more than a day is asked again after a day
-BRIEF_LIFE = 10.0  # seconds; a subscription that ended sooner is not renewed at once, or two peers could spin
 
 
 @dataclass(frozen=True, slots=True)
