@@ -9,11 +9,12 @@ from typing import NamedTuple
 from zlib import crc32
 
 from edge.mapping.failures import condition_of
-from edge.sip.subscription import RARELY, SOON, Cause, Ended
+from edge.sip.subscription import SOON, Cause, Ended
 
 LONGEST_BACK_OFF = 3600.0  # seconds between two attempts that the peer has not told us to space
 MOST_DOUBLINGS = 7  # of SOON; more would not matter
 SPREAD = 0.2  # the part of a wait by which attempts are spread, so that those of many never come in one burst
+BRIEF_LIFE = 10.0  # seconds; a dialog that ended sooner is no success, or two peers could spin
 
 FOR_GOOD = frozenset((401, 404, 405, 406, 407, 410, 415, 416, 420, 421, 501, 604))
 """Answers to the first SUBSCRIBE that no repetition will change: reported once, and all is forgotten."""
@@ -35,10 +36,10 @@ class Verdict(NamedTuple):
     retry: float | None
 
 
-def verdict(ended: Ended, authorized: bool, attempts: int, spread: str) -> Verdict:
+def verdict(ended: Ended, authorized: bool, attempts: int, spread: str, crowd: float = 0.0) -> Verdict:
     """What follows from the end of a subscription, whose contact has been told `subscribed` or not.
 
-    ``attempts`` have been made since it was last active; ``spread`` is a text that differs from pair to pair.
+    ``attempts`` have failed since a dialog last lived; ``spread`` and ``crowd`` are those of `spread_out`.
     """
     if ended.authorization_dead:
         return Verdict("unsubscribed", Show.UNAVAILABLE, None)
@@ -48,11 +49,18 @@ def verdict(ended: Ended, authorized: bool, attempts: int, spread: str) -> Verdi
     if ended.reason == "invariant":
         return Verdict("", Show.THE_SAME, None)
     if ended.retry is None:
-        # a failure that is not to be repeated soon: what was true once may be so again some day
-        return Verdict("", Show.UNAVAILABLE, RARELY if refused else None)
+        return Verdict("", Show.UNAVAILABLE, None)
     if ended.retry == 0 and attempts == 0:
         return Verdict("", Show.THE_SAME, 0.0)
     backing_off = min(SOON * 2.0 ** min(attempts, MOST_DOUBLINGS), LONGEST_BACK_OFF)
-    retry = max(ended.retry, backing_off) * (1 + SPREAD * crc32(spread.encode()) / 2**32)
+    retry = spread_out(max(ended.retry, backing_off), spread, crowd)
     return Verdict("", Show.UNAVAILABLE if refused and ended.status < 500 and ended.status not in (408, 481, 423)
                    else Show.THE_SAME_FOR_A_WHILE, retry)
+
+
+def spread_out(seconds: float, spread: str, crowd: float) -> float:
+    """Not less than ``seconds``, and not the same for all who wait.
+
+    ``spread`` is a text that differs from pair to pair, ``crowd`` the seconds that the system needs for them all.
+    """
+    return seconds + max(SPREAD * seconds, crowd) * crc32(spread.encode()) / 2**32

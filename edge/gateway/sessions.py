@@ -14,7 +14,7 @@ from edge.timers import Slot, Wheel
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
 
-ANSWER_SECONDS = 5.0  # for the answer to a probe; the refresh has a minute or more
+ANSWER_SECONDS = 5.0  # for the answer to a probe, but never more than half of what is left to refresh in
 KNOWN_SECONDS = 60.0  # an answer counts for all that the user watches and that is refreshed in this time
 REFUSED_SECONDS = 86_400.0  # a server that does not answer strangers is not asked sooner again
 QUIET_SECONDS = 7 * 86_400.0  # without a sign of life, where the server does not answer: then the user has gone
@@ -32,7 +32,7 @@ class Sessions:
         """``user`` is whose ``expire`` is called with a question that nobody has answered."""
         self._node = node
         self._user = user
-        self._waiting: dict[Question, tuple[list[Pair], Slot[object]]] = {}
+        self._waiting: dict[Question, tuple[list[Pair], float, Slot[object]]] = {}  # until when, and its timer
         self._known: dict[Question, tuple[bool, float]] = {}
         self._refusing: dict[Domain, float] = {}  # until when
 
@@ -48,14 +48,21 @@ class Sessions:
             return now - active_at < QUIET_SECONDS
         return None
 
-    def ask(self, pair: Pair) -> list[Effect]:
-        """Probe from our own address; the answer comes back in `answered` or `unanswered`."""
-        question = _question(pair)
-        if question in self._waiting:
-            self._waiting[question][0].append(pair)
+    def ask(self, pair: Pair, left: float) -> list[Effect]:
+        """Probe from our own address; the answer comes back in `answered` or `unanswered`. ``left``: before expiry."""
+        question, wheel = _question(pair), self._node.wheel
+        seconds = min(ANSWER_SECONDS, max(left, 0.0) / 2)
+        waiting = self._waiting.get(question)
+        if waiting is not None:
+            pairs, until, slot = waiting
+            pairs.append(pair)
+            if wheel.now + seconds < until:
+                Wheel.stop(slot, (self._user, question))
+                slot = wheel.start(seconds, (self._user, question))
+                self._waiting[question] = pairs, wheel.now + seconds, slot
             return []
-        slot = self._node.wheel.start(ANSWER_SECONDS, (self._user, question))
-        self._waiting[question] = [pair], slot
+        slot = wheel.start(seconds, (self._user, question))
+        self._waiting[question] = [pair], wheel.now + seconds, slot
         ours, contact = question
         data = Presence(from_=ours, to=contact, type="probe").to_bytes()
         return [SendStanza(ours.host, contact.host, data)]
@@ -67,7 +74,7 @@ class Sessions:
         waiting = self._waiting.pop(question, None)
         if waiting is None:
             return []
-        pairs, slot = waiting
+        pairs, _, slot = waiting
         Wheel.stop(slot, (self._user, question))
         if stanza.type in ("", "unavailable"):
             if len(self._known) >= MAX_KNOWN:

@@ -4,13 +4,15 @@ What an XMPP user's server says decides who watches whom; `edge.gateway.subscrip
 `edge.gateway.core` and, when a way comes up again, by `edge.gateway.paths`.
 """
 
+from dataclasses import replace
+
 from edge.codes import Code
 from edge.gateway.effects import Effect, Report
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.records import WatchRecord
-from edge.gateway.subscription import Subscriptions, send, shown, tell
-from edge.gateway.watch import Watch
+from edge.gateway.subscription import Subscriptions
+from edge.gateway.watch import Watch, send, shown, tell
 from edge.partners import Admit
 from edge.sip.subscription import usage_key
 from edge.sip.transaction import ServerTransaction
@@ -77,6 +79,7 @@ class Subscribers:
         if watch is None or watch.leaving or not gone:
             return []
         pair.step(Input.IN_UNSUBSCRIBE)
+        watch.withdraw()
         return self._dialogs.leave(watch)
 
     def _begin(self, watch: Watch, stanza: Presence) -> list[Effect]:
@@ -90,7 +93,8 @@ class Subscribers:
 
     def _return(self, watch: Watch, stanza: Presence) -> list[Effect]:
         """Who had left comes back before his old dialog is over: that one may end unheard, he gets a new one."""
-        watch.leaving = False
+        watch.leaving = watch.asleep = False
+        watch.attempts = 0
         self._dialogs.drop(watch)
         return self._begin(watch, stanza)
 
@@ -100,11 +104,11 @@ class Subscribers:
         effects: list[Effect] = []
         if stanza.type == "subscribe" and pair.step(Input.IN_SUBSCRIBE) is Action.AUTO_REPLY:
             effects.append(tell(pair.user, pair.contact, "subscribed"))
-        if watch.document is not None or watch.usage is not None:
+        if watch.document is not None or watch.usage is not None or watch.done:
             effects += self._recall(watch, stanza)
         if watch.asleep:
             return effects + self._dialogs.wake(watch)
-        if watch.usage is None and watch.timer and not self._dialogs.is_resting(pair):
+        if watch.usage is None and not watch.done and not self._dialogs.is_resting(pair):
             effects += self._dialogs.subscribe(watch)
         return effects
 
@@ -112,13 +116,14 @@ class Subscribers:
         """All that is known, or of the resource that is asked for; or that nothing is (RFC 6121 §4.3.2)."""
         pair = watch.pair
         assert stanza.to is not None
+        asker = stanza.from_ if stanza.type == "probe" else pair.contact
         known = watch.known(self._pairs.profile(pair.xmpp, pair.sip))
         wanted = stanza.to.resource
         if wanted:
             known = [each for each in known if each.from_ is not None and each.from_.resource == wanted]
-        if not known and pair.contact_sees:
-            known = [Presence(from_=stanza.to, to=pair.contact, type="unavailable")]
-        return [shown(presence) for presence in known]
+        if not known and pair.contact_sees and (watch.document is not None or not watch.shown):
+            known = [Presence(from_=stanza.to, to=asker, type="unavailable")]
+        return [shown(replace(presence, to=asker)) for presence in known]
 
     def _unsubscribe(self, pair: Pair | None, user: JID, contact: JID) -> list[Effect]:
         """RFC 8048 §5.2.3: end the dialog if there is one, and say `unsubscribed` in any case."""
@@ -138,8 +143,7 @@ class Subscribers:
         watch = self._dialogs.get(usage_key(request))
         if watch is None or watch.usage is None or watch.pair.sip is not decision.sender:
             return self._node.refuse(transaction, Code.S05, 481)
-        lang = request.headers.get("content-language") or ""
-        return self._dialogs.follow(watch, watch.usage.notified(request, self._node.wheel.now), transaction, lang)
+        return self._dialogs.notified(watch, transaction)
 
     # --- after a restart or an outage -------------------------------------------------------------------
 
@@ -149,13 +153,7 @@ class Subscribers:
 
     def resume(self, pair: Pair) -> list[Effect]:
         """The user's system can be reached again: see what is true now, in the same dialog if it lives."""
-        watch, now = pair.watch, self._node.wheel.now
-        if watch is None or watch.leaving or watch.asleep:
-            return []
-        watch.attempts = 0
-        if watch.usage is not None and watch.usage.expires_at > now:
-            return self._dialogs.follow(watch, watch.usage.refresh(now))
-        return self._dialogs.subscribe(watch)
+        return self._dialogs.resume(pair.watch) if pair.watch is not None else []
 
     def repeat(self, pair: Pair) -> list[Effect]:
         """The contact's server can be reached again: it may have lost what he was told, and we that he has come."""

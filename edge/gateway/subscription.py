@@ -5,18 +5,21 @@ that passes (`edge.gateway.ending`). Correlation is by Call-ID and our tag, neve
 `edge.gateway.subscriber`, which decides who watches whom.
 """
 
+from itertools import count
+
 from edge.bodies import pidf
+from edge.bodies.text import language_tag
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import IN, UNCHANGED
-from edge.gateway.effects import Effect, Report, SendSip, SendStanza
-from edge.gateway.ending import Show, verdict
+from edge.gateway.effects import Effect, Report, SendSip
+from edge.gateway.ending import BRIEF_LIFE, Show, spread_out, verdict
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.quota import Quota
 from edge.gateway.records import WatchRecord, dialog_of
 from edge.gateway.sessions import Question, Sessions
-from edge.gateway.watch import GRACE, REFRESH, RETRY, Watch
+from edge.gateway.watch import GRACE, Watch, send, shown, tell
 from edge.mapping.addresses import uri_of
 from edge.sip.message import Response
 from edge.sip.subscriber import Subscriber
@@ -26,6 +29,7 @@ from edge.sip.subscription import (
     Document,
     Ended,
     Output,
+    Pending,
     Rearm,
     RefreshDue,
     Reply,
@@ -53,6 +57,8 @@ class Subscriptions:
         self._usages: dict[UsageKey, Watch] = {}
         self._watched: dict[JID, int] = {}  # by contact: how many users he watches
         self._quota = Quota()  # by the contact's system
+        self._crowds: dict[str, int] = {}  # watches by SIP system
+        self._numbers = count(1)  # of timers: one that is due together with what stops it is known by its number
         self._resting: dict[str, float] = {}  # SIP systems that want to be left alone, and until when
 
     def __len__(self) -> int:
@@ -69,6 +75,7 @@ class Subscriptions:
         watch = pair.watch = Watch(self, pair, self._node.wheel.now)
         self._watched[pair.contact] = self._watched.get(pair.contact, 0) + 1
         self._quota.take(pair.xmpp.name, MAX_OF_SYSTEM)
+        self._crowds[pair.sip.name] = self._crowds.get(pair.sip.name, 0) + 1
         self._node.unsaved[pair] = None
         return watch
 
@@ -89,13 +96,47 @@ class Subscriptions:
         pair, node = watch.pair, self._node
         self.drop(watch)
         self._stop(watch)
+        watch.done = False
         if self.is_resting(pair):
-            self._start(watch, self._resting[pair.sip.name] - node.wheel.now, RETRY)
+            self._start(watch, self._rest_of(pair))
             return []
         expires = node.presence.expires
         watch.usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), expires)
         self._usages[watch.usage.key] = watch
         return self.follow(watch, watch.usage.subscribe(node.wheel.now))
+
+    def refresh(self, watch: Watch) -> list[Effect]:
+        """Subscribe again within the dialog, if that is not under way."""
+        usage, now = watch.usage, self._node.wheel.now
+        if usage is None or usage.branch:
+            return []
+        if self.is_resting(watch.pair):
+            return self.follow(watch, usage.postpone(self._rest_of(watch.pair), now))
+        return self.follow(watch, usage.refresh(now))
+
+    def resume(self, watch: Watch) -> list[Effect]:
+        """The system can be reached again: see what is true now, in the same dialog if it lives."""
+        usage = watch.usage
+        if watch.leaving or watch.asleep or (watch.done and watch.document is not None):
+            return []
+        if usage is not None and (usage.branch or usage.state is SubscriberState.NOTIFY_WAIT):
+            return []  # it is asked for already, and its timer runs
+        watch.attempts = 0
+        if usage is not None and usage.expires_at > self._node.wheel.now:
+            return self.refresh(watch)
+        return self.subscribe(watch)
+
+    def notified(self, watch: Watch, transaction: ServerTransaction) -> list[Effect]:
+        """A NOTIFY in the dialog of a watch."""
+        assert watch.usage is not None
+        request = transaction.request
+        try:
+            outputs = watch.usage.notified(request, self._node.wheel.now)
+        except RemoteProtocolError as error:
+            return self._node.refuse(transaction, error.code, error.status, text=str(error))
+        if type(outputs[-1]) is not Reply and (fault := _fault(outputs)) is not None:
+            outputs[0] = fault
+        return self.follow(watch, outputs, transaction, language_tag(request.headers.get("content-language") or ""))
 
     def follow(
         self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None, lang: str = ""
@@ -112,12 +153,14 @@ class Subscriptions:
                 assert transaction is not None
                 effects += node.respond(transaction, output.status, output.headers)
             elif isinstance(output, Rearm):
-                self._start(watch, output.seconds, REFRESH)
+                self._start(watch, output.seconds)
                 node.unsaved[pair] = None
             elif isinstance(output, RefreshDue):
                 due = True  # last, because it arms the timer for the answer to the refresh
             elif isinstance(output, Active):
                 effects += self._activate(watch)
+            elif isinstance(output, Pending):
+                self._doubt(watch)
             elif isinstance(output, Document):
                 effects += self._learn(watch, output, lang)
             elif isinstance(output, Ended):
@@ -131,16 +174,15 @@ class Subscriptions:
             return []
         alive = self.sessions.of(pair, watch.active_at)
         if alive is None:
-            return self.sessions.ask(pair)
+            return self.sessions.ask(pair, watch.usage.expires_at - self._node.wheel.now)
         if alive:
-            return self.follow(watch, watch.usage.refresh(self._node.wheel.now))
+            return self.refresh(watch)
         gone = self.withdraw(watch, "")  # unheard, unless he is there after all
         return gone + self.sleep(watch)
 
     def _activate(self, watch: Watch) -> list[Effect]:
         """`subscribed`, once (RFC 8048 §5.2.1)."""
-        watch.attempts = 0
-        pair = watch.pair
+        pair, watch.doubted_at = watch.pair, 0.0
         self._node.unsaved[pair] = None
         if watch.leaving or pair.step(Input.OUT_SUBSCRIBED) is not Action.ROUTE:
             return []
@@ -171,7 +213,10 @@ class Subscriptions:
 
     def _end(self, watch: Watch, ended: Ended) -> list[Effect]:
         """The dialog is dead; the authorization only if the partner said so (RFC 8048 §5.2.2)."""
-        pair, node = watch.pair, self._node
+        pair, node, usage = watch.pair, self._node, watch.usage
+        assert usage is not None
+        if usage.dialog.remote_cseq is not None and node.wheel.now - usage.since >= BRIEF_LIFE:
+            watch.attempts = 0
         self._stop(watch)
         self.drop(watch)
         node.unsaved[pair] = None
@@ -184,20 +229,26 @@ class Subscriptions:
             "partner": pair.sip.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status,
         }
         effects: list[Effect] = [Report("sub.ended", None, fields)]
-        found = verdict(ended, pair.contact_sees, watch.attempts, watch.pair.contact.local + pair.user.local)
+        found = verdict(ended, pair.contact_sees, watch.attempts, _name(pair), self._crowd(pair))
         watch.attempts += 1
         if found.told:
             return effects + self._refuse(watch, found.told, ended.status)
         if found.show is Show.UNAVAILABLE:
             effects += self.withdraw(watch, "")
+        if found.retry is None:
+            watch.done = True
+            return effects
+        self._doubt(watch)
         if found.retry == 0:
             return effects + self.subscribe(watch)
-        if found.retry is not None:
-            grace = node.presence.grace
-            watch.retry_at = node.wheel.now + found.retry
-            wait_first = found.show is Show.THE_SAME_FOR_A_WHILE and watch.shown and found.retry > grace
-            self._start(watch, grace if wait_first else found.retry, GRACE if wait_first else RETRY)
+        self._start(watch, found.retry)
         return effects
+
+    def _doubt(self, watch: Watch) -> None:
+        """Nobody can say whether what the contact sees is still true: for the grace it is believed."""
+        if watch.shown and not watch.doubted_at and not watch.leaving:
+            watch.doubted_at = self._node.wheel.now
+            self._node.wheel.start(self._node.presence.grace, (watch, GRACE))  # harmless once the doubt is over
 
     def _refuse(self, watch: Watch, told: str, status: int) -> list[Effect]:
         """There is nothing to hope for: the contact hears why, once, and all is forgotten."""
@@ -225,10 +276,12 @@ class Subscriptions:
     def sleep(self, watch: Watch) -> list[Effect]:
         """The session is over: end the dialog silently, keep the authorization (RFC 8048 §5.2.3)."""
         watch.asleep = True
-        watch.document, watch.shown = None, ()
-        self._stop(watch)
+        watch.withdraw()
         self._node.unsaved[watch.pair] = None
-        return self.follow(watch, watch.usage.unsubscribe(self._node.wheel.now)) if watch.usage is not None else []
+        if watch.usage is None:
+            self._stop(watch)
+            return []
+        return self.follow(watch, watch.usage.unsubscribe(self._node.wheel.now))
 
     def wake(self, watch: Watch) -> list[Effect]:
         """A session begins."""
@@ -256,24 +309,22 @@ class Subscriptions:
 
     def failed(self, watch: Watch, branch: str, code: Code, text: str) -> list[Effect]:
         """A SUBSCRIBE of ours got no answer or did not leave."""
-        if watch.usage is None:
+        if watch.usage is None or watch.usage.branch != branch:
             return []
         status = 408 if code is Code.M02 else 503
         report = Report("subscription.failed", code, {"partner": watch.pair.sip.name, "reason": text})
         return [report, *self.follow(watch, watch.usage.failed(branch, status, self._node.wheel.now))]
 
-    def expired(self, watch: Watch, timer: str) -> list[Effect]:
-        """The timer of a watch has come."""
-        watch.slot = None
-        watch.timer = ""
+    def expired(self, watch: Watch, timer: int) -> list[Effect]:
+        """A timer of a watch has come."""
+        now = self._node.wheel.now
         if timer == GRACE:
-            self._start(watch, max(watch.retry_at - self._node.wheel.now, 0.0), RETRY)
-            return self.withdraw(watch, "")
-        if timer == RETRY:
-            return [] if watch.usage is not None or watch.leaving or watch.asleep else self.subscribe(watch)
-        if watch.usage is None:
+            overdue = watch.doubted_at and now >= watch.doubted_at + self._node.presence.grace
+            return self.withdraw(watch, "") if overdue else []
+        if timer != watch.timer:
             return []
-        return self.follow(watch, watch.usage.expire(self._node.wheel.now))
+        watch.slot, watch.timer = None, 0
+        return self.follow(watch, watch.usage.expire(now)) if watch.usage is not None else self.subscribe(watch)
 
     def expire(self, question: Question) -> list[Effect]:
         """A question about a session was not answered."""
@@ -288,6 +339,7 @@ class Subscriptions:
             return
         pair.watch = None
         self._quota.give(pair.xmpp.name)
+        self._crowds[pair.sip.name] -= 1
         left = self._watched[pair.contact] - 1
         if left:
             self._watched[pair.contact] = left
@@ -304,28 +356,38 @@ class Subscriptions:
     def is_resting(self, pair: Pair) -> bool:
         return self._node.wheel.now < self._resting.get(pair.sip.name, 0.0)
 
-    def _start(self, watch: Watch, seconds: float, timer: str) -> None:
+    def _rest_of(self, pair: Pair) -> float:
+        """Seconds to wait until a system that rests may be asked, each watch for itself."""
+        left = self._resting.get(pair.sip.name, 0.0) - self._node.wheel.now
+        return spread_out(max(left, 0.0), _name(pair), self._crowd(pair))
+
+    def _crowd(self, pair: Pair) -> float:
+        """Seconds in which all who watch users of the system may ask it again."""
+        return self._crowds[pair.sip.name] / pair.sip.resume_per_s
+
+    def _start(self, watch: Watch, seconds: float) -> None:
         self._stop(watch)
-        watch.timer = timer
-        watch.slot = self._node.wheel.start(seconds, (watch, timer))
+        watch.timer = next(self._numbers)
+        watch.slot = self._node.wheel.start(seconds, (watch, watch.timer))
 
     def _stop(self, watch: Watch) -> None:
         if watch.slot is not None:
             Wheel.stop(watch.slot, (watch, watch.timer))
-            watch.slot = None
-            watch.timer = ""
+            watch.slot, watch.timer = None, 0
 
 
-def shown(presence: Presence) -> SendStanza:
-    """Presence of a user, for a contact."""
-    assert presence.from_ is not None and presence.to is not None
-    return SendStanza(presence.from_.host, presence.to.host, presence.to_bytes())
+def _name(pair: Pair) -> str:
+    return pair.contact.local + pair.user.local
 
 
-def tell(user: JID, contact: JID, kind: str) -> SendStanza:
-    """What a user's server says about a subscription."""
-    return shown(Presence(from_=user, to=contact, type=kind))
-
-
-def send(user: JID, contact: JID, data: bytes) -> SendStanza:
-    return SendStanza(user.host, contact.host, data)
+def _fault(outputs: list[Output]) -> Reply | None:
+    """The answer to a NOTIFY whose document nobody can read; what was known stays (RFC 3856 §6.8)."""
+    for output in outputs:
+        if isinstance(output, Document) and output.body:
+            if output.content_type != PIDF:
+                return Reply(415, (("Accept", PIDF),))
+            try:
+                pidf.parse(output.body)
+            except RemoteProtocolError as error:
+                return Reply(error.status)
+    return None

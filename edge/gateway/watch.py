@@ -4,11 +4,12 @@ Owned by `edge.gateway.subscription`.
 """
 
 from collections.abc import Iterable
+from sys import intern
 from typing import TYPE_CHECKING
 
 from edge.bodies import pidf
 from edge.codes import Code
-from edge.gateway.effects import Effect
+from edge.gateway.effects import Effect, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair
 from edge.gateway.records import WatchRecord, dialog_record
@@ -27,21 +28,23 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 64  # resources that are remembered; a document with more is a peer's invention
 
-REFRESH, RETRY, GRACE = "refresh", "retry", "grace"  # what a watch waits for
+GRACE = 0  # the timer of `doubted_at`; every other is a number of its own
 
 
 class Watch:
     """How the contact of a pair watches its user.
 
     ``leaving``: he has taken his subscription back, and only the dialog is still to be ended. ``asleep``: he has no
-    session, so there is no dialog. ``document`` is what he was told last, ``shown`` the resources in it that are
-    available, which is all that a restart leaves of it. ``attempts`` have failed since the dialog was last active,
-    ``retry_at`` is when the next is due. ``active_at`` is when he last gave a sign of life.
+    session, so there is no dialog. ``done``: the partner has said its last word, and nothing is asked again.
+    ``document`` is what he was told last, in the language ``lang``, ``shown`` the resources in it that are available,
+    which is all that a restart leaves of it; since ``doubted_at`` nobody can confirm them (0: they are true).
+    ``attempts`` have failed since a dialog last lived. ``active_at`` is when he last gave a sign of life. ``timer`` is
+    the number of the timer that runs in ``slot``, 0 for none: that of the dialog or, without one, of the next attempt.
     """
 
     __slots__ = (
-        "_subscriptions", "pair", "usage", "leaving", "asleep", "document", "shown", "attempts", "retry_at",
-        "active_at", "timer", "slot",
+        "_subscriptions", "pair", "usage", "leaving", "asleep", "done", "document", "lang", "shown", "doubted_at",
+        "attempts", "active_at", "timer", "slot",
     )
 
     def __init__(self, subscriptions: "Subscriptions", pair: Pair, now: float) -> None:
@@ -50,12 +53,14 @@ class Watch:
         self.usage: Subscriber | None = None
         self.leaving = False
         self.asleep = False
+        self.done = False
         self.document: pidf.Document | None = None
+        self.lang = ""
         self.shown: tuple[str, ...] = ()
+        self.doubted_at = 0.0
         self.attempts = 0
-        self.retry_at = 0.0
         self.active_at = now
-        self.timer = ""
+        self.timer = 0
         self.slot: Slot[object] | None = None
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
@@ -64,7 +69,7 @@ class Watch:
     def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
         return self._subscriptions.failed(self, transaction.key, code, text)
 
-    def expire(self, timer: str) -> list[Effect]:
+    def expire(self, timer: int) -> list[Effect]:
         return self._subscriptions.expired(self, timer)
 
     def learn(self, document: pidf.Document, profile: Profile, lang: str = "") -> list[Presence]:
@@ -74,7 +79,7 @@ class Watch:
         if before is None and self.shown:  # the document was lost with an earlier life: who is not in this one has gone
             told = {presence.from_.resource for presence in news if presence.from_ is not None}
             news += self._gone(resource for resource in self.shown if resource not in told)
-        self.document = settle(document, before)
+        self.document, self.lang, self.doubted_at = settle(document, before), intern(lang), 0.0
         if news:
             self._note(news)
         return news
@@ -82,14 +87,14 @@ class Watch:
     def withdraw(self, note: str = "") -> list[Presence]:
         """`unavailable` from whatever the contact believes to be available."""
         gone = list(self._gone(self.shown, note))
-        self.document, self.shown = None, ()
+        self.document, self.shown, self.doubted_at = None, (), 0.0
         return gone
 
     def known(self, profile: Profile) -> list[Presence]:
         """All that the contact was told last."""
         if self.document is None:
             return []
-        return stanzas_of(self.document, None, self.pair.user, self.pair.contact, profile=profile)
+        return stanzas_of(self.document, None, self.pair.user, self.pair.contact, lang=self.lang, profile=profile)
 
     def record(self, node: Node) -> WatchRecord:
         """What the store keeps: a dialog only if it is one already and not about to end."""
@@ -119,3 +124,18 @@ class Watch:
             elif len(shown) < MAX_SHOWN:
                 shown.add(presence.from_.resource)
         self.shown = tuple(sorted(shown))
+
+
+def shown(presence: Presence) -> SendStanza:
+    """Presence of a user, for a contact."""
+    assert presence.from_ is not None and presence.to is not None
+    return SendStanza(presence.from_.host, presence.to.host, presence.to_bytes())
+
+
+def tell(user: JID, contact: JID, kind: str) -> SendStanza:
+    """What a user's server says about a subscription."""
+    return shown(Presence(from_=user, to=contact, type=kind))
+
+
+def send(user: JID, contact: JID, data: bytes) -> SendStanza:
+    return SendStanza(user.host, contact.host, data)
