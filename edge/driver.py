@@ -37,7 +37,10 @@ REPEATS = 5  # equal events logged in one period; an attacker must not fill the 
 PERIOD = 10.0  # seconds
 
 GRAVE = frozenset({"internal.error", "store.failed"})
-FAILURES = frozenset({"sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down", "presence.withdrawn"})
+FAILURES = frozenset({
+    "sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down", "presence.withdrawn",
+})
+COMMIT_PAUSE = 1.0  # seconds between two tries of a store that fails: each try costs, and a disk does not heal at once
 
 
 class SipPool(Protocol):
@@ -81,6 +84,7 @@ class Driver:
         self._gateway = gateway
         self._performing: list[Effect] | None = None
         self._unsaved = False  # whether the store has been told something since its last commit
+        self._commit_after = 0.0  # the moment before which a store that has failed is not tried again
         self._wheel = gateway.node.wheel
         self._wall = wall
         self._ticker = LoopingCall(self._tick)
@@ -97,7 +101,7 @@ class Driver:
         self._recorder = recorder
 
     def start(self, store: Store) -> None:
-        """Take up what ``store`` has kept, keep there what is to come, and let time flow."""
+        """Take up what ``store`` has kept, keep there what is to come, and let time flow. `StoreError` if it cannot."""
         self._store = store
         self._begin()
         self._gateway.node.wall = self._wall()
@@ -156,6 +160,10 @@ class Driver:
         code = fields.pop("code", None)
         self._report(Report(name, code if isinstance(code, Code) else None, fields))
 
+    def store_failed(self, error: StoreError) -> None:
+        """The store could not do what it should: at a commit, or when `edge.service` asked it for something."""
+        self._report(Report("store.failed", error.code, {"reason": str(error)}))
+
     # --- private --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -176,16 +184,18 @@ class Driver:
         if self._performing is not None:
             self._performing += effects
             return
-        while effects:
+        while True:  # once in any case, because what the links have to say themselves waits for the flush
             self._performing = effects
             try:
                 self._perform_all(effects)
-                if self._unsaved:
+                if self._unsaved and self._reactor.seconds() >= self._commit_after:
                     self._commit()
                 self._performing = effects = []
                 self._turn.flush()
             finally:
                 self._performing = None
+            if not effects:
+                return
 
     def _perform_all(self, effects: list[Effect]) -> None:
         recorder = self._recorder
@@ -221,14 +231,18 @@ class Driver:
     def _commit(self) -> None:
         """What was said must not be sent before it would survive us.
 
-        A store that fails keeps what it was told, and is asked again at the next turn: to say nothing to anybody until
-        somebody mends it would lose more than a crash before that.
+        A store that fails keeps what it was told, and is asked again soon: to say nothing to anybody until somebody
+        mends it would lose more than a crash before that.
         """
+        self._commit_after = self._reactor.seconds() + COMMIT_PAUSE
         try:
             self._store.commit()
             self._unsaved = False
+            self._commit_after = 0.0
         except StoreError as error:
-            self._report(Report("store.failed", error.code, {"reason": str(error)}))
+            self.store_failed(error)
+        except Exception:  # a bug there is as grave, and costs no more
+            self.log.failure("internal.error committing")
 
     def _reach(self, path: Path) -> None:
         system, local, remote = path

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
+from twisted.python.failure import Failure
 
 from edge import __version__
 from edge.certificates.contexts import Contexts
@@ -130,10 +131,10 @@ class EdgeService(TwistedService):
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's own
         try:  # here and not before, because now we are the process and the user that will write it
             self._store = open_store(self._config.state, "full" if self._config.state_sync == "full" else "normal")
+            self._driver.start(self._store)
         except StoreError as error:
             print(f"error {error.code} {error}", file=sys.stderr)
             raise SystemExit(1) from None
-        self._driver.start(self._store)
         self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
         gc.collect()
@@ -154,15 +155,23 @@ class EdgeService(TwistedService):
         return stopped.addBoth(self._closed)
 
     def _checkpoint(self) -> "Deferred[None]":
-        """In a thread, because it waits for the disk."""
+        """In a thread, because it waits for the disk. One that fails is followed by the next."""
         assert self._store is not None
         threads = cast(IReactorThreads, self._reactor)
-        return deferToThreadPool(threads, threads.getThreadPool(), self._store.checkpoint)
+        done = deferToThreadPool(threads, threads.getThreadPool(), self._store.checkpoint)
+        return done.addErrback(self._store_failed)
 
     def _closed(self, results: list[tuple[bool, object]]) -> list[tuple[bool, object]]:
         if self._store is not None:
-            self._store.close()
+            try:
+                self._store.close()
+            except StoreError as error:  # we are going in any case
+                self._driver.store_failed(error)
         return results
+
+    def _store_failed(self, failure: Failure) -> None:
+        error = failure.value
+        self._driver.store_failed(error if isinstance(error, StoreError) else StoreError(Code.K12, str(error)))
 
     def _counts(self) -> Counts:
         return self._node.counters.counts(self._gateway.subscriptions())

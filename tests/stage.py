@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
 from edge.codes import Code
@@ -24,6 +25,7 @@ from edge.timers import TICK, Wheel
 from edge.xmpp.service import Service
 
 EDGE = domain("edge.example.net")
+REDIAL = 5.0  # seconds between two dials of somebody who is down
 
 
 @dataclass(eq=False)
@@ -48,7 +50,7 @@ class Stage:
     def __init__(self, cast: Sequence[tuple[str, str, str, list[str], dict[str, str]]]) -> None:
         self.clock = Clock()
         self.clock.advance(1000.0)
-        systems = [
+        self.systems = [
             System(
                 name=name,
                 inside=kind == "inside",
@@ -62,9 +64,10 @@ class Stage:
             for name, kind, how, domains, settings in cast
             if kind != "unlisted"
         ]
-        directory = self.directory = Directory(systems)
+        directory = self.directory = Directory(self.systems)
         self.taken: list[object] = []
-        by_name = {system.name: system for system in systems}
+        self.dials: dict[Path, IDelayedCall] = {}  # what is wished for and not up
+        by_name = {system.name: system for system in self.systems}
         self.actors = {}
         for name, kind, how, domains, _ in cast:
             protocol = "sip" if how == "sip" else "xmpp"
@@ -85,10 +88,17 @@ class Stage:
         self.driver.attach(self, XmppStage(self), self)
         self.driver.start(self.store)
 
-    def killed(self) -> None:
-        """The gateway dies without a word: nothing but the store is left, and connections are lost."""
+    def killed(self, without: str = "") -> None:
+        """The gateway dies without a word: nothing but the store is left, and connections are lost.
+
+        ``without``: the system that is no longer configured when it starts again.
+        """
         self.driver.stop()
         self.taken.clear()
+        self.directory = Directory([system for system in self.systems if system.name != without])
+        for dial in self.dials.values():
+            dial.cancel()
+        self.dials.clear()
         for actor in self.actors.values():
             actor.requests.clear()
         self.birth()
@@ -105,12 +115,15 @@ class Stage:
             return [Path(system, local) for local in ours]
         return [Path(system, local, remote) for local in ours for remote in system.domains]
 
-    def dialled(self, path: Path) -> None:
-        """It takes a moment until a link is up, or until it is clear that there is none."""
-        self.clock.callLater(0, self._dialled, path)
+    def dialled(self, path: Path, seconds: float = 0) -> None:
+        """It takes a moment until a link is up, or until it is clear that there is none; then it is tried again."""
+        if path not in self.dials:
+            self.dials[path] = self.clock.callLater(seconds, self._dialled, path)
 
     def _dialled(self, path: Path) -> None:
+        del self.dials[path]
         if self.actors[path.system.name].down:
+            self.dialled(path, REDIAL)
             self.driver.path_failed(*path, Code.N01, Code.N01.sentence)
         else:
             self.driver.path_up(*path)
@@ -124,8 +137,15 @@ class Stage:
         for path in self.paths(actor):
             if down:
                 self.driver.path_lost(*path, False)
+            elif path in self.dials:
+                self.dials[path].reset(0)
             else:
                 self.driver.path_up(*path)
+
+    def idles(self, actor: Actor) -> None:
+        """The links to a system are closed in good order for want of work."""
+        for path in self.paths(actor):
+            self.driver.path_lost(*path, True)
 
     # SipPool and Turn
     def send(self, system: System, name: Domain, data: bytes, token: object) -> None:

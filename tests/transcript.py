@@ -9,7 +9,8 @@ stand ``key=value``: direction, outbound, notes, resume_per_s, or map:ROW=VALUE 
     capulet receives nothing
     32 seconds pass
     capulet is down / capulet is up        what is sent there is not delivered; dialling it fails
-    the gateway is killed and starts again     with nothing but what its store has kept
+    capulet is idle        the links to it are closed in good order
+    the gateway is killed and starts again     with nothing but what its store has kept (also: ... without lync)
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
 ``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
@@ -83,11 +84,12 @@ class Performance:
         if match := re.fullmatch(r"([\d.]+) seconds? pass(?:es)?", line):
             stage.pass_time(float(match[1]))
             return
-        if line == "the gateway is killed and starts again":
-            stage.killed()
+        if match := re.fullmatch(r"the gateway is killed and starts again(?: without (\S+))?", line):
+            stage.killed(match[1] or "")
             stage.settle()
             return
-        match = re.fullmatch(r"(\S+) (sends:|receives:|receives nothing|is down|is up|is silent|is attentive)", line)
+        scenes = "sends:|receives:|receives nothing|is down|is up|is idle|is silent|is attentive"
+        match = re.fullmatch(rf"(\S+) ({scenes})", line)
         assert match, f"not a scene: {line!r}"
         actor = stage.actors[match[1]]
         what = match[2]
@@ -102,6 +104,9 @@ class Performance:
             assert not actor.inbox, f"{actor.name} received:\n{_show(actor.inbox[0])}"
         elif what in ("is down", "is up"):
             stage.goes(actor, what == "is down")
+            stage.settle()
+        elif what == "is idle":
+            stage.idles(actor)
             stage.settle()
         else:
             actor.silent = what == "is silent"

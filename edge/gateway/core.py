@@ -8,15 +8,14 @@ An exception that leaves one of the parts is a bug of ours. It costs the one mes
 told if he waits for an answer, it is reported as ``internal.error``, and what came with it goes its way.
 """
 
-from collections.abc import Iterable, Sequence
-from traceback import walk_tb
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.errors import LocalProtocolError, RemoteProtocolError
+from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Path, Report, RespondSip, SendStanza, SipLink, XmppLink
-from edge.gateway.node import ALLOW, METHODS, Node, warning
+from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Opened, Pager
 from edge.gateway.pairs import Pairs
@@ -38,7 +37,6 @@ EXTENSIONS = frozenset({"eventlist"})
 
 ABOUT_RECIPIENT = frozenset({Code.A06, Code.A08})  # refusals that come after the sender has been found good
 FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
-FRAMES = 8  # innermost calls in the report of a bug: from the fault to the door of the part it happened in
 
 
 class Usage(Protocol):
@@ -63,7 +61,7 @@ class Gateway:
     def restored(self, records: Iterable[tuple[int, str, float, bytes]]) -> list[Effect]:
         """At the start: what the store has kept, as (kind, key, due, data) in the order of ``due``."""
         effects = restore(self.node, self.pairs, self.subscribers, self.notifiers, records)
-        return effects + self._paths.restored() + self.node.save()
+        return self._saved(effects + self._paths.restored())
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
@@ -93,7 +91,7 @@ class Gateway:
                     assert isinstance(message, Response)
                     self._follow(layer.receive_response(message), effects)
             except Exception as error:  # a bug must not cost the other messages of the chunk, nor the link
-                effects.append(_bug(error))
+                effects.append(bug(error))
                 if type(message) is Request and message.method != "ACK":
                     effects.append(RespondSip(link, response_bytes(message, 500)))
         return self._saved(effects)
@@ -131,7 +129,7 @@ class Gateway:
                     if answer is not None:
                         effects.append(SendStanza(recipient.host, sender.host, answer))
             except Exception as error:  # as for SIP messages
-                effects.append(_bug(error))
+                effects.append(bug(error))
                 # Presence is not answered: an error would tell the sender's server that nobody is there any more.
                 if type(stanza) is not Presence and stanza.type not in ("error", "result"):
                     data = error_bytes(stanza, "internal-server-error")
@@ -140,22 +138,13 @@ class Gateway:
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """The next XMPP hop has acknowledged the stanzas of these tokens."""
-        return self.pager.taken(tokens)
+        return self._door(lambda: self.pager.taken(tokens))
 
     # --- from below, either side ----------------------------------------------------------------
 
     def unsent(self, token: object, code: Code, text: str) -> list[Effect]:
         """What was given out with ``token`` did not get there, and never will."""
-        try:
-            if isinstance(token, ClientTransaction):
-                if not self.node.layer.failed(token):
-                    return []  # it has timed out while it waited for a link: its user knows already
-                return self._saved(cast(Usage, token.user).failed(token, code, text))
-            if isinstance(token, Opened):
-                return self.pager.unsent(token, code, text)
-        except Exception as error:  # a link that gives many tokens back must get through all of them
-            return [_bug(error)]
-        return []
+        return self._door(lambda: self._unsent(token, code, text))
 
     def advance(self, now: float, wall: float) -> list[Effect]:
         """Time has come: ``now`` for timers (seconds, monotonic), ``wall`` for documents (Unix epoch)."""
@@ -170,22 +159,29 @@ class Gateway:
                 else:
                     self._follow(node.layer.expire(item), effects)
             except Exception as error:  # an exception would stop the clock for everybody
-                effects.append(_bug(error))
+                effects.append(bug(error))
         return self._saved(effects)
 
     def path_lost(self, path: Path, orderly: bool) -> list[Effect]:
         """The last link of a way is gone (`edge.gateway.paths`)."""
-        return self._paths.lost(path, orderly)
+        return self._door(lambda: self._paths.lost(path, orderly))
 
     def path_failed(self, path: Path) -> list[Effect]:
         """A dial has failed, and there is no other link."""
-        return self._paths.failed(path)
+        return self._door(lambda: self._paths.failed(path))
 
     def path_up(self, path: Path) -> list[Effect]:
         """A way can be used again."""
-        return self._paths.up(path)
+        return self._door(lambda: self._paths.up(path))
 
     # --- private --------------------------------------------------------------------------------
+
+    def _door(self, act: Callable[[], list[Effect]]) -> list[Effect]:
+        """One input of which a bug takes nothing else with it: a link that gives many tokens back gets through all."""
+        try:
+            return self._saved(act())
+        except Exception as error:
+            return self._saved([bug(error)])
 
     def _saved(self, effects: list[Effect]) -> list[Effect]:
         """At the end of an input the store hears what has changed; the driver commits before anything is sent."""
@@ -207,7 +203,7 @@ class Gateway:
                 elif isinstance(output, Overdue):
                     effects += self.pager.overdue(output.transaction)
             except Exception as error:  # of all that waited on a lost link, one alone
-                effects.append(_bug(error))
+                effects.append(bug(error))
                 if isinstance(output, Deliver | Overdue):
                     effects += self.node.respond(output.transaction, 500)
 
@@ -267,6 +263,13 @@ class Gateway:
         ]
         return self.node.respond(transaction, 200, capabilities)
 
+    def _unsent(self, token: object, code: Code, text: str) -> list[Effect]:
+        if isinstance(token, ClientTransaction):
+            if not self.node.layer.failed(token):
+                return []  # it has timed out while it waited for a link: its user knows already
+            return cast(Usage, token.user).failed(token, code, text)
+        return self.pager.unsent(token, code, text) if isinstance(token, Opened) else []
+
     def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
         if stanza.type == "error":
             return self.pager.error_received(stanza)
@@ -315,14 +318,3 @@ def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list
     if stanza.type in ("error", "result") or stanza.from_ is None or stanza.to is None:
         return []
     return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}"))]
-
-
-def _bug(error: Exception) -> Report:
-    """What went wrong and where, innermost call first; not with what: the text may hold an address or a body."""
-    ours = isinstance(error, LocalProtocolError | AssertionError)  # these have a text of ours
-    calls = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}:{line}"
-             for frame, line in list(walk_tb(error.__traceback__))[-FRAMES:]]
-    fields: dict[str, object] = {
-        "error": type(error).__name__, "reason": str(error) if ours else "", "where": " < ".join(reversed(calls)),
-    }
-    return Report("internal.error", None, fields)

@@ -1,10 +1,12 @@
 """What every part of the gateway knows about the node it runs on, and the few things all parts say."""
 
 from dataclasses import dataclass, field
+from traceback import walk_tb
 from typing import Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
+from edge.errors import LocalProtocolError
 from edge.gateway.counters import Counters
 from edge.gateway.effects import Effect, Forget, Remember, Report, RespondSip, SipLink
 from edge.gateway.settings import PresenceSettings
@@ -17,6 +19,7 @@ from edge.timers import Wheel
 
 METHODS = frozenset({"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS"})  # what a UAS behind this edge understands
 ALLOW = ", ".join(sorted(METHODS))
+FRAMES = 8  # innermost calls in the report of a bug: from the fault to the door of the part it happened in
 
 
 class Saved(Protocol):
@@ -30,8 +33,8 @@ class Node:
     """One running gateway: its name, its time, its identifiers, its policy, its SIP transactions.
 
     ``name`` is the FQDN in its certificate, which Via and Contact carry (RFC 5922 §7.5). ``agent`` is what our SIP
-    requests have in common. ``wall`` is the
-    time of day (seconds of the Unix epoch) for documents; protocol timers use ``wheel.now``.
+    requests have in common. ``wall`` is the time of day (seconds of the Unix epoch) for documents; protocol timers use
+    ``wheel.now``.
     ``unsaved`` is what has changed since the store was told: each once, however often it changed.
     """
 
@@ -54,8 +57,13 @@ class Node:
 
     def save(self) -> list[Effect]:
         """What the store has to be told at the end of an input."""
-        effects: list[Effect] = [each.saved() for each in self.unsaved]
-        self.unsaved.clear()
+        unsaved, self.unsaved = self.unsaved, {}
+        effects: list[Effect] = []
+        for each in unsaved:
+            try:
+                effects.append(each.saved())
+            except Exception as error:  # a bug in one record must not keep all others out of the store
+                effects.append(bug(error))
         return effects
 
     def wall_of(self, moment: float) -> float:
@@ -116,3 +124,14 @@ def warning(code: Code, text: str = "") -> tuple[str, str]:
     """The Warning header of a refusal: the code and its sentence, never a name of ours (RFC 3261 §20.43)."""
     said = (text or code.sentence).replace("\\", "").replace('"', "'")
     return "Warning", f'399 edge "{code} {said}"'
+
+
+def bug(error: Exception) -> Report:
+    """What went wrong and where, innermost call first; not with what: the text may hold an address or a body."""
+    ours = isinstance(error, LocalProtocolError | AssertionError)  # these have a text of ours
+    calls = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}:{line}"
+             for frame, line in list(walk_tb(error.__traceback__))[-FRAMES:]]
+    fields: dict[str, object] = {
+        "error": type(error).__name__, "reason": str(error) if ours else "", "where": " < ".join(reversed(calls)),
+    }
+    return Report("internal.error", None, fields)

@@ -8,7 +8,8 @@ what the contact has of the user's, which `edge.gateway.subscriber` serves (the 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from edge.gateway.effects import Forget, Remember
+from edge import domains
+from edge.gateway.effects import Forget, Path, Remember
 from edge.gateway.node import Node
 from edge.gateway.records import Kind, PairRecord, encode
 from edge.mapping.profile import Profile
@@ -63,6 +64,12 @@ class Pair:
         """The contact's request waits for the SIP side."""
         return pending_in(self.state)
 
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """The ways on which the two can be reached."""
+        remote = None if self.xmpp.link == "component" else self.contact.host
+        return Path(self.sip), Path(self.xmpp, self.user.host, remote)
+
     def step(self, given: Input) -> Action:
         """Move the authorization; what is new is remembered."""
         before = self.state
@@ -99,6 +106,7 @@ class Pairs:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._pairs: dict[tuple[JID, JID], Pair] = {}
+        self._behind: dict[Path, int] = {}  # how many pairs each path matters to
         self._profiles: dict[tuple[str, str], Profile] = {}  # one for each two systems at most
 
     def __len__(self) -> int:
@@ -115,13 +123,38 @@ class Pairs:
         pair = self._pairs.get((user, contact))
         if pair is None:
             pair = self._pairs[user, contact] = Pair(self._node, user, contact, sip, xmpp)
+            for path in pair.paths:
+                self._behind[path] = self._behind.get(path, 0) + 1
         return pair
 
     def release(self, pair: Pair) -> None:
         """Forget a pair in which there is nothing left."""
-        if pair.is_empty:
+        if pair.is_empty and self._pairs.pop((pair.user, pair.contact), None) is not None:
             self._node.unsaved[pair] = None
-            self._pairs.pop((pair.user, pair.contact), None)
+            for path in pair.paths:
+                self._behind[path] -= 1
+                if not self._behind[path]:
+                    del self._behind[path]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every path that matters to somebody."""
+        return tuple(self._behind)
+
+    def count(self, path: Path) -> int:
+        """How many pairs a path matters to."""
+        return self._behind.get(path, 0)
+
+    def behind(self, path: Path) -> list[Pair]:
+        """The pairs that a path matters to. All are looked at: outages are rare, pairs are many."""
+        system, pairs = path.system, self._pairs.values()
+        if path.local is None:
+            return [pair for pair in pairs if pair.sip is system]
+        local = domains.unicode(path.local)  # the form that JIDs have
+        if path.remote is None:
+            return [pair for pair in pairs if pair.xmpp is system and pair.user.domain == local]
+        remote = domains.unicode(path.remote)
+        return [pair for pair in pairs if pair.user.domain == local and pair.contact.domain == remote]
 
     def profile(self, watcher: System, presentity: System) -> Profile:
         """How the presence of one system's users is told to another's: the watcher's rows go first."""

@@ -1,22 +1,23 @@
-"""Ways to other systems that go down and come up again, and the start of the gateway, which is the same to all who watch.
+"""Ways to other systems that go down and come up again; a start of the gateway is the end of an outage of all of them.
 
 Presence must not outlive its source: when a way stays down past the grace, those behind it are shown as unavailable,
-with a note. When it comes up, what may have changed meanwhile is asked for anew, at the pace that each system bears.
-Called by `edge.gateway.core`.
+with a note. When it comes up, what may have changed meanwhile is asked for anew, at the pace that each system bears
+(docs/decisions/0011-a-start-is-an-outage.md). Called by `edge.gateway.core`.
 """
 
 from collections import deque
-from collections.abc import Iterator
 
 from edge.codes import Code
 from edge.gateway.effects import Effect, Path, Reach, Report
-from edge.gateway.node import Node
+from edge.gateway.node import Node, bug
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.subscriber import Subscribers
+from edge.partners import System
 from edge.timers import TICK, Slot, Wheel
 
-MOST_AT_ONCE = 250  # requests of all systems in one tick, about 20 ms of work: messages go on meanwhile
+MOST_AT_ONCE = 250  # pairs of all systems in one tick, about 20 ms of work: messages go on meanwhile
+MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing to do for; a few milliseconds
 NOTE = "Presence is not known: there is no connection to {domain}"
 
 GRACE, NEXT = "grace", "next"
@@ -37,6 +38,26 @@ class Outage:
         return self._paths.expired(self)
 
 
+class Work:
+    """Pairs behind a path, all of the same two systems, that are taken up again or withdrawn, a few in each tick."""
+
+    __slots__ = ("path", "sip", "xmpp", "withdraws", "pairs")
+
+    def __init__(self, path: Path, pair: Pair, withdraws: bool) -> None:
+        self.path = path
+        self.sip = pair.sip
+        self.xmpp = pair.xmpp
+        self.withdraws = withdraws
+        self.pairs: deque[Pair] = deque()
+
+    @property
+    def asks(self) -> tuple[System, ...]:
+        """The systems that get a request for each pair: both when it is taken up, none from a stanza of farewell."""
+        if not self.withdraws:
+            return self.sip, self.xmpp
+        return (self.sip,) if self.path.system is self.xmpp else ()
+
+
 class Paths:
     """All paths that are not as they should be."""
 
@@ -46,119 +67,128 @@ class Paths:
         self._subscribers = subscribers
         self._notifiers = notifiers
         self._outages: dict[Path, Outage] = {}
-        # pairs to be taken up again, by (SIP system, XMPP system, protocol of the path), so that none waits for another
-        self._waiting: dict[tuple[str, str, str], deque[Pair]] = {}
+        self._work: deque[Work] = deque()  # for each path one for each system on its other side: none waits for another
         self._allowance: dict[str, float] = {}  # by system: requests that it may get now
         self._ticking = False
 
     def lost(self, path: Path, orderly: bool) -> list[Effect]:
         """The last link is gone: dial at once, if somebody watches over it."""
-        if not self._is_watched(path):
+        if not self._pairs.count(path):
             return []
         if path.system.protocol == "xmpp" and not (orderly and path.remote is not None):
-            self._outages.setdefault(path, Outage(self, path))  # stanzas may be lost, or the server's memory
+            self._down(path)  # stanzas may be lost, or the server's memory
         return [Reach(path)]
 
     def failed(self, path: Path) -> list[Effect]:
         """A dial has failed: from the first one on the grace runs."""
-        outage = self._outages.get(path)
-        if outage is None:
-            if not self._is_watched(path):
-                return []
-            outage = self._outages[path] = Outage(self, path)
+        if not self._pairs.count(path):
+            self._over(path)
+            return []
+        outage = self._down(path)
         if outage.slot is None and not outage.withdrawn:
             outage.slot = self._node.wheel.start(self._node.presence.grace, (outage, GRACE))
         return [Reach(path)]
 
     def up(self, path: Path) -> list[Effect]:
         """The path can be used again."""
-        outage = self._outages.pop(path, None)
-        if outage is None:
-            return []
-        if outage.slot is not None:
-            Wheel.stop(outage.slot, (outage, GRACE))
-        for pair in self._members(path):
-            key = pair.sip.name, pair.xmpp.name, path.system.protocol
-            self._waiting.setdefault(key, deque()).append(pair)
-        self._tick()
-        return []
+        return self._begin(path, withdraws=False) if self._over(path) else []
 
     def restored(self) -> list[Effect]:
         """At the start: every path that somebody watches over is as good as lost, and is to come up."""
-        effects: list[Effect] = []
-        for pair in self._pairs:
-            for path in (Path(pair.sip), _xmpp_path(pair)):
-                if path not in self._outages:
-                    self._outages[path] = Outage(self, path)
-                    effects.append(Reach(path))
-        return effects
+        for path in self._pairs.paths:
+            self._down(path)
+        return [Reach(path) for path in self._outages]
 
     def expired(self, outage: Outage) -> list[Effect]:
         """The grace is over."""
         outage.slot = None
         outage.withdrawn = True
-        path = outage.path
-        effects: list[Effect] = []
-        for pair in self._members(path):
-            if path.system.protocol == "sip":
-                effects += self._subscribers.withdraw(pair, NOTE.format(domain=pair.user.domain))
-            else:
-                effects += self._notifiers.withdraw(pair, NOTE.format(domain=pair.contact.domain))
-        if effects:
-            effects.append(Report("presence.withdrawn", Code.P03, {"partner": path.system.name}))
-        return effects
+        return self._begin(outage.path, withdraws=True)
 
     def expire(self, timer: str) -> list[Effect]:
-        """One tick's worth of pairs is taken up again."""
+        """One tick's worth of work is done."""
         self._ticking = False
+        self._allow()
         effects: list[Effect] = []
-        for system in {system for pairs in self._waiting.values() for system in (pairs[0].sip, pairs[0].xmpp)}:
-            pace = system.resume_per_s * TICK
-            self._allowance[system.name] = min(self._allowance.get(system.name, 0.0) + pace, max(pace, 1.0))
-        left = MOST_AT_ONCE
-        for key in list(self._waiting):
-            sip, xmpp, protocol = key
-            pairs = self._waiting[key]
-            while pairs and left and self._allowance[sip] >= 1 and self._allowance[xmpp] >= 1:
-                pair = pairs.popleft()
-                resumed = self._resume(pair, protocol)
-                if resumed:
-                    self._allowance[sip] -= 1
-                    self._allowance[xmpp] -= 1
+        left, looked = MOST_AT_ONCE, MOST_LOOKED_AT
+        for work in self._work:
+            asks = work.asks
+            while work.pairs and left and looked and all(self._allowance[each.name] >= 1 for each in asks):
+                looked -= 1
+                done = self._do(work, work.pairs.popleft())
+                if done:
+                    effects += done
                     left -= 1
-                    effects += resumed
-            if not pairs:
-                del self._waiting[key]
-        if self._waiting:
+                    for each in asks:
+                        self._allowance[each.name] -= 1
+        self._work = deque(work for work in self._work if work.pairs)
+        self._work.rotate(-1)  # who was first is last in the next tick
+        if self._work:
             self._tick()
         else:
             self._allowance.clear()
         return effects
 
-    def _resume(self, pair: Pair, protocol: str) -> list[Effect]:
-        if protocol == "sip":
-            return self._subscribers.resume(pair) + self._notifiers.repeat(pair)
-        return self._notifiers.resume(pair) + self._subscribers.repeat(pair)
+    # --- private ----------------------------------------------------------------------------------------
+
+    def _down(self, path: Path) -> Outage:
+        """There is an outage: when it is over all work begins anew."""
+        outage = self._outages.get(path)
+        if outage is None:
+            outage = self._outages[path] = Outage(self, path)
+            self._abandon(path)
+        return outage
+
+    def _over(self, path: Path) -> bool:
+        """There is none any more. False if there was none."""
+        outage = self._outages.pop(path, None)
+        if outage is not None and outage.slot is not None:
+            Wheel.stop(outage.slot, (outage, GRACE))
+        return outage is not None
+
+    def _begin(self, path: Path, withdraws: bool) -> list[Effect]:
+        """Something is to be done for all behind a path, instead of what was to be done before."""
+        self._abandon(path)
+        found: dict[str, Work] = {}
+        pairs = self._pairs.behind(path)
+        for pair in pairs:
+            name = pair.xmpp.name if pair.sip is path.system else pair.sip.name
+            work = found.get(name)
+            if work is None:
+                work = found[name] = Work(path, pair, withdraws)
+            work.pairs.append(pair)
+        if not pairs:
+            return []
+        self._work.extend(found.values())
+        self._tick()
+        fields: dict[str, object] = {"partner": path.system.name, "pairs": len(pairs)}
+        event, code = ("presence.withdrawn", Code.P03) if withdraws else ("presence.resumed", None)
+        return [Report(event, code, fields)]
+
+    def _abandon(self, path: Path) -> None:
+        if self._work:
+            self._work = deque(work for work in self._work if work.path != path)
+
+    def _allow(self) -> None:
+        """What each system may get in one tick; what it did not take in the one before is not added up."""
+        for system in {each for work in self._work for each in work.asks}:
+            pace = system.resume_per_s * TICK
+            self._allowance[system.name] = min(self._allowance.get(system.name, 0.0) + pace, max(pace, 1.0))
+
+    def _do(self, work: Work, pair: Pair) -> list[Effect]:
+        subscribers, notifiers = self._subscribers, self._notifiers
+        try:
+            if work.path.system is work.sip:
+                if work.withdraws:
+                    return subscribers.withdraw(pair, NOTE.format(domain=pair.user.domain))
+                return subscribers.resume(pair) + notifiers.repeat(pair)
+            if work.withdraws:
+                return notifiers.withdraw(pair, NOTE.format(domain=pair.contact.domain))
+            return notifiers.resume(pair) + subscribers.repeat(pair)
+        except Exception as error:  # a bug costs one pair, not all those behind it
+            return [bug(error)]
 
     def _tick(self) -> None:
-        if not self._ticking and self._waiting:
+        if not self._ticking:
             self._ticking = True
             self._node.wheel.start(0.0, (self, NEXT))
-
-    def _is_watched(self, path: Path) -> bool:
-        return next(self._members(path), None) is not None
-
-    def _members(self, path: Path) -> Iterator[Pair]:
-        """The pairs to whom it matters. All pairs are looked at: outages are rare, pairs are many."""
-        system, local, remote = path
-        for pair in self._pairs:
-            if pair.sip is system or (
-                pair.xmpp is system and pair.user.host == local and remote in (None, pair.contact.host)
-            ):
-                yield pair
-
-
-def _xmpp_path(pair: Pair) -> Path:
-    if pair.xmpp.link == "component":
-        return Path(pair.xmpp, pair.user.host)
-    return Path(pair.xmpp, pair.user.host, pair.contact.host)

@@ -5,7 +5,7 @@ import pytest
 from edge.codes import Code
 from edge.domains import domain
 from edge.errors import LocalProtocolError, RemoteProtocolError
-from edge.gateway import core
+from edge.gateway import core, node
 from edge.gateway.effects import Effect, RespondSip, SendSip
 from edge.sip.message import Request, Response, response_bytes
 from edge.xmpp.element import Element
@@ -171,7 +171,7 @@ class TestBug:
         monkeypatch.setattr(bench.gateway.pager, "stanza_received", fail_deep)
         (report,) = reports(bench.stanzas(message()))
         assert report.fields["reason"] == "a branch is used twice"
-        assert str(report.fields["where"]).count(" < ") == core.FRAMES - 1
+        assert str(report.fields["where"]).count(" < ") == node.FRAMES - 1
 
 
 class TestAnswers:
