@@ -73,6 +73,9 @@ class XmppPool:
         self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
         self._routes: dict[Place, Route[XmppLink]] = {}
         self._components: dict[Place, Route[XmppLink]] = {}
+        self._ours = {  # by system: our domains with a component connection to it
+            each.name: frozenset(directory.opposite(each)) for each in directory.systems if each.link == "component"
+        }
         self._paths: list[Path] = []
         self._links: set[XmppLink] = set()
         self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE)
@@ -269,7 +272,7 @@ class XmppPool:
     def _dialled(self, dial: "_Dial", ready: "Deferred[XmppLink]") -> XmppLink:
         negotiation: Negotiation
         if dial.system.link == "component":
-            negotiation = Component(dial.local, dial.remote, dial.system.secret)
+            negotiation = Component(dial.local, dial.remote, dial.system.secret, self._ours[dial.system.name])
         else:
             negotiation = Initiating(dial.local, dial.remote)
         outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self._pings.update({ping: link}))

@@ -1,10 +1,12 @@
 """The component's end of an external component connection (XEP-0114 §3), to an XMPP server of our own.
 
 The server gives us one domain of the other side on each connection; ``local`` is that domain, ``remote`` the first of
-the domains the server serves. There is no TLS here: the connection stays inside, and the secret itself never travels.
+the domains the server serves, ``ours`` are the domains of all our connections to it. There is no TLS here: the
+connection stays inside, and the secret itself never travels.
 Driven like the ends of `edge.xmpp.negotiation`; opened and kept by `edge.net.xmpp_pool`.
 """
 
+from collections.abc import Set
 from enum import IntEnum
 from hashlib import sha1
 
@@ -85,10 +87,11 @@ class Component(Negotiation):
     role = "component"
     namespace = NS_COMPONENT
 
-    def __init__(self, local: Domain, remote: Domain, secret: str) -> None:
+    def __init__(self, local: Domain, remote: Domain, secret: str, ours: Set[Domain]) -> None:
         super().__init__(local, remote)
         self.state = State.HEADER
         self._secret = secret
+        self._ours = ours
 
     def start(self) -> list[Output]:
         return [Write(self._header())]
@@ -108,7 +111,9 @@ class Component(Negotiation):
 
     def offence(self, sender: Domain, recipient: Domain) -> Code | None:
         """The server routes what is for our domain, from anywhere: whose it may be is for admission to say."""
-        return None if recipient == self.local else Code.A06
+        # COMPAT(ejabberd): a listener with several `hosts` takes each of our connections for all of them, and chooses
+        # one by chance for each stanza; so any domain of ours that this server has is right; since 23.01 or before.
+        return None if recipient == self.local or recipient in self._ours else Code.A06
 
     def _header(self) -> bytes:
         self._opened = True

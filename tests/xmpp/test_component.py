@@ -11,6 +11,7 @@ from edge.xmpp.negotiation import CLOSE, End, Ready, Write
 from edge.xmpp.stream import StreamClosed, StreamOpened, StreamParser
 
 US, SERVER = Domain("sip.example"), Domain("xmpp.example")
+SECOND = Domain("second.example")
 OPENED = StreamOpened(US, "", "3BF96D32", "", "", NS_COMPONENT, False)
 PROVED = Element("handshake", NS_COMPONENT)
 MESSAGE = Element("message", NS_COMPONENT, {"from": "a@xmpp.example", "to": "b@sip.example"})
@@ -18,7 +19,7 @@ ERROR = Element("error", NS_STREAMS, children=[Element("not-authorized", "x")])
 
 
 def component(*events: StreamOpened | Element | StreamClosed) -> Component:
-    made = Component(US, SERVER, "s3cret")
+    made = Component(US, SERVER, "s3cret", frozenset((US, SECOND)))
     made.start()
     for event in events:
         made.receive(event)
@@ -31,7 +32,7 @@ def test_handshake_is_the_sha1_of_id_and_secret() -> None:
 
 
 def test_component_opens_a_stream_to_its_own_domain() -> None:
-    (output,) = Component(domain("münchen.example"), SERVER, "s3cret").start()
+    (output,) = Component(domain("münchen.example"), SERVER, "s3cret", frozenset()).start()
     assert isinstance(output, Write)
     (event,) = StreamParser().feed(output.data)
     assert isinstance(event, StreamOpened)
@@ -73,9 +74,10 @@ def test_component_answers_the_closing_tag() -> None:
     assert component(OPENED, PROVED).receive(StreamClosed()) == [Write(CLOSE), End()]
 
 
-def test_component_leaves_senders_to_admission_and_insists_on_its_own_domain() -> None:
+def test_component_leaves_senders_to_admission_and_insists_on_a_domain_that_the_server_was_given() -> None:
     made = component(OPENED, PROVED)
     assert made.offence(Domain("anybody.example"), US) is None
+    assert made.offence(SERVER, SECOND) is None, "ejabberd does not mind which of our streams it takes"
     assert made.offence(SERVER, Domain("other.example")) is Code.A06
 
 

@@ -53,9 +53,11 @@ def test_screen_ends_the_stream_for_what_only_the_far_end_can_do(
     assert (caught.value.condition, caught.value.code) == (condition, code)
 
 
-def test_screen_lets_the_component_link_carry_every_sender() -> None:
-    stream = Component(US, THEM, "s3cret")
-    assert isinstance(screen(stream, stanza("romeo@anywhere.example", "juliet@sip.example")), Message)
+def test_screen_lets_the_component_link_carry_every_sender_to_every_domain_that_its_server_was_given() -> None:
+    stream = Component(US, THEM, "s3cret", frozenset((US, Domain("second.example"))))
+    for recipient in ("juliet@sip.example", "juliet@second.example"):
+        assert isinstance(screen(stream, stanza("romeo@anywhere.example", recipient)), Message)
+    assert isinstance(screen(stream, stanza("romeo@anywhere.example", "b ad@second.example")), Misaddressed)
     with pytest.raises(StreamError) as caught:
         screen(stream, stanza("romeo@anywhere.example", "juliet@other.example"))
     assert caught.value.condition == "host-unknown"
