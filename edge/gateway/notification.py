@@ -5,12 +5,14 @@ of those that come too soon the last. Answers and changes of the subscription's 
 `edge.gateway.notifier`, which decides what there is to tell.
 """
 
+from typing import TYPE_CHECKING
+
 from edge.codes import Code
 from edge.gateway.counters import COALESCED, OUT, UNCHANGED
 from edge.gateway.effects import Effect, Forget, Remember, Report, SendSip, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair, Pairs
-from edge.gateway.presentities import Presentities, Snapshot
+from edge.gateway.presentities import Presentities, Rendered, Snapshot
 from edge.gateway.quota import Quota
 from edge.gateway.records import BLOCK, Kind, NotificationRecord, dialog_of, dialog_record, encode
 from edge.sip.message import Response
@@ -22,9 +24,20 @@ from edge.timers import Slot, Wheel
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
 
+if TYPE_CHECKING:
+    from edge.gateway.probe import Probe
+
 MAX_OF_SYSTEM = 200_000  # views of watchers of one SIP system; each is kept while its authorization lasts
-MISSED_SECONDS = 30.0  # before a NOTIFY that did not arrive is repeated, if the watcher does not say how long
+MISSED_SECONDS = 30.0  # before a NOTIFY that failed is repeated, if the watcher does not say how long
+LONGEST_MISSED = 600.0  # seconds; a watcher who wants to be left alone for longer is asked again then
+UNSENT_SECONDS = 120.0  # the same for one that did not even leave; when the way comes up again it goes at once
 LATE_SECONDS = 10.0  # what a dialog that ended while we were away is given to be told so
+
+REFUSED = {406: Code.S04, 481: Code.S05, 489: Code.S06}  # a SUBSCRIBE within a dialog
+NOTHING = Rendered()
+
+# What each NOTIFY meets; looking a member up in its enum costs ten times as much as a name.
+_ACTIVE, _LEAVING, _TERMINATED = NotifierState.ACTIVE, NotifierState.LEAVING, NotifierState.TERMINATED
 
 EXPIRY, ANSWER, PACE = "expiry", "answer", "pace"  # what a notification waits for
 
@@ -33,7 +46,7 @@ class Notification:
     """One dialog of a watcher.
 
     ``sent`` is what he was told last, None if it is not certain that he knows; ``not_before`` the moment at which he
-    may be told more, ``held`` that there is more to tell him then; ``reserved`` the highest CSeq the store knows of.
+    may be told more, ``held`` that there is more to tell him, and when; ``reserved`` the highest CSeq the store knows.
     """
 
     __slots__ = ("_notifications", "view", "usage", "timer", "slot", "sent", "not_before", "held", "reserved")
@@ -46,14 +59,14 @@ class Notification:
         self.slot: Slot[object] | None = None
         self.sent: Snapshot | None = None
         self.not_before = 0.0
-        self.held = False
+        self.held: Slot[object] | None = None
         self.reserved = usage.dialog.local_cseq
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
         return self._notifications.answered(self, response)
 
     def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
-        return self._notifications.failed(self, transaction.key, code, text)
+        return self._notifications.failed(self, transaction, code, text)
 
     def expire(self, timer: str) -> list[Effect]:
         return self._notifications.expire(self, timer)
@@ -65,22 +78,27 @@ class Notification:
 class View:
     """How the user of a pair watches its contact.
 
-    ``snapshot`` is what is known of the contact, None if nothing is. ``answers`` collects what a probe brings after
-    everything may have changed: it becomes the new state as a whole, so that no resource seems to go and come back.
+    ``snapshot`` is what is known of the contact, None if nothing is. ``probe`` waits for all that is true now.
     """
 
-    __slots__ = ("pair", "snapshot", "notifications", "answers", "slot")
+    __slots__ = ("pair", "snapshot", "notifications", "probe")
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.snapshot: Snapshot | None = None
         self.notifications: list[Notification] = []
-        self.answers: dict[str, Presence] | None = None
-        self.slot: Slot[object] | None = None
+        self.probe: Probe | None = None
 
     def forget(self) -> None:
         """What was known is worth nothing any more."""
-        self.snapshot = self.answers = None
+        self.snapshot = None
+        self.forget_probe()
+
+    def forget_probe(self) -> None:
+        """Nobody waits for the answer."""
+        if self.probe is not None:
+            self.probe.stop()
+            self.probe = None
 
 
 class Notifications:
@@ -124,7 +142,7 @@ class Notifications:
     def restore(self, pair: Pair, record: NotificationRecord) -> None:
         """A dialog of an earlier life goes on; what its watcher knows is not certain."""
         node = self._node
-        state = NotifierState.ACTIVE if record.active else NotifierState.PENDING
+        state = _ACTIVE if record.active else NotifierState.PENDING
         expires_at = node.moment_of(record.expires_at)
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at)
         notification = Notification(self, view := self.view_of(pair), usage)
@@ -136,13 +154,13 @@ class Notifications:
         """What the store has to know of a dialog."""
         usage, pair, dialog = notification.usage, notification.view.pair, notification.usage.dialog
         key = f"{dialog.call_id} {dialog.local_tag}"
-        if usage.state >= NotifierState.LEAVING:
+        if usage.state >= _LEAVING:
             return Forget(Kind.NOTIFICATION, key)
         expires_at = self._node.wall_of(usage.expires_at)
         notification.reserved = dialog.local_cseq + BLOCK
         record = NotificationRecord(
             str(pair.user), str(pair.contact), dialog_record(dialog, notification.reserved), usage.event,
-            usage.state is NotifierState.ACTIVE, expires_at,
+            usage.state is _ACTIVE, expires_at,
         )
         return Remember(Kind.NOTIFICATION, key, expires_at, encode(record))
 
@@ -162,41 +180,44 @@ class Notifications:
         """Tell the watcher what he does not know yet, if it is time."""
         view, node = notification.view, self._node
         snapshot, now = view.snapshot, node.wheel.now
-        if snapshot is None or notification.usage.state is not NotifierState.ACTIVE:
+        if snapshot is None or notification.usage.state is not _ACTIVE:
             return []
         if snapshot.says_the_same(notification.sent):
             node.counters.suppressed[view.pair.sip.name, UNCHANGED] += 1
             return []
         if now < notification.not_before:
-            if notification.held:
+            if notification.held is not None:
                 node.counters.suppressed[view.pair.sip.name, COALESCED] += 1
             else:
                 self._hold(notification, notification.not_before - now)
             return []
         return self.notify(notification)
 
+    def repeat(self, notification: Notification) -> list[Effect]:
+        """The watcher can be reached again: what he has missed goes now, also if it is but the state."""
+        if notification.held is not None or notification.view.snapshot is not None:
+            return self.notify(notification)
+        return []
+
     def notify(self, notification: Notification) -> list[Effect]:
         """Tell the present state now: pending, active without knowledge, or active with the document."""
-        node, view = self._node, notification.view
+        node, view, usage = self._node, notification.view, notification.usage
+        self._release(notification)
         active = view.pair.user_sees
         snapshot = view.snapshot if active else None
-        body = b""
-        if snapshot is not None:
-            notification.sent = snapshot
-            notification.not_before = node.wheel.now + node.presence.pace
-            body = self._document(view.pair, snapshot)
-            node.counters.updates[view.pair.sip.name, OUT] += 1
-        return self.follow(notification, notification.usage.notify(node.wheel.now, active=active, body=body))
+        if snapshot is None:
+            return self.follow(notification, usage.notify(node.wheel.now, active=active))
+        notification.sent = snapshot
+        notification.not_before = node.wheel.now + node.presence.pace
+        body, language = self._document(view.pair, snapshot)
+        node.counters.updates[view.pair.sip.name, OUT] += 1
+        return self.follow(notification, usage.notify(node.wheel.now, active=True, body=body, language=language))
 
     def terminate(self, notification: Notification, reason: str = "timeout", retry_after: int = 0) -> list[Effect]:
         """The last NOTIFY of a dialog, with what is known if its watcher may know it."""
-        view, now = notification.view, self._node.wheel.now
-        body = b""
-        if reason == "timeout" and view.pair.user_sees and view.snapshot is not None:
-            body = self._document(view.pair, view.snapshot)
-        ending = notification.usage.terminate(now, reason, retry_after=retry_after, body=body)
-        self._node.unsaved[notification] = None
-        return self.follow(notification, ending)
+        view = notification.view
+        known = view.snapshot if reason == "timeout" and view.pair.user_sees else None
+        return self._end(notification, reason, retry_after, known)
 
     def follow(
         self, notification: Notification, outputs: list[Output], transaction: ServerTransaction | None = None
@@ -213,7 +234,11 @@ class Notifications:
                     node.unsaved[notification] = None  # it is told before this leaves
             elif isinstance(output, Reply):
                 assert transaction is not None
-                effects += node.respond(transaction, output.status, output.headers)
+                code = REFUSED.get(output.status)
+                if code is None:
+                    effects += node.respond(transaction, output.status, output.headers)
+                else:
+                    effects += node.refuse(transaction, code, output.status, output.headers)
             elif isinstance(output, Rearm):
                 self.start(notification, output.seconds, EXPIRY)
             elif isinstance(output, Renewed):
@@ -221,31 +246,44 @@ class Notifications:
             elif isinstance(output, Left):
                 effects += self._leave(notification)
             elif isinstance(output, Missed):
-                notification.sent = None
-                pause = float(output.retry_after or 0)
-                self._hold(notification, min(max(pause, MISSED_SECONDS), 20 * MISSED_SECONDS))
+                self._missed(notification, output.retry_after or 0, MISSED_SECONDS)
             elif isinstance(output, Closed):
-                effects += self._close(notification)
+                self._close(notification)
         return effects
 
     # --- what comes back, and time ----------------------------------------------------------------------
 
     def answered(self, notification: Notification, response: Response) -> list[Effect]:
         """A response to a NOTIFY of ours."""
-        return self.follow(notification, notification.usage.answered(response, self._node.wheel.now))
+        usage = notification.usage
+        lived = usage.state < _LEAVING
+        effects = self.follow(notification, usage.answered(response, self._node.wheel.now))
+        if lived and usage.state is _TERMINATED:
+            effects += self._unwatched(notification.view)
+        return effects
 
-    def failed(self, notification: Notification, branch: str, code: Code, text: str) -> list[Effect]:
+    def failed(self, notification: Notification, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
         """A NOTIFY of ours got no answer or did not leave."""
-        status = 408 if code is Code.M02 else 503
-        partner = notification.view.pair.sip.name
-        report = Report("subscription.failed", code, {"partner": partner, "reason": text})
-        return [report, *self.follow(notification, notification.usage.failed(branch, status, self._node.wheel.now))]
+        usage, partner = notification.usage, notification.view.pair.sip.name
+        lived = usage.state < _LEAVING
+        left = transaction.link is not None
+        status = 408 if code is Code.M02 and left else 503  # what did not leave says nothing about the watcher
+        effects: list[Effect] = [Report("subscription.failed", code, {"partner": partner, "reason": text})]
+        effects += self.follow(notification, usage.failed(transaction.key, status, self._node.wheel.now))
+        if lived and usage.state is _TERMINATED:
+            effects += self._unwatched(notification.view)
+        elif not left and notification.sent is None and notification.held is not None:
+            self._missed(notification, 0, UNSENT_SECONDS)
+        return effects
 
     def expire(self, notification: Notification, timer: str) -> list[Effect]:
         """A timer of a dialog has come."""
         if timer == PACE:
-            notification.held = False
-            return self.update(notification)
+            notification.held = None
+            return self.update(notification) if notification.sent is not None else self.notify(notification)
+        if timer == ANSWER and (probe := notification.view.probe) is not None and probe.heard:
+            probe.stop()
+            return probe.expire("")  # what has come so far must do
         notification.slot = None
         notification.timer = ""
         if timer == ANSWER:
@@ -276,42 +314,72 @@ class Notifications:
 
     # --- private ----------------------------------------------------------------------------------------
 
-    def _document(self, pair: Pair, snapshot: Snapshot) -> bytes:
+    def _document(self, pair: Pair, snapshot: Snapshot) -> Rendered:
         return self._presentities.document(pair.contact, snapshot, self._pairs.profile(pair.sip, pair.xmpp))
+
+    def _missed(self, notification: Notification, retry_after: int, seconds: float) -> None:
+        """A NOTIFY was in vain: after a while the newest state goes instead. News goes before, if he named no time."""
+        notification.sent = None
+        pause = min(max(float(retry_after), seconds), LONGEST_MISSED)
+        if retry_after:
+            notification.not_before = self._node.wheel.now + pause
+        self._release(notification)
+        self._hold(notification, pause)
 
     def _hold(self, notification: Notification, seconds: float) -> None:
         """There is something to tell later."""
-        if not notification.held:
-            notification.held = True
-            self._node.wheel.start(seconds, (notification, PACE))
+        notification.held = self._node.wheel.start(seconds, (notification, PACE))
+
+    def _release(self, notification: Notification) -> None:
+        """What was to be told later is told now, or never."""
+        if notification.held is not None:
+            Wheel.stop(notification.held, (notification, PACE))
+            notification.held = None
 
     def _leave(self, notification: Notification) -> list[Effect]:
         """The watcher has left or let it lapse: a last, closed document; the authorization stays (RFC 8048 §5.3.3)."""
-        view, node = notification.view, self._node
+        view = notification.view
         pair = view.pair
-        body = b""
+        closed = None
         if pair.user_sees:
-            body = self._document(pair, self._presentities.closed(pair.contact, view.snapshot, node.wall))
-        node.unsaved[notification] = None
-        effects = self.follow(notification, notification.usage.terminate(node.wheel.now, "timeout", body=body))
-        if pair.user_sees and not any(each is not notification for each in view.notifications):
-            data = Presence(from_=pair.user, to=pair.contact, type="unavailable").to_bytes()
-            effects.append(SendStanza(pair.user.host, pair.contact.host, data))
-        return effects
+            closed = self._presentities.closed(pair.contact, view.snapshot, self._node.wall)
+        return self._end(notification, "timeout", 0, closed) + self._unwatched(view)
 
-    def _close(self, notification: Notification) -> list[Effect]:
+    def _end(
+        self, notification: Notification, reason: str, retry_after: int, last: Snapshot | None
+    ) -> list[Effect]:
+        """The last NOTIFY, with what is ``last`` known."""
+        body, language = self._document(notification.view.pair, last) if last is not None else NOTHING
+        self._node.unsaved[notification] = None
+        return self.follow(notification, notification.usage.terminate(
+            self._node.wheel.now, reason, retry_after=retry_after, body=body, language=language,
+        ))
+
+    def _unwatched(self, view: View) -> list[Effect]:
+        """With the last dialog the user is gone for the contact, as after directed presence (RFC 8048 §5.3.3)."""
+        if not view.pair.user_sees or any(each.usage.state < _LEAVING for each in view.notifications):
+            return []
+        return [presence_to(view.pair, "unavailable")]
+
+    def _close(self, notification: Notification) -> None:
         """The dialog is no more."""
         self._stop(notification)
+        self._release(notification)
         view = notification.view
         if self._usages.pop(notification.usage.key, None) is not None:
             self._node.unsaved[notification] = None
         if notification in view.notifications:
             view.notifications.remove(notification)
         self.forget_idle(view)
-        return []
 
     def _stop(self, notification: Notification) -> None:
         if notification.slot is not None:
             Wheel.stop(notification.slot, (notification, notification.timer))
             notification.slot = None
             notification.timer = ""
+
+
+def presence_to(pair: Pair, kind: str) -> SendStanza:
+    """A stanza from the user of a pair to its contact, both bare."""
+    user, contact = pair.user, pair.contact
+    return SendStanza(user.host, contact.host, Presence(from_=user, to=contact, type=kind).to_bytes())

@@ -9,26 +9,25 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.node import Node
-from edge.gateway.notification import ANSWER, Notification, Notifications, View
+from edge.gateway.notification import ANSWER, Notification, Notifications, View, presence_to
 from edge.gateway.pairs import Pair, Pairs
-from edge.gateway.presentities import MAX_RESOURCES, Presentities, kept
+from edge.gateway.presentities import Presentities
+from edge.gateway.probe import Probe
 from edge.gateway.records import NotificationRecord
 from edge.mapping.addresses import SipsNotAllowed, jid_of
 from edge.partners import Admit
 from edge.sip.message import Request
-from edge.sip.notifier import Notifier
+from edge.sip.notifier import Notifier, takes_documents
 from edge.sip.subscription import PIDF, PRESENCE, Left, Output, too_brief, usage_key
+from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
-from edge.timers import Wheel
 from edge.xmpp.authorization import Action, Input
 from edge.xmpp.stanzas import Presence
 
 MAX_DIALOGS = 16  # of one watcher with one contact; he has no more devices, but an attacker has more Call-IDs
 MAX_WATCHED = 2000  # contacts of one SIP user; each costs an authorization that is kept
 FETCH_SECONDS = 2.0  # a fetch waits so long for the answer to a probe, far below the peer's Timer N (RFC 8048 §7.2)
-PROBE_SECONDS = 10.0  # who does not answer a probe so long is not there (RFC 6121 §4.3.2 asks for an answer)
-SETTLE_SECONDS = 0.5  # between the first and the last resource that answers a probe
 ASK_AGAIN = 7 * 86_400.0  # seconds; a request that nobody answers is repeated no sooner (RFC 6121 §3.1.2)
 
 REJECTED = frozenset(
@@ -101,13 +100,12 @@ class Notifiers:
         """Event package, Accept and interval (RFC 6665 §4.2.1, RFC 3856 §6.5)."""
         node = self._node
         try:
-            event, accepted, brief = request.event, request.headers.elements("accept"), too_brief(node.agent, request)
+            event, readable, brief = request.event, takes_documents(request), too_brief(node.agent, request)
         except RemoteProtocolError as error:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if event is None or event.package != PRESENCE:
             return node.refuse(transaction, Code.S06, 489, [("Allow-Events", PRESENCE)])
-        types = {each.partition(";")[0].strip().lower() for each in accepted}
-        if types and not types & {PIDF, "application/*", "*/*"}:
+        if not readable:
             return node.refuse(transaction, Code.S04, 406, [("Accept", PIDF)])
         if brief is not None:
             return node.respond(transaction, brief.status, brief.headers)
@@ -125,13 +123,10 @@ class Notifiers:
         if not fetch:
             effects += told.notify(notification)
         if pair.user_sees:
-            if view.snapshot is None and view.answers is None:
-                effects.append(self._send(pair, "probe"))
+            if view.snapshot is None and view.probe is None:
+                effects.append(self._probe(view))
         elif not fetch and not (pair.user_asked and node.wall - pair.asked_at < ASK_AGAIN):
-            pair.asked_at = node.wall
-            pair.step(Input.OUT_SUBSCRIBE)
-            node.unsaved[pair] = None
-            effects += [self._send(pair, "subscribe"), Report("sub.new", Code.P01, {"partner": pair.sip.name})]
+            effects += [self._ask(pair), Report("sub.new", Code.P01, {"partner": pair.sip.name})]
         if fetch:
             if pair.user_sees and view.snapshot is None:
                 told.start(notification, FETCH_SECONDS, ANSWER)
@@ -168,20 +163,25 @@ class Notifiers:
             return []
         effects: list[Effect] = []
         for notification in tuple(pair.view.notifications) if pair.view is not None else ():
+            if notification.usage.state is not NotifierState.PENDING:
+                continue  # it is about to end
             effects.append(Report("sub.active", None, {"partner": pair.sip.name}))
             self._node.unsaved[notification] = None
             effects += self._told.notify(notification)
         return effects
 
     def _reject(self, pair: Pair, reason: str, retry_after: int = 0) -> list[Effect]:
-        """Denial, or a later cancellation (RFC 8048 §5.3.1): the dialogs and the authorization are over."""
-        pair.step(Input.IN_UNSUBSCRIBED)
+        """Denial, or a later cancellation (RFC 8048 §5.3.1): the dialogs and the authorization are over.
+
+        Where there is neither a request nor an authorization it says nothing (RFC 6121 §A.3.4).
+        """
+        if pair.step(Input.IN_UNSUBSCRIBED) is not Action.DELIVER:
+            return []
         view = pair.view
         effects: list[Effect] = []
         if view is None:
             self._pairs.release(pair)
             return effects
-        self._stop_waiting(view)
         for notification in tuple(view.notifications):
             effects += self._told.terminate(notification, reason, retry_after)
         view.forget()
@@ -200,9 +200,10 @@ class Notifiers:
 
     def _changed(self, view: View, stanza: Presence) -> list[Effect]:
         """A resource of the contact has news."""
-        if view.answers is not None:
-            return self._collect(view, view.answers, stanza)
         pair, node = view.pair, self._node
+        if view.probe is not None:
+            view.probe.take(stanza, node.wheel)
+            return []
         snapshot = self._presentities.after(pair.contact, view.snapshot, stanza, node.wall)
         if snapshot is None:
             return []
@@ -220,20 +221,20 @@ class Notifiers:
         self._told.view_of(pair)
 
     def resume(self, pair: Pair) -> list[Effect]:
-        """Everything may have changed: ask for it anew (RFC 8048 §7.2)."""
+        """The contact's server can be reached again, and everything may have changed: ask anew (RFC 8048 §7.2)."""
         view = pair.view
-        if view is None or not pair.user_sees or not view.notifications:
+        if view is None or not view.notifications:
             return []
-        view.answers = {}
-        self._wait(view, PROBE_SECONDS)
-        return [self._send(pair, "probe")]
+        if pair.user_sees:
+            return [self._probe(view)]
+        return [self._ask(pair)] if pair.user_asked else []  # the request may be lost; two are no more than one
 
     def repeat(self, pair: Pair) -> list[Effect]:
         """The watcher's system can be reached again: tell him what he has missed."""
         effects: list[Effect] = []
         for notification in tuple(pair.view.notifications) if pair.view is not None else ():
             if notification.sent is None:
-                effects += self._told.update(notification)
+                effects += self._told.repeat(notification)
         return effects
 
     def withdraw(self, pair: Pair, note: str) -> list[Effect]:
@@ -241,43 +242,30 @@ class Notifiers:
         view = pair.view
         if view is None or not pair.user_sees or not view.notifications:
             return []
-        self._stop_waiting(view)
-        view.answers = None
+        view.forget_probe()
         view.snapshot = self._presentities.closed(pair.contact, view.snapshot, self._node.wall, note)
         return self._told.publish(view)
 
-    def expire(self, view: View) -> list[Effect]:
+    def probed(self, view: View) -> list[Effect]:
         """The answer to a probe is complete, or there is none, which says the same as that nobody is there."""
-        view.slot = None
-        answers, view.answers = view.answers, None
-        if answers is None or not view.pair.user_sees:
+        probe, view.probe = view.probe, None
+        if probe is None or not view.pair.user_sees:
             return []
-        view.snapshot = self._presentities.of(view.pair.contact, view.snapshot, answers, self._node.wall)
+        note = "" if probe.states else probe.note
+        view.snapshot = self._presentities.of(view.pair.contact, view.snapshot, probe.states, self._node.wall, note)
         return self._told.publish(view)
 
     # --- private ----------------------------------------------------------------------------------------
 
-    def _collect(self, view: View, answers: dict[str, Presence], stanza: Presence) -> list[Effect]:
-        """One more resource answers; the last one is not known to be the last."""
-        assert stanza.from_ is not None
-        resource = stanza.from_.resource
-        if stanza.type == "unavailable":
-            answers.pop(resource, None)
-        elif resource in answers or len(answers) < MAX_RESOURCES:
-            answers[resource] = kept(stanza)
-        if len(answers) <= 1:
-            self._wait(view, SETTLE_SECONDS)
-        return []
+    def _probe(self, view: View) -> SendStanza:
+        """Ask for everything. An answer that is waited for already is as good as void."""
+        view.forget_probe()
+        view.probe = Probe(self, view, self._node.wheel)
+        return presence_to(view.pair, "probe")
 
-    def _wait(self, view: View, seconds: float) -> None:
-        self._stop_waiting(view)
-        view.slot = self._node.wheel.start(seconds, (self, view))
-
-    def _stop_waiting(self, view: View) -> None:
-        if view.slot is not None:
-            Wheel.stop(view.slot, (self, view))
-            view.slot = None
-
-    def _send(self, pair: Pair, kind: str) -> SendStanza:
-        data = Presence(from_=pair.user, to=pair.contact, type=kind).to_bytes()
-        return SendStanza(pair.user.host, pair.contact.host, data)
+    def _ask(self, pair: Pair) -> SendStanza:
+        """Ask the contact for permission."""
+        pair.asked_at = self._node.wall
+        pair.step(Input.OUT_SUBSCRIBE)
+        self._node.unsaved[pair] = None
+        return presence_to(pair, "subscribe")

@@ -7,10 +7,11 @@ news leads to: it is made once, its document is rendered once (RFC 3856 §6.8), 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from edge.bodies import pidf
 from edge.mapping.addresses import bare_uri_of
-from edge.mapping.presence import closed_document, document_of, timestamp
+from edge.mapping.presence import closed_document, content_language, document_of, timestamp
 from edge.mapping.profile import Profile
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
@@ -38,12 +39,19 @@ class Snapshot:
         return other is self or (other is not None and other.note == self.note and other.states == self.states)
 
 
+class Rendered(NamedTuple):
+    """A document for a NOTIFY. ``language`` is that of all its notes, empty if they have none or several."""
+
+    body: bytes = b""
+    language: str = ""
+
+
 class Presentities:
     """Makes snapshots and their documents, and keeps the most recent ones for the next watcher."""
 
     def __init__(self) -> None:
         self._latest: dict[JID, Snapshot] = {}
-        self._documents: dict[tuple[Snapshot, Profile], bytes] = {}
+        self._documents: dict[tuple[Snapshot, Profile], Rendered] = {}
 
     def after(self, contact: JID, before: Snapshot | None, stanza: Presence, wall: float) -> Snapshot | None:
         """The state after one more stanza of ``contact``; None if it is no news."""
@@ -63,19 +71,21 @@ class Presentities:
             return None
         return self._shared(contact, before, states, note, wall)
 
-    def of(self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], wall: float) -> Snapshot:
+    def of(
+        self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], wall: float, note: str = ""
+    ) -> Snapshot:
         """The state that a complete answer to a probe tells."""
-        return self._shared(contact, before, states, "", wall)
+        return self._shared(contact, before, states, note, wall)
 
     def closed(self, contact: JID, before: Snapshot | None, wall: float, note: str = "") -> Snapshot:
         """Nobody is there, or nobody can know."""
         return self._shared(contact, before, {}, note, wall)
 
-    def document(self, contact: JID, snapshot: Snapshot, profile: Profile) -> bytes:
+    def document(self, contact: JID, snapshot: Snapshot, profile: Profile) -> Rendered:
         """The PIDF document of a snapshot, as a partner with this profile is to see it."""
         key = snapshot, profile
-        data = self._documents.get(key)
-        if data is None:
+        rendered = self._documents.get(key)
+        if rendered is None:
             entity, at = bare_uri_of(contact, "pres"), timestamp(snapshot.at)
             if snapshot.states:
                 document = document_of(entity, snapshot.states, at, profile)
@@ -83,8 +93,8 @@ class Presentities:
                 document = closed_document(entity, at, snapshot.note if profile.notes else "")
             if len(self._documents) >= RECENT:
                 self._documents.clear()
-            data = self._documents[key] = pidf.render(document)
-        return data
+            rendered = self._documents[key] = Rendered(pidf.render(document), content_language(document))
+        return rendered
 
     def _shared(
         self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], note: str, wall: float

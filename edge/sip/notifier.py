@@ -66,7 +66,7 @@ class Notifier:
         self.state = state
         self.expires_at = expires_at
         self.branch = ""
-        self.waiting: tuple[str, bytes, str] | None = None  # reason of a termination, body, its type
+        self.waiting: tuple[str, bytes, str] | None = None  # reason of a termination, body, its language
         self.user: object = None
 
     @classmethod
@@ -91,6 +91,7 @@ class Notifier:
         event = request.event
         granted = grant(self.agent, request)
         routes = request.record_route
+        readable = takes_documents(request)
         if not self.dialog.covers(request):
             return [Reply(481)]
         if event is None or event.package != PRESENCE:
@@ -99,6 +100,8 @@ class Notifier:
             return [Reply(403)]  # RFC 6665 §4.5.2: a second usage of the dialog
         if not self.dialog.accepts(request):
             return [Reply(500)]
+        if granted and not readable:  # leave he may, whatever he reads
+            return [Reply(406, (("Accept", PIDF),))]
         refusal = too_brief(self.agent, request)
         if refusal is not None:
             return [refusal]
@@ -112,7 +115,7 @@ class Notifier:
         return [reply, Rearm(granted), Renewed(granted)]
 
     def notify(
-        self, now: float, *, active: bool, body: bytes = b"", content_type: str = PIDF
+        self, now: float, *, active: bool, body: bytes = b"", language: str = ""
     ) -> list[Output]:
         """Tell the watcher the state: now, or once the NOTIFY before is answered. No body: nothing is known."""
         self.state, action = NOTIFIER.step(self.state, _NOTIFY_ACTIVE if active else _NOTIFY_PENDING)
@@ -120,16 +123,16 @@ class Notifier:
             return []
         if not body and active and self.waiting is not None:
             return []  # what waits is newer than what the watcher has
-        return self._notify(now, "", body, content_type)
+        return self._notify(now, "", body, language)
 
     def terminate(
-        self, now: float, reason: str, *, retry_after: int = 0, body: bytes = b"", content_type: str = PIDF
+        self, now: float, reason: str, *, retry_after: int = 0, body: bytes = b"", language: str = ""
     ) -> list[Output]:
         """End the subscription: `timeout` after `Left`, else a reason of RFC 6665 §4.1.3. `Closed` follows."""
         if self._step(Input.TERMINATE) is not Action.NOTIFY:
             return []
         parameters = f"{reason};retry-after={retry_after}" if retry_after else reason
-        return self._notify(now, parameters, body, content_type)
+        return self._notify(now, parameters, body, language)
 
     def expire(self, now: float) -> list[Output]:
         """The timer fired."""
@@ -180,9 +183,9 @@ class Notifier:
         self.waiting = None
         return self._notify(now, *waiting)
 
-    def _notify(self, now: float, reason: str, body: bytes, content_type: str) -> list[Output]:
+    def _notify(self, now: float, reason: str, body: bytes, language: str) -> list[Output]:
         if self.branch:
-            self.waiting = (reason, body, content_type)
+            self.waiting = (reason, body, language)
             return []
         if self.state is _ENDING:
             state = f"terminated;reason={reason}"
@@ -191,10 +194,21 @@ class Notifier:
             state = f"active;expires={left}" if self.state is _ACTIVE else f"pending;expires={left}"
         headers = [("Event", self.event), ("Subscription-State", state)]
         if body:
-            headers.append(("Content-Type", content_type))
+            headers.append(("Content-Type", PIDF))
+            if language:
+                headers.append(("Content-Language", language))
         branch = self.branch = self.agent.ids.branch()
         data = self.dialog.request("NOTIFY", self.agent.via(branch), self.agent.contact, headers, body)
         return [SendRequest("NOTIFY", branch, self.dialog.call_id, data)]
+
+
+def takes_documents(request: Request) -> bool:
+    """Whether the Accept of a SUBSCRIBE, if it has one, lists what we send (RFC 3856 §6.5, §6.7)."""
+    accepted = request.headers.elements("accept")
+    return not accepted or not _READABLE.isdisjoint(each.partition(";")[0].strip().lower() for each in accepted)
+
+
+_READABLE = frozenset((PIDF, "application/*", "*/*"))
 
 
 def _header(event: Event) -> str:

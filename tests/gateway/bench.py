@@ -7,6 +7,7 @@ from edge.domains import domain
 from edge.gateway.core import Gateway
 from edge.gateway.effects import Effect, Report, RespondSip, SendSip, SendStanza
 from edge.gateway.node import Node
+from edge.gateway.settings import PresenceSettings
 from edge.identifiers import Identifiers
 from edge.partners import Directory, Peer, System
 from edge.sip.layer import TransactionLayer
@@ -40,7 +41,7 @@ class Bench:
     A second XMPP server is there for what one of them must not do in the other's place.
     """
 
-    def __init__(self, pending_messages: int = 500) -> None:
+    def __init__(self, pending_messages: int = 500, presence: PresenceSettings | None = None) -> None:
         sip = System("sip", False, "sip", (domain("sip.example"),), "tls", pending_messages=pending_messages)
         other = System("other", False, "sip", (domain("other.example"),), "tls")
         xmpp = System("xmpp", True, "xmpp", (domain("xmpp.example"),), "component")
@@ -50,7 +51,8 @@ class Bench:
         ids = Identifiers(lambda: f"token{next(numbers)}", EDGE)
         self.wheel: Wheel[object] = Wheel(1000.0)
         self.layer = TransactionLayer(self.wheel, ids)
-        self.node = Node(EDGE, 5061, directory, ids, self.wheel, self.layer, wall=1_700_000_000.0)
+        settings = presence or PresenceSettings()
+        self.node = Node(EDGE, 5061, directory, ids, self.wheel, self.layer, 1_700_000_000.0, settings)
         self.gateway = Gateway(self.node, Service(EDGE, "0"))
         self.link, self.other, self.stream, self.second = (
             Link(directory.identify(system.protocol, frozenset(system.domains))) for system in directory.systems
@@ -82,9 +84,9 @@ class Bench:
         """A MESSAGE from Romeo to Juliet, each with identifiers of its own."""
         return self._request("MESSAGE", PLAIN, text.encode(), **changes)
 
-    def subscribe(self, expires: int = 3600, **changes: str) -> Request:
+    def subscribe(self, expires: int = 3600, accept: str = "application/pidf+xml", **changes: str) -> Request:
         """A SUBSCRIBE from Romeo to Juliet, each from a device of its own."""
-        rows = (("Event", "presence"), ("Accept", "application/pidf+xml"), ("Expires", str(expires)), CONTACT)
+        rows = (("Event", "presence"), ("Accept", accept), ("Expires", str(expires)), CONTACT)
         return self._request("SUBSCRIBE", rows, b"", **changes)
 
     def notify(

@@ -3,9 +3,9 @@
 import pytest
 
 from edge.codes import Code
-from edge.gateway import notifier
-from edge.gateway.effects import Effect
-from edge.sip.message import Request
+from edge.gateway import notification, notifier, probe
+from edge.gateway.notifier import FETCH_SECONDS
+from edge.gateway.probe import PROBE_SECONDS, SETTLE_SECONDS
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import StanzaError
 from tests.gateway.bench import (
@@ -17,69 +17,12 @@ from tests.gateway.bench import (
     presence,
     reports,
     requested,
-    responses,
     sends,
     sent_stanzas,
     spoken,
     statuses,
 )
-
-
-def state(request: Request) -> str:
-    told = request.subscription_state
-    return told.state if told is not None else ""
-
-
-def reason(request: Request) -> str:
-    told = request.subscription_state
-    return (told.reason or "") if told is not None else ""
-
-
-class Watched:
-    """Romeo subscribes to Juliet's presence, with one device or several."""
-
-    def __init__(self, bench: Bench | None = None, expires: int = 3600, **changes: str) -> None:
-        self.bench = bench or Bench()
-        self.request = self.bench.subscribe(expires, **changes)
-        effects = self.bench.sip(self.request)
-        self.first = self.take(effects)
-        self.answer = responses(effects)[0]
-        self.number = self.request.cseq.number
-
-    def take(self, effects: list[Effect]) -> list[Effect]:
-        """Answer every NOTIFY among the effects with 200, and those that follow."""
-        taken = list(effects)
-        for send in sends(effects, "NOTIFY"):
-            taken += self.take(self.bench.answer(send))
-        return taken
-
-    def approved(self) -> "Watched":
-        self.take(self.bench.stanzas(presence("subscribed")))
-        return self
-
-    def again(self, expires: int, **changes: str) -> Request:
-        """A SUBSCRIBE within the dialog."""
-        self.number += 1
-        within = {
-            "call_id": self.request.call_id, "from_": str(self.request.from_), "to": str(self.answer.to),
-            "cseq": f"{self.number} SUBSCRIBE", **changes,
-        }
-        return self.bench.subscribe(expires, **within)
-
-    def hears(self, effects: list[Effect]) -> list[str]:
-        """What the NOTIFYs say: their state, and "+" if there is a document with somebody available."""
-        return [
-            state(request) + ("+" if b">open<" in request.body else "") for request in requested(effects, "NOTIFY")
-        ]
-
-    @property
-    def left(self) -> tuple[int, int, int, int]:
-        """What is still remembered: pairs, dialogs, counts, transactions and timers."""
-        notifiers = self.bench.gateway.notifiers
-        return len(notifiers._pairs), len(notifiers), len(notifiers._watched), self.bench.open
-
-
-NOTHING = (0, 0, 0, 0)
+from tests.gateway.watched import AUTHORIZATION, NOTHING, Watched, reason, state
 
 
 @pytest.fixture
@@ -144,9 +87,14 @@ class TestContact:
         assert (watched.hears(effects), events(effects)) == (["active"], ["sub.active"])
         assert watched.bench.stanzas(presence("subscribed")) == []
 
-    def test_presence_before_the_approval_is_not_passed_on(self, watched: Watched) -> None:
+    def test_presence_before_the_approval_is_told_with_it(self, watched: Watched) -> None:
         assert watched.bench.stanzas(presence()) == []
-        assert watched.hears(watched.take(watched.bench.stanzas(presence("subscribed")))) == ["active"]
+        assert watched.hears(watched.take(watched.bench.stanzas(presence("subscribed")))) == ["active+"]
+
+    def test_receipt_for_the_request_is_no_presence(self, watched: Watched) -> None:
+        assert watched.bench.stanzas(presence("unavailable", from_="juliet@xmpp.example")) == []
+        (notify,) = requested(watched.bench.stanzas(presence("subscribed")), "NOTIFY")
+        assert notify.body == b""
 
     def test_presence_of_somebody_nobody_watches_is_dropped(self) -> None:
         assert Bench().stanzas(presence(), presence("subscribed"), presence("unavailable")) == []
@@ -159,14 +107,6 @@ class TestContact:
         assert {request.call_id for request in requested(effects, "NOTIFY")} == {
             watched.request.call_id, second.request.call_id,
         }
-
-    def test_one_notify_is_under_way_and_the_last_state_follows_it(self, watched: Watched) -> None:
-        watched.approved()
-        (send,) = sends(watched.bench.stanzas(presence()))
-        assert sends(watched.bench.stanzas(presence("unavailable"), presence(), presence("unavailable"))) == []
-        (following,) = sends(watched.bench.answer(send))
-        assert b">open<" not in following.data and b">closed<" in following.data
-        assert sends(watched.bench.answer(following)) == []
 
     def test_denial_ends_every_dialog_and_leaves_nothing(self, watched: Watched) -> None:
         Watched(watched.bench)
@@ -199,18 +139,76 @@ class TestContact:
         assert len(watched.bench.gateway.notifiers) == 1
 
 
+    def test_refusal_of_what_was_not_asked_for_ends_nothing(self) -> None:
+        fetch = Watched(expires=0)
+        assert fetch.bench.stanzas(presence("unsubscribed")) == []
+        watcher = Bench()
+        watcher.stanzas(presence("subscribe"))  # she watches him, he does not watch her
+        assert watcher.stanzas(presence("unsubscribed"), presence("subscribed")) == []
+        assert len(watcher.gateway.pairs) == 1
+
+    def test_nothing_is_told_after_the_cancellation(self, watched: Watched) -> None:
+        second = Watched(watched.bench)
+        watched.approved()
+        (send, other) = sends(watched.bench.stanzas(presence()))
+        assert sends(watched.bench.stanzas(presence("unsubscribed"), presence(show="away"))) == []
+        last = watched.bench.answer(send) + watched.bench.answer(other)
+        assert second.hears(last) == ["terminated", "terminated"]
+        assert watched.take(last)
+        assert watched.bench.stanzas(presence(show="dnd")) == []
+
+
 class TestProbe:
     """Whoever comes back gets the answer to a probe (RFC 8048 §5.3.2)."""
 
-    def leaves(self, watched: Watched) -> list[Effect]:
-        return watched.take(watched.bench.sip(watched.again(0)))
-
     def test_watcher_who_comes_back_needs_no_second_permission(self, watched: Watched) -> None:
         watched.approved()
-        assert kinds(self.leaves(watched)) == ["unavailable"]
+        assert kinds(watched.leaves()) == ["unavailable"]
         back = Watched(watched.bench)
         assert (back.hears(back.first), kinds(back.first)) == (["active"], ["probe"])
-        assert back.hears(back.take(back.bench.stanzas(presence()))) == ["active+"]
+        assert back.bench.stanzas(presence()) == []
+        assert back.hears(back.bench.passes(SETTLE_SECONDS + 0.5)) == ["active+"]
+
+    def test_second_question_is_not_asked_while_the_first_one_is_open(self, watched: Watched) -> None:
+        watched.approved()
+        watched.leaves()
+        assert kinds(Watched(watched.bench).first) == ["probe"]
+        assert kinds(Watched(watched.bench).first) == []
+
+    def test_contact_who_does_not_answer_is_not_there(self, watched: Watched) -> None:
+        watched.approved()
+        watched.leaves()
+        back = Watched(watched.bench)
+        (notify,) = requested(back.bench.passes(PROBE_SECONDS + 0.5), "NOTIFY")
+        assert (state(notify), b">closed<" in notify.body) == ("active", True)
+
+    def test_answer_is_shown_as_a_whole(self, watched: Watched) -> None:
+        watched.approved()
+        watched.leaves()
+        back = Watched(watched.bench)
+        assert back.bench.stanzas(presence(from_="juliet@xmpp.example/a")) == []
+        assert back.bench.stanzas(presence(from_="juliet@xmpp.example/b")) == []
+        (notify,) = requested(back.bench.passes(SETTLE_SECONDS + 0.5), "NOTIFY")
+        assert notify.body.count(b">open<") == 2
+
+    def test_news_during_the_answer_is_not_lost(self, watched: Watched) -> None:
+        watched.approved()
+        watched.take(watched.bench.stanzas(presence(from_="juliet@xmpp.example/a")))
+        (pair,) = watched.bench.gateway.pairs
+        assert kinds(watched.bench.gateway.notifiers.resume(pair)) == ["probe"]
+        a, b = "juliet@xmpp.example/a", "juliet@xmpp.example/b"
+        answers = [presence(from_=a), presence(from_=b), presence("unavailable", from_=a), presence(from_=b, show="xa")]
+        assert watched.bench.stanzas(*answers) == []
+        (notify,) = requested(watched.bench.passes(SETTLE_SECONDS + 0.5), "NOTIFY")
+        assert notify.body.count(b"<tuple") == 1 and b">xa<" in notify.body
+
+    def test_what_the_last_to_go_said_is_told(self, watched: Watched) -> None:
+        watched.approved()
+        watched.leaves()
+        back = Watched(watched.bench)
+        assert back.bench.stanzas(presence("unavailable", from_="juliet@xmpp.example", status="Asleep")) == []
+        (notify,) = requested(back.bench.passes(SETTLE_SECONDS + 0.5), "NOTIFY")
+        assert b">closed<" in notify.body and b"<note>Asleep</note>" in notify.body
 
     def test_second_device_is_told_what_is_known_without_a_probe(self, watched: Watched) -> None:
         watched.approved()
@@ -222,32 +220,58 @@ class TestProbe:
         watched.approved()
         watched.take(watched.bench.stanzas(presence()))
         second = Watched(watched.bench)
-        assert kinds(self.leaves(second)) == []
-        assert kinds(self.leaves(watched)) == ["unavailable"]
+        assert kinds(second.leaves()) == []
+        assert kinds(watched.leaves()) == ["unavailable"]
 
     def test_what_was_known_is_not_told_to_somebody_who_comes_back_later(self, watched: Watched) -> None:
         watched.approved()
         watched.take(watched.bench.stanzas(presence()))
-        self.leaves(watched)
+        watched.leaves()
         back = Watched(watched.bench)
         assert (back.hears(back.first), kinds(back.first)) == (["active"], ["probe"])
 
-    def test_fetch_waits_for_the_probe_and_ends_with_its_answer(self, watched: Watched) -> None:
+    def test_two_devices_that_leave_at_once_make_him_unavailable_once(self, watched: Watched) -> None:
         watched.approved()
-        self.leaves(watched)
+        second = Watched(watched.bench)
+        effects = watched.bench.sip(watched.again(0)) + watched.bench.sip(second.again(0))
+        assert kinds(watched.take(effects)) == ["unavailable"]
+
+    def test_fetch_waits_for_the_probe_and_ends_with_its_whole_answer(self, watched: Watched) -> None:
+        watched.approved()
+        watched.leaves()
         fetch = Watched(watched.bench, expires=0)
         assert (kinds(fetch.first), fetch.hears(fetch.first)) == (["probe"], [])
-        effects = fetch.take(fetch.bench.stanzas(presence()))
-        assert fetch.hears(effects) == ["terminated+"]
-        assert len(fetch.bench.gateway.notifiers) == 0 and fetch.bench.open == 0
+        for resource in ("a", "b"):
+            assert fetch.bench.stanzas(presence(from_=f"juliet@xmpp.example/{resource}")) == []
+        effects = fetch.take(fetch.bench.passes(SETTLE_SECONDS + 0.5))
+        (notify,) = requested(effects, "NOTIFY")
+        assert (state(notify), notify.body.count(b">open<"), kinds(effects)) == ("terminated", 2, [])
+        assert fetch.left == AUTHORIZATION
 
     def test_fetch_is_answered_without_the_probe_when_that_takes_too_long(self, watched: Watched) -> None:
         watched.approved()
-        self.leaves(watched)
+        watched.leaves()
         fetch = Watched(watched.bench, expires=0)
-        effects = fetch.take(fetch.bench.passes(notifier.FETCH_SECONDS + 0.5))
+        effects = fetch.take(fetch.bench.passes(FETCH_SECONDS + 0.5))
         assert fetch.hears(effects) == ["terminated"]
-        assert len(fetch.bench.gateway.notifiers) == 0 and fetch.bench.open == 0
+        assert fetch.left == AUTHORIZATION
+
+    def test_fetch_takes_what_has_come_when_its_time_is_over(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(probe, "SETTLE_SECONDS", 5.0)
+        watched.approved()
+        watched.leaves()
+        fetch = Watched(watched.bench, expires=0)
+        assert fetch.bench.stanzas(presence()) == []
+        assert fetch.hears(fetch.take(fetch.bench.passes(FETCH_SECONDS + 0.5))) == ["terminated+"]
+        assert fetch.left == AUTHORIZATION
+
+    def test_fetch_of_what_is_known_ends_at_once(self, watched: Watched) -> None:
+        watched.approved()
+        watched.take(watched.bench.stanzas(presence()))
+        fetch = Watched(watched.bench, expires=0)
+        assert (fetch.hears(fetch.first), kinds(fetch.first)) == (["terminated+"], [])
 
     def test_fetch_without_permission_asks_nobody_and_leaves_nothing(self) -> None:
         fetch = Watched(expires=0)
@@ -262,33 +286,37 @@ class TestEnd:
         effects = watched.take(watched.bench.passes(3601))
         (last,) = requested(effects, "NOTIFY")
         assert (state(last), reason(last), kinds(effects)) == ("terminated", "timeout", ["unavailable"])
-        assert watched.left == (1, 0, 1, 0)
+        assert watched.left == AUTHORIZATION
 
     def test_pending_subscription_that_ends_keeps_its_open_question(self, watched: Watched) -> None:
         effects = watched.take(watched.bench.sip(watched.again(0)))
         assert watched.hears(effects) == ["terminated"]
-        assert watched.left == (1, 0, 1, 0)
-        assert watched.take(watched.bench.stanzas(presence("unsubscribed"))) == []
+        assert watched.left == AUTHORIZATION
+        assert requested(watched.bench.stanzas(presence("unsubscribed"))) == []
         assert watched.left == NOTHING
 
-    def test_partner_who_knows_no_dialog_ends_it(self, watched: Watched) -> None:
-        watched.approved()
-        (send,) = sends(watched.bench.stanzas(presence()))
-        assert sends(watched.bench.answer(send, 481)) == []
-        assert watched.left == (1, 0, 1, 0)
+    def test_request_that_an_outage_may_have_lost_is_repeated_and_no_other(self, watched: Watched) -> None:
+        notifiers = watched.bench.gateway.notifiers
+        (pair,) = watched.bench.gateway.pairs
+        assert kinds(notifiers.resume(pair)) == ["subscribe"]  # never a probe: it would take the request back
+        watched.leaves()
+        assert notifiers.resume(pair) == []
 
-    def test_lost_link_does_not_end_the_dialog(self, watched: Watched) -> None:
+    def test_contact_whose_server_is_out_of_reach_is_not_there(self, watched: Watched) -> None:
         watched.approved()
-        (send,) = sends(watched.bench.stanzas(presence()))
-        effects = watched.bench.gateway.unsent(send.token, Code.N01, "")
-        assert events(effects) == ["subscription.failed"]
-        assert watched.hears(watched.take(watched.bench.stanzas(presence("unavailable")))) == ["active"]
+        watched.take(watched.bench.stanzas(presence()))
+        (pair,) = watched.bench.gateway.pairs
+        (notify,) = requested(watched.bench.gateway.notifiers.withdraw(pair, "no way"), "NOTIFY")
+        assert b">closed<" in notify.body and b"<note>no way</note>" in notify.body
 
-    def test_silence_ends_the_dialog(self, watched: Watched) -> None:
-        watched.approved()
-        assert sends(watched.bench.stanzas(presence())) != []
-        assert events(watched.bench.passes(33)) == ["subscription.failed"]
-        assert watched.left == (1, 0, 1, 0)
+    def test_request_is_repeated_only_after_a_long_time(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        watched.leaves()
+        assert kinds(Watched(watched.bench).first) == []
+        monkeypatch.setattr(notifier, "ASK_AGAIN", 60.0)
+        watched.bench.passes(61)
+        assert kinds(Watched(watched.bench).first) == ["subscribe"]
 
 
 class TestBounds:
@@ -319,7 +347,7 @@ class TestBounds:
     def test_pair_past_the_limit_of_its_system_is_refused_until_there_is_room(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(notifier, "MAX_OF_SYSTEM", 1)
+        monkeypatch.setattr(notification, "MAX_OF_SYSTEM", 1)
         mercutio = {"from_": "<sip:mercutio@sip.example>;tag=1"}
         effects = watched.bench.sip(watched.bench.subscribe(**mercutio))
         assert (statuses(effects), sends(effects), kinds(effects)) == ([403], [], [])
@@ -327,29 +355,6 @@ class TestBounds:
         assert statuses(watched.bench.sip(tybalt, link=watched.bench.other)) == [200]
         watched.take(watched.bench.stanzas(presence("unsubscribed")))
         assert statuses(watched.bench.sip(watched.bench.subscribe(**mercutio))) == [200]
-
-    def test_resource_past_the_limit_is_not_remembered(
-        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(notifier, "MAX_RESOURCES", 2)
-        watched.approved()
-        for resource in ("a", "b", "c", "d"):
-            last = watched.take(watched.bench.stanzas(presence(from_=f"juliet@xmpp.example/{resource}")))
-        (notify,) = requested(last, "NOTIFY")
-        assert notify.body.count(b">open<") == 2
-        change = presence(from_="juliet@xmpp.example/b", show="away")
-        (notify,) = requested(watched.take(watched.bench.stanzas(change)), "NOTIFY")
-        assert b"away" in notify.body  # one that is known may still change
-
-    def test_resource_that_goes_makes_room_for_another(
-        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(notifier, "MAX_RESOURCES", 1)
-        watched.approved()
-        watched.take(watched.bench.stanzas(presence(from_="juliet@xmpp.example/a")))
-        watched.take(watched.bench.stanzas(presence("unavailable", from_="juliet@xmpp.example/a")))
-        effects = watched.take(watched.bench.stanzas(presence(from_="juliet@xmpp.example/b")))
-        assert watched.hears(effects) == ["active+"]
 
 
 def test_stanzas_to_the_contact_come_from_the_watchers_bare_address() -> None:

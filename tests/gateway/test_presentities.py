@@ -1,0 +1,138 @@
+"""What is known of a presentity: the state after each stanza, shared by all who watch, and its document."""
+
+import pytest
+
+from edge.gateway import presentities
+from edge.gateway.presentities import Presentities, Snapshot, kept
+from edge.mapping.profile import DEFAULT, Profile
+from edge.xmpp.element import Element
+from edge.xmpp.jid import JID
+from tests.gateway.bench import presence
+
+JULIET = JID.parse("juliet@xmpp.example")
+NOON = 1_700_000_000.0
+
+
+class Watching:
+    """One watcher of Juliet, with what he knows."""
+
+    def __init__(self, known: Presentities | None = None) -> None:
+        self.known = known or Presentities()
+        self.snapshot: Snapshot | None = None
+
+    def hears(self, resource: str = "balcony", type: str = "", wall: float = NOON, **fields: str) -> Snapshot | None:
+        at = f"juliet@xmpp.example/{resource}" if resource else "juliet@xmpp.example"
+        after = self.known.after(JULIET, self.snapshot, presence(type, from_=at, **fields), wall)
+        self.snapshot = after or self.snapshot
+        return after
+
+    def document(self, profile: Profile = DEFAULT) -> str:
+        assert self.snapshot is not None
+        return self.known.document(JULIET, self.snapshot, profile).body.decode()
+
+
+@pytest.fixture
+def watching() -> Watching:
+    return Watching()
+
+
+class TestState:
+    def test_each_resource_is_a_tuple_and_the_last_to_go_leaves_a_closed_one(self, watching: Watching) -> None:
+        watching.hears("a")
+        watching.hears("b", show="dnd")
+        assert watching.document().count("<tuple") == watching.document().count(">open<") == 2
+        watching.hears("a", "unavailable")
+        assert watching.document().count("<tuple") == watching.document().count(">open<") == 1
+        watching.hears("b", "unavailable")
+        assert watching.document().count("<tuple") == watching.document().count(">closed<") == 1
+
+    def test_status_of_the_last_to_go_is_the_note_and_that_of_one_before_is_not(self, watching: Watching) -> None:
+        watching.hears("a")
+        watching.hears("b")
+        watching.hears("a", "unavailable", status="to the friar")
+        assert "friar" not in watching.document()
+        watching.hears("b", "unavailable", status="Good night")
+        assert "<note>Good night</note>" in watching.document()
+        watching.hears("b")
+        assert "Good night" not in watching.document()
+
+    def test_unavailable_of_the_bare_address_is_that_of_all(self, watching: Watching) -> None:
+        watching.hears("a")
+        watching.hears("b")
+        watching.hears("", "unavailable")
+        assert ">open<" not in watching.document()
+
+    def test_unavailable_of_an_unknown_resource_is_no_news_unless_it_is_the_first_that_is_known(
+        self, watching: Watching
+    ) -> None:
+        assert watching.hears("a", "unavailable") is not None
+        watching.hears("b")
+        assert watching.hears("a", "unavailable") is None
+
+    def test_repeated_stanza_leaves_the_state_as_it_is(self, watching: Watching) -> None:
+        assert watching.hears(id="1") is watching.hears(id="2", wall=NOON + 60)
+
+    def test_resource_past_the_limit_is_not_remembered_until_one_goes(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(presentities, "MAX_RESOURCES", 1)
+        watching.hears("a")
+        assert watching.hears("b") is None
+        assert watching.hears("a", show="away") is not None
+        watching.hears("a", "unavailable")
+        assert watching.hears("b") is not None
+
+    def test_kept_is_what_documents_speak_of(self) -> None:
+        idle, caps = Element("idle", "urn:xmpp:idle:1", {}), Element("c", "http://jabber.org/protocol/caps", {})
+        stanza = presence(show="away", status="Wooing", id="p1")
+        stanza.extensions = (idle, caps)
+        remains = kept(stanza)
+        assert (remains.from_, remains.to, remains.id) == (None, None, "")
+        assert (remains.show, remains.status, remains.extensions) == ("away", "Wooing", (idle,))
+
+
+class TestSharing:
+    def test_watchers_who_hear_the_same_share_state_and_document(self) -> None:
+        one = Watching()
+        other = Watching(one.known)
+        assert one.hears() is other.hears(wall=NOON + 1)
+        assert one.snapshot is not None
+        assert one.known.document(JULIET, one.snapshot, DEFAULT) is one.known.document(JULIET, one.snapshot, DEFAULT)
+
+    def test_watcher_whom_she_shows_something_else_does_not_see_it(self) -> None:
+        """Servers send what a watcher may know (privacy lists, directed presence), not what is known."""
+        one = Watching()
+        other = Watching(one.known)
+        one.hears("a", status="for Romeo alone")
+        other.hears("b")
+        assert "Romeo" not in other.document() and 'id="ID-a"' not in other.document()
+
+    def test_partners_who_are_told_less_have_a_document_of_their_own(self, watching: Watching) -> None:
+        watching.hears(show="dnd", status="Wooing")
+        assert "Wooing" in watching.document()
+        assert "Wooing" not in watching.document(Profile.build(notes=False))
+        assert "Wooing" in watching.document()
+
+    def test_no_two_documents_have_the_same_time(self, watching: Watching) -> None:
+        times = [watching.hears(show=show) for show in ("away", "dnd", "xa")]
+        assert len({snapshot.at for snapshot in times if snapshot is not None}) == 3
+
+    def test_what_is_shared_does_not_grow_without_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(presentities, "RECENT", 4)
+        known = Presentities()
+        for number in range(20):
+            contact = JID.parse(f"nurse{number}@xmpp.example")
+            snapshot = known.after(contact, None, presence(from_=f"{contact}/a"), NOON)
+            assert snapshot is not None
+            known.document(contact, snapshot, DEFAULT)
+        assert len(known._latest) <= 4 and len(known._documents) <= 4
+
+
+class TestLanguage:
+    @pytest.mark.parametrize(("langs", "language"), [("de", "de"), ("de de", "de"), ("de en", ""), ("", "")])
+    def test_language_is_the_one_of_all_notes(self, watching: Watching, langs: str, language: str) -> None:
+        watching.hears("silent")
+        for number, lang in enumerate(langs.split()):
+            watching.hears(f"r{number}", status="Verona", lang=lang)
+        assert watching.snapshot is not None
+        assert watching.known.document(JULIET, watching.snapshot, DEFAULT).language == language
