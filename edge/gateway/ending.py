@@ -19,6 +19,9 @@ BRIEF_LIFE = 10.0  # seconds; a dialog that ended sooner is no success, or two p
 FOR_GOOD = frozenset((401, 404, 405, 406, 407, 410, 415, 416, 420, 421, 501, 604))
 """Answers to the first SUBSCRIBE that no repetition will change: reported once, and all is forgotten."""
 
+PASSING = frozenset((408, 423, 481))
+"""Failures that say nothing about the user: they pass, as all of 5xx do, except that 501 lasts."""
+
 
 class Show(IntEnum):
     """What the contact sees meanwhile."""
@@ -54,8 +57,8 @@ def verdict(ended: Ended, authorized: bool, attempts: int, spread: str, crowd: f
         return Verdict("", Show.THE_SAME, 0.0)
     backing_off = min(SOON * 2.0 ** min(attempts, MOST_DOUBLINGS), LONGEST_BACK_OFF)
     retry = spread_out(max(ended.retry, backing_off), spread, crowd)
-    return Verdict("", Show.UNAVAILABLE if refused and ended.status < 500 and ended.status not in (408, 481, 423)
-                   else Show.THE_SAME_FOR_A_WHILE, retry)
+    passing = ended.status in PASSING or (ended.status // 100 == 5 and ended.status != 501)
+    return Verdict("", Show.UNAVAILABLE if refused and not passing else Show.THE_SAME_FOR_A_WHILE, retry)
 
 
 def spread_out(seconds: float, spread: str, crowd: float) -> float:

@@ -266,7 +266,7 @@ class Subscriber:
 
     def _schedule(self, expires_at: float, now: float) -> list[Output]:
         """Arm the refresh; a NOTIFY that only counts the time down leaves the timer alone."""
-        if self.timer is _REFRESH and abs(expires_at - self.expires_at) < ROUNDING:
+        if self.timer >= _REFRESH and abs(expires_at - self.expires_at) < ROUNDING:
             return []
         self.expires_at = expires_at
         left = expires_at - now
