@@ -297,6 +297,7 @@ class TransactionLayer:
         if transaction.merge_key is not None:
             self._ongoing.pop(transaction.merge_key, None)
         transaction.slot.pop(transaction, None)
+        transaction.user = None  # it may know the transaction: without a circle the two go at once
 
     def _acknowledge(self, key: Sequence[object], request: Request) -> list[Output]:
         """An ACK is never answered. For a failure it has the INVITE's branch, for a 2xx one of its own."""

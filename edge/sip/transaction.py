@@ -227,7 +227,7 @@ class ServerTransaction:
 
     ``link`` is where the request came from and the response goes; ``to_tag`` is ours, the same in every
     response, and "" when the request is within a dialog (its To has a tag already). ``user`` belongs to
-    the transaction user.
+    the transaction user, and is taken off when the transaction is over.
     """
 
     __slots__ = ("key", "link", "merge_key", "received", "request", "sent", "slot", "state", "to_tag", "user")

@@ -1,5 +1,7 @@
 """The transaction layer as its user sees it: messages and time in, outputs out."""
 
+import sys
+
 import pytest
 
 import edge.sip.layer
@@ -84,6 +86,13 @@ class TestNonInviteServer:
         response = sent(bench.layer.respond(transaction, 200, headers=[("Expires", "0")], body=b""))
         assert (response.status, response.to.tag, response.headers.get("expires")) == (200, transaction.to_tag, "0")
         assert bench.is_empty
+
+    def test_transaction_that_is_over_is_left_to_nobody(self, bench: Bench) -> None:
+        transaction = bench.deliver(request())
+        transaction.user = [transaction]
+        held = sys.getrefcount(transaction)
+        bench.layer.respond(transaction, 200)
+        assert sys.getrefcount(transaction) == held - 4  # two dictionaries of the layer, the wheel, and its own user
 
     def test_request_in_a_dialog_gets_no_second_tag(self, bench: Bench) -> None:
         transaction = bench.deliver(request(to=f"<{JULIET}>;tag=ours"))
