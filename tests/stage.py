@@ -111,9 +111,16 @@ class Stage:
         if system.protocol == "sip":
             return [Path(system)]
         ours = self.directory.opposite(system)
-        if system.link == "component":
-            return [Path(system, local) for local in ours]
-        return [Path(system, local, remote) for local in ours for remote in system.domains]
+        return list(dict.fromkeys(self.path(system, local, remote) for local in ours for remote in system.domains))
+
+    def path(self, system: System, local: Domain, remote: Domain) -> Path:
+        return Path(system, local) if system.link == "component" else Path(system, local, remote)
+
+    def returns(self, path: Path, token: object) -> None:
+        """What was sent to somebody who is down comes back after a dial for it has failed."""
+        self.driver.path_failed(*path, Code.N01, Code.N01.sentence)
+        if token is not None:
+            self.driver.unsent(token, Code.N01, Code.N01.sentence)
 
     def dialled(self, path: Path, seconds: float = 0) -> None:
         """It takes a moment until a link is up, or until it is clear that there is none; then it is tried again."""
@@ -151,7 +158,7 @@ class Stage:
     def send(self, system: System, name: Domain, data: bytes, token: object) -> None:
         actor = self.actors[system.name]
         if actor.down:
-            self.clock.callLater(0, self.driver.unsent, token, Code.N01, Code.N01.sentence)
+            self.clock.callLater(0, self.returns, Path(system), token)
             return
         actor.inbox.append(data)
         actor.requests.append(sip_message(data))
@@ -191,8 +198,7 @@ class XmppStage:
         stage = self._stage
         system = stage.directory.system_of(remote)
         assert system is not None
-        path = Path(system, local) if system.link == "component" else Path(system, local, remote)
-        stage.dialled(path)
+        stage.dialled(stage.path(system, local, remote))
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         stage = self._stage
@@ -201,8 +207,8 @@ class XmppStage:
         if actor is None:  # an answer to somebody unlisted goes back where he came from
             actor = next(a for a in stage.actors.values() if a.protocol == "xmpp")
         if actor.down:
-            if token is not None:
-                stage.clock.callLater(0, stage.driver.unsent, token, Code.N01, Code.N01.sentence)
+            assert system is not None
+            stage.clock.callLater(0, stage.returns, stage.path(system, sender, recipient), token)
             return
         actor.inbox.append(data)
         if token is not None and not actor.silent:
