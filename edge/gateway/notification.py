@@ -182,7 +182,7 @@ class Notifications:
         snapshot, now = view.snapshot, node.wheel.now
         if snapshot is None or notification.usage.state is not _ACTIVE:
             return []
-        if snapshot.says_the_same(notification.sent):
+        if snapshot.says_the_same(notification.sent, self._pairs.profile(view.pair.sip, view.pair.xmpp)):
             node.counters.suppressed[view.pair.sip.name, UNCHANGED] += 1
             return []
         if now < notification.not_before:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from edge.bodies import pidf
 from edge.mapping.addresses import bare_uri_of
 from edge.mapping.presence import closed_document, content_language, document_of, timestamp
-from edge.mapping.profile import Profile
+from edge.mapping.profile import DEFAULT, Profile
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
 
@@ -35,8 +35,15 @@ class Snapshot:
         self.at = at
         self.note = note
 
-    def says_the_same(self, other: "Snapshot | None") -> bool:
-        return other is self or (other is not None and other.note == self.note and other.states == self.states)
+    def says_the_same(self, other: "Snapshot | None", profile: Profile = DEFAULT) -> bool:
+        """Whether a partner with this profile cannot tell the two apart: when somebody stirs is his own affair."""
+        if other is None or other is self:
+            return other is self
+        if profile.outbound != "full":
+            return profile.outbound == "none" or bool(other.states) == bool(self.states)
+        if profile.notes:
+            return other.note == self.note and other.states == self.states
+        return _without_texts(other.states) == _without_texts(self.states)
 
 
 class Rendered(NamedTuple):
@@ -90,7 +97,8 @@ class Presentities:
             if snapshot.states:
                 document = document_of(entity, snapshot.states, at, profile)
             else:
-                document = closed_document(entity, at, snapshot.note if profile.notes else "")
+                speaks = profile.notes and profile.outbound == "full"
+                document = closed_document(entity, at, snapshot.note if speaks else "")
             if len(self._documents) >= RECENT:
                 self._documents.clear()
             rendered = self._documents[key] = Rendered(pidf.render(document), content_language(document))
@@ -118,3 +126,6 @@ def kept(stanza: Presence) -> Presence:
     extensions = tuple(each for each in stanza.extensions if (each.name, each.namespace) in MAPPED)
     return replace(stanza, from_=None, to=None, id="", extensions=extensions)
 
+
+def _without_texts(states: Mapping[str, Presence]) -> dict[str, Presence]:
+    return {resource: replace(stanza, status="", statuses=()) for resource, stanza in states.items()}
