@@ -290,6 +290,8 @@ class Gateway:
         effects = self.notifiers.presence_received(pair, stanza)
         if stanza.type == "error":
             effects += self.subscribers.error_received(pair, stanza)
+        elif stanza.type == "unsubscribed":
+            effects += self.subscribers.hidden(pair)
         elif stanza.type in ("", "unavailable"):
             effects += self.subscribers.session_changed(pair, stanza)
         return effects

@@ -68,6 +68,14 @@ class Subscribers:
             return self._dialogs.wake(watch)
         return self._dialogs.sleep(watch) if self._dialogs.sessions.of(pair, watch.active_at) is False else []
 
+    def hidden(self, pair: Pair) -> list[Effect]:
+        """The contact shows himself to the user no more: the logout before that may have been none (RFC 6121 §3.2.2)."""
+        watch = pair.watch
+        if watch is None or watch.leaving or not watch.asleep or pair.user_sees:
+            return []
+        watch.active_at = self._node.wheel.now
+        return self._dialogs.wake(watch)
+
     def answer_received(self, stanza: Presence) -> list[Effect]:
         """Presence for our own address: the answer to a question about a session."""
         return [effect for pair in self._dialogs.sessions.answered(stanza) for effect in self._dialogs.decide(pair)]
