@@ -27,6 +27,7 @@ from edge.net.sip_link import Transport
 from edge.net.tcp import tune
 from edge.net.tls import ChunkwiseTLS
 from edge.net.turn import Turn
+from edge.net.xmpp_pings import Pings
 from edge.partners import Peer
 from edge.xmpp.conditions import StreamError
 from edge.xmpp.element import Element
@@ -57,6 +58,8 @@ class Switchable(Transport, Interface):
 class Owner(Interface):
     """Who keeps the links, and knows our partners."""
 
+    pings: Pings
+
     def creator(self, link: "XmppLink") -> Accepting | Dialling:
         """What makes the TLS connection."""
 
@@ -71,9 +74,6 @@ class Owner(Interface):
 
     def link_lost(self, link: "XmppLink", cause: Cause) -> None:
         """The connection is gone, or never came up."""
-
-    def pinger(self, answer: Iq) -> "XmppLink | None":
-        """The link of ours that sent the ping which this result or error answers, if it answers any."""
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         """Send a stanza on whatever link is right."""
@@ -133,7 +133,7 @@ class XmppLink(Protocol):
             self._sink.unsent(token, Code.N03, Code.N03.sentence)
 
     def answered(self, ping: str) -> None:
-        """The answer to a ping of this link has come, on whatever link."""
+        """`edge.net.xmpp_pings.Pinger`: the answer to a ping of this link has come, on whatever link."""
         taken = self._outbox.answered(ping) if self._outbox is not None else None
         if taken:
             self.worked = True
@@ -280,12 +280,14 @@ class XmppLink(Protocol):
                     if isinstance(stanza, Misaddressed):
                         self._give_back(stanza)
                         continue
+                    if stanza.to is not None and stanza.to.host != negotiation.local:
+                        self._owner.pings.strayed(self)
                     if type(stanza) is Iq and stanza.type in ANSWERS:
-                        pinger = self._owner.pinger(stanza)
-                        if pinger is not None:
+                        settle = self._owner.pings.answer(self, stanza)
+                        if settle is not None:
                             # what came before may be the failure of a stanza that the ping stands behind
                             self._deliver(stanzas)
-                            pinger.answered(stanza.id)
+                            settle()
                             continue
                     stanzas.append(stanza)
                 else:

@@ -1,8 +1,7 @@
 """All XMPP links: those we accept, one stream out for each pair of domains, and the component connections.
 
 The driver sends through this, `edge.service` starts and stops it. Where a server is comes from `edge.net.locate`, who
-it is from `edge.certificates`, whether we know it from `edge.partners`. An answer to a ping may come on another stream
-than the ping went out on, so it is the pool that brings the two together.
+it is from `edge.certificates`, whether we know it from `edge.partners`.
 """
 
 import random
@@ -28,12 +27,12 @@ from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
 from edge.net.xmpp_link import XmppLink
+from edge.net.xmpp_pings import Pings
 from edge.partners import Directory, Peer, System
 from edge.xmpp.component import Component
 from edge.xmpp.initiating import Initiating
 from edge.xmpp.negotiation import Negotiation, Verify
 from edge.xmpp.receiving import Receiving
-from edge.xmpp.stanzas import Iq
 
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 DIAL = 25.0  # seconds for all addresses together, DNS to SASL; below the time a message may wait
@@ -79,7 +78,7 @@ class XmppPool:
         self._paths: list[Path] = []
         self._links: set[XmppLink] = set()
         self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE)
-        self._pings: dict[str, XmppLink] = {}
+        self.pings = Pings(reactor)
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._stopped = False
@@ -170,6 +169,8 @@ class XmppPool:
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_link.Owner`: the stream is authenticated."""
         self._entrance.leave(link)
+        if isinstance(link.negotiation, Component):
+            self.pings.component_up(link)
         for (_, theirs), route in self._ways.items():
             if theirs in link.peer.names:
                 route.wake()  # who comes to us can be reached again
@@ -179,6 +180,7 @@ class XmppPool:
 
     def link_closing(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: nothing more can be sent on it."""
+        self.pings.settle(link)
         if isinstance(link.key, _Dial):
             link.key.route.link_lost(link, cause.code, cause.text, worked=link.worked, orderly=link.orderly)
 
@@ -186,18 +188,9 @@ class XmppPool:
         """`edge.net.xmpp_link.Owner`: the connection is gone."""
         self._links.discard(link)
         self._entrance.leave(link)
-        for ping in [ping for ping, sender in self._pings.items() if sender is link]:
-            del self._pings[ping]
+        self.pings.lost(link)
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)
-
-    def pinger(self, answer: Iq) -> XmppLink | None:
-        """`edge.net.xmpp_link.Owner`: only the domain that was asked can answer, and that is proved by its stream."""
-        link = self._pings.get(answer.id)
-        if link is None or answer.from_ is None or answer.from_.local or answer.from_.host != link.negotiation.remote:
-            return None
-        del self._pings[answer.id]
-        return link
 
     def _policy(self, claim: Verify) -> Code | None:
         """Why these two domains do not talk over a stream between servers."""
@@ -275,7 +268,7 @@ class XmppPool:
             negotiation = Component(dial.local, dial.remote, dial.system.secret, self._ours[dial.system.name])
         else:
             negotiation = Initiating(dial.local, dial.remote)
-        outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self._pings.update({ping: link}))
+        outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self.pings.sent(link, ping))
         link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, outbox, ready)
         link.key = dial
         if dial.system.link == "component":

@@ -156,11 +156,19 @@ class Far(Protocol):
         tls.makeConnection(tcp)
         self.cable.pump()
 
-
     def proceed(self, creator: Creator, more: str = "") -> None:
         """Answer <starttls/>, say ``more`` in clear behind it, and begin TLS as the server."""
         self.transport.write((PROCEED + more).encode())
         self.secure(creator, client=False)
+
+
+def ping_of(far: Far) -> str:
+    """The id of the last ping that came to this far end."""
+    return far.all.decode(errors="replace").rpartition("<iq ")[2].partition(" id='")[2].partition("'")[0]
+
+
+def pong(far: Far, from_: str = THEM, kind: str = "result") -> str:
+    return f"<iq from='{from_}' to='{US}' id='{ping_of(far)}' type='{kind}'/>"
 
 
 class Cable:

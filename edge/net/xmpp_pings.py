@@ -1,0 +1,107 @@
+"""Which answer belongs to which ping, across all streams, and when it is believed.
+
+Between servers an answer comes on the peer's own stream (RFC 6120 §4.5). A component server answers where it was asked,
+but ejabberd, with several `hosts` at one listener, chooses any of our connections by chance, for each stanza: there
+the failure of a stanza may still be on its way on one connection when the answer to the ping that was sent behind it
+has come on another. So what such a ping vouches for is believed a little later.
+
+`edge.net.xmpp_pool` owns this, `edge.net.xmpp_link` asks it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from edge.partners import Peer
+from edge.xmpp.negotiation import Negotiation
+from edge.xmpp.stanzas import Iq
+
+GRACE = 0.1  # seconds that a failure may come behind the answer; from an idle ejabberd it takes 2 ms
+AT_HOME = 16  # answers in a row, each where it was asked, that ejabberd gives by chance once in 65,000 times
+
+
+class Pinger(Protocol):
+    """A stream that pings go out on, or one that answers come in on."""
+
+    peer: Peer
+    negotiation: Negotiation
+
+    def answered(self, ping: str) -> None:
+        """The ping is answered, and everything that was sent before it is processed."""
+
+
+@dataclass(slots=True)
+class _Server:
+    """The component connections to one server. ``at_home``: so many answers came where they were asked, in a row."""
+
+    links: set[Pinger] = field(default_factory=set)
+    at_home: int = 0
+
+
+class Pings:
+    """All pings that are out."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._out: dict[str, Pinger] = {}
+        self._held: dict[Pinger, tuple[str, IDelayedCall]] = {}
+        self._servers: dict[frozenset[str], _Server] = {}
+
+    def sent(self, link: Pinger, ping: str) -> None:
+        """``link`` has sent a ping with this id."""
+        self._out[ping] = link
+
+    def component_up(self, link: Pinger) -> None:
+        """One more connection to a component server, which may have another configuration than it had before."""
+        server = self._servers.setdefault(link.peer.systems, _Server())
+        server.links.add(link)
+        server.at_home = 0
+
+    def strayed(self, link: Pinger) -> None:
+        """A stanza came on ``link`` that is for the domain of another one: its server sends them as it likes."""
+        if link.peer.systems in self._servers:
+            self._servers[link.peer.systems].at_home = 0
+
+    def answer(self, link: Pinger, answer: Iq) -> Callable[[], None] | None:
+        """A result or error came on ``link``. If it answers a ping: what to call when all before it is delivered.
+
+        Only the domain that was asked can answer, and that is proved by the stream, or, as a component connection
+        carries every sender, by the server at its other end.
+        """
+        pinger = self._out.get(answer.id)
+        if pinger is None or answer.from_ is None or answer.from_.local:
+            return None
+        if answer.from_.host != pinger.negotiation.remote or link.peer.systems != pinger.peer.systems:
+            return None
+        del self._out[answer.id]
+        server = self._servers.get(pinger.peer.systems)
+        if server is not None:
+            server.at_home = server.at_home + 1 if link is pinger else 0
+            if len(server.links) > 1 and server.at_home <= AT_HOME:
+                return partial(self._hold, pinger, answer.id)
+        return partial(pinger.answered, answer.id)
+
+    def settle(self, link: Pinger) -> None:
+        """Believe now what is held for ``link``, if anything is: it is time, or it is about to be closed."""
+        ping, later = self._held.pop(link, ("", None))
+        if later is not None:
+            if later.active():
+                later.cancel()
+            link.answered(ping)
+
+    def lost(self, link: Pinger) -> None:
+        """``link`` is gone."""
+        self.settle(link)
+        for ping in [ping for ping, sender in self._out.items() if sender is link]:
+            del self._out[ping]
+        server = self._servers.get(link.peer.systems)
+        if server is not None:
+            server.links.discard(link)
+            if not server.links:
+                del self._servers[link.peer.systems]
+
+    def _hold(self, pinger: Pinger, ping: str) -> None:
+        self._held[pinger] = ping, self._clock.callLater(GRACE, self.settle, pinger)

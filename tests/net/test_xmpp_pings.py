@@ -1,0 +1,129 @@
+"""Which answer is believed, and when, if the server may have sent a failure on another connection."""
+
+import pytest
+from twisted.internet.task import Clock
+
+from edge.domains import Domain
+from edge.net.xmpp_pings import AT_HOME, GRACE, Pings
+from edge.partners import Peer
+from edge.xmpp.component import Component
+from edge.xmpp.jid import JID
+from edge.xmpp.negotiation import Negotiation
+from edge.xmpp.stanzas import Iq
+from tests.net.cable import SIP, THEM, US
+
+SECOND = SIP.domains[1]
+OURS = frozenset(SIP.domains)
+
+
+class Link:
+    """A component connection that remembers what it is told."""
+
+    def __init__(self, local: Domain = US, system: str = "montague") -> None:
+        self.peer = Peer("xmpp", frozenset((THEM,)), frozenset((system,)))
+        self.negotiation: Negotiation = Component(local, THEM, "s3cret", OURS)
+        self.told: list[str] = []
+
+    def answered(self, ping: str) -> None:
+        self.told.append(ping)
+
+
+class Conversation:
+    """Two connections to one server."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.pings = Pings(self.clock)
+        self.first, self.second = Link(), Link(SECOND)
+        for link in (self.first, self.second):
+            self.pings.component_up(link)
+
+    def answer(self, on: Link, *, sender: str = THEM, ping: str = "p", asked: Link | None = None) -> bool:
+        """The first connection asks, or ``asked``; whether what comes ``on`` another is taken for the answer."""
+        self.pings.sent(asked or self.first, ping)
+        settle = self.pings.answer(on, Iq(JID.parse(sender), JID.parse(US), ping, "result"))
+        if settle is not None:
+            settle()
+        return settle is not None
+
+    def settle_down(self) -> None:
+        """The server keeps our connections apart for so long that it must mean it."""
+        for _ in range(AT_HOME):
+            self.answer(self.first)
+            self.clock.advance(GRACE)
+        self.first.told.clear()
+
+
+@pytest.fixture
+def talk() -> Conversation:
+    return Conversation()
+
+
+@pytest.mark.parametrize("where", ["first", "second"])
+def test_answer_is_believed_on_either_connection_when_a_failure_would_have_come(talk: Conversation, where: str) -> None:
+    assert talk.answer(getattr(talk, where))
+    talk.clock.advance(GRACE - 0.01)
+    assert talk.first.told == []
+    talk.clock.advance(0.01)
+    assert talk.first.told == ["p"] and talk.second.told == []
+
+
+def test_answer_is_believed_at_once_where_there_is_one_connection_only(talk: Conversation) -> None:
+    talk.pings.lost(talk.second)
+    assert talk.answer(talk.first) and talk.first.told == ["p"]
+
+
+def test_answer_is_believed_at_once_by_a_server_that_keeps_connections_apart(talk: Conversation) -> None:
+    talk.settle_down()
+    assert talk.answer(talk.first) and talk.first.told == ["p"]
+
+
+def test_answer_that_comes_elsewhere_ends_that_confidence(talk: Conversation) -> None:
+    talk.settle_down()
+    talk.answer(talk.second)
+    talk.clock.advance(GRACE)
+    talk.answer(talk.first)
+    assert talk.first.told == ["p"], "and not the second"
+
+
+def test_stanza_that_comes_elsewhere_ends_that_confidence(talk: Conversation) -> None:
+    talk.settle_down()
+    talk.pings.strayed(talk.second)
+    talk.answer(talk.first)
+    assert talk.first.told == []
+
+
+def test_server_that_comes_back_has_to_earn_it_again(talk: Conversation) -> None:
+    talk.settle_down()
+    talk.pings.component_up(Link(SECOND))
+    talk.answer(talk.first)
+    assert talk.first.told == []
+
+
+def test_answer_of_another_server_is_none(talk: Conversation) -> None:
+    """A component connection carries every sender, also this one."""
+    other = Link(SECOND, "capulet")
+    talk.pings.component_up(other)
+    assert not talk.answer(other)
+    assert talk.answer(talk.second), "and it has done no harm"
+
+
+@pytest.mark.parametrize("sender", ["other.example", f"romeo@{THEM}"])
+def test_answer_of_somebody_else_is_none(talk: Conversation, sender: str) -> None:
+    assert not talk.answer(talk.first, sender=sender)
+
+
+def test_settle_believes_once_and_early(talk: Conversation) -> None:
+    talk.answer(talk.second)
+    talk.pings.settle(talk.first)
+    talk.pings.settle(talk.first)
+    talk.clock.advance(1)
+    assert talk.first.told == ["p"] and talk.clock.getDelayedCalls() == []
+
+
+def test_lost_link_believes_what_was_answered_and_forgets_the_rest(talk: Conversation) -> None:
+    talk.answer(talk.second)
+    talk.pings.sent(talk.first, "another")
+    talk.pings.lost(talk.first)
+    assert talk.first.told == ["p"] and talk.clock.getDelayedCalls() == []
+    assert talk.pings.answer(talk.second, Iq(JID.parse(THEM), JID.parse(US), "another", "result")) is None
