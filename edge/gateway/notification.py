@@ -140,10 +140,14 @@ class Notifications:
         return notification
 
     def restore(self, pair: Pair, record: NotificationRecord) -> None:
-        """A dialog of an earlier life goes on; what its watcher knows is not certain."""
+        """A dialog of an earlier life goes on; what its watcher knows is not certain.
+
+        One that the partner list does not allow any more tells nothing, and ends soon.
+        """
         node = self._node
-        state = _ACTIVE if record.active else NotifierState.PENDING
-        expires_at = node.moment_of(record.expires_at)
+        state, expires_at = _ACTIVE if record.active else NotifierState.PENDING, node.moment_of(record.expires_at)
+        if not node.directory.may_watch(pair.sip, pair.xmpp):
+            state, expires_at = _LEAVING, node.wheel.now
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at)
         notification = Notification(self, view := self.view_of(pair), usage)
         view.notifications.append(notification)

@@ -7,16 +7,23 @@ news leads to: it is made once, its document is rendered once (RFC 3856 §6.8), 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 from edge.bodies import pidf
 from edge.mapping.addresses import bare_uri_of
 from edge.mapping.presence import closed_document, content_language, document_of, timestamp
 from edge.mapping.profile import DEFAULT, Profile
+from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
-from edge.xmpp.stanzas import Presence
+from edge.xmpp.stanzas import Presence, Texts
 
 MAX_RESOURCES = 32  # of one contact; each is a tuple of every document
+MAX_STATUS = 1024  # characters of what a resource says of itself, in all languages; it is kept for each watcher
+MAX_NAME = 128  # characters of a nickname
+MAX_LANG = 35  # characters of a language tag; the longest in use have half of it
+MAX_DATE_TIME = 35  # characters of a time
+MAX_EXTENSIONS = 2  # of one stanza: one of each kind
 RECENT = 2048  # contacts whose last snapshot and document are shared; each costs a kB or two
 MAPPED = frozenset((("idle", "urn:xmpp:idle:1"), ("nick", "http://jabber.org/protocol/nick")))
 """Extensions of presence that documents speak of; the others are not kept."""
@@ -71,7 +78,7 @@ class Presentities:
                 states.clear()
             elif states.pop(resource, None) is None and before is not None:
                 return None
-            note = "" if states else stanza.status
+            note = "" if states else stanza.status[:MAX_STATUS]
         elif resource in states or len(states) < MAX_RESOURCES:
             states[resource] = kept(stanza)
         else:
@@ -123,8 +130,36 @@ class Presentities:
 
 def kept(stanza: Presence) -> Presence:
     """What documents speak of, and nothing else: there is one for each resource of each presentity."""
-    extensions = tuple(each for each in stanza.extensions if (each.name, each.namespace) in MAPPED)
-    return replace(stanza, from_=None, to=None, id="", extensions=extensions)
+    status, statuses, lang = stanza.status, stanza.statuses, stanza.lang
+    if len(status) > MAX_STATUS or len(statuses) > 1:
+        status, statuses = status[:MAX_STATUS], _shortened(statuses)
+    return Presence(
+        None, None, "", stanza.type, lang if len(lang) <= MAX_LANG else "", None,
+        tuple(map(_slim, islice(filter(_is_mapped, stanza.extensions), MAX_EXTENSIONS))) if stanza.extensions else (),
+        stanza.show, status, statuses, stanza.priority,
+    )
+
+
+def _shortened(statuses: Texts) -> Texts:
+    """As many as there is room for, in their order."""
+    some: list[tuple[str, str]] = []
+    room = MAX_STATUS
+    for lang, text in statuses:
+        if room and len(lang) <= MAX_LANG:
+            some.append((lang, text[:room]))
+            room -= len(some[-1][1])
+    return tuple(some)
+
+
+def _is_mapped(extension: Element) -> bool:
+    return (extension.name, extension.namespace) in MAPPED
+
+
+def _slim(extension: Element) -> Element:
+    since = extension.attributes.get("since", "")
+    attributes = {"since": since} if since and len(since) <= MAX_DATE_TIME else {}
+    text = extension.text[:MAX_NAME]
+    return Element(extension.name, extension.namespace, attributes, [text] if text else [])
 
 
 def _without_texts(states: Mapping[str, Presence]) -> dict[str, Presence]:

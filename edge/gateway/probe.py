@@ -8,7 +8,7 @@ meanwhile is part of it. Made and taken by `edge.gateway.notifier`; it lives as 
 from typing import TYPE_CHECKING
 
 from edge.gateway.effects import Effect
-from edge.gateway.presentities import MAX_RESOURCES, kept
+from edge.gateway.presentities import MAX_RESOURCES, MAX_STATUS, kept
 from edge.timers import Slot, Wheel
 from edge.xmpp.stanzas import Presence
 
@@ -40,7 +40,7 @@ class Probe:
         assert stanza.from_ is not None
         resource, states = stanza.from_.resource, self.states
         if stanza.type:
-            self.note = stanza.status
+            self.note = stanza.status[:MAX_STATUS]
             if resource:
                 states.pop(resource, None)
             else:

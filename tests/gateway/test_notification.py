@@ -5,9 +5,10 @@ import pytest
 from edge.codes import Code
 from edge.gateway.counters import COALESCED, OUT, UNCHANGED
 from edge.gateway.effects import Effect, Forget, Remember, SendSip
-from edge.gateway.notification import LONGEST_MISSED, MISSED_SECONDS, UNSENT_SECONDS
+from edge.gateway.notification import LATE_SECONDS, LONGEST_MISSED, MISSED_SECONDS, UNSENT_SECONDS
 from edge.gateway.records import BLOCK, Kind, decode_notification
 from edge.gateway.settings import PresenceSettings
+from edge.partners import Directory
 from edge.sip.subscription import REMOVING
 from edge.sip.transaction import ClientTransaction
 from tests.gateway.bench import Bench, events, kinds, presence, reports, requested, responses, sends, statuses
@@ -256,6 +257,36 @@ class TestStore:
             (notify,) = requested(effects, "NOTIFY")
             assert not reserved or notify.cseq.number <= reserved
         assert reserved
+
+
+class TestRestored:
+    """A dialog of an earlier life."""
+
+    def reborn(self, watched: Watched, effects: list[Effect]) -> Watched:
+        """The gateway is killed after ``effects``, and starts again with what the store has of them."""
+        kept = {(each.kind, each.key): each for each in effects if isinstance(each, Remember)}
+        watched.bench = Bench(presence=PresenceSettings(pace=0))
+        watched.bench.gateway.restored([(each.kind, each.key, each.due, each.data) for each in kept.values()])
+        return watched
+
+    def test_dialog_goes_on_and_its_numbers_rise(self) -> None:
+        watched = Watched()
+        effects = watched.first + watched.take(watched.bench.stanzas(presence("subscribed")))
+        number = max(request.cseq.number for request in requested(effects, "NOTIFY"))
+        watched = self.reborn(watched, effects)
+        (notify,) = requested(watched.take(watched.bench.sip(watched.again(3600))), "NOTIFY")
+        assert (state(notify), notify.cseq.number > number) == ("active", True)
+
+    def test_dialog_that_is_no_longer_allowed_tells_nothing_and_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        watched = Watched()
+        effects = watched.first + watched.take(watched.bench.stanzas(presence("subscribed")))
+        monkeypatch.setattr(Directory, "may_watch", staticmethod(lambda watcher, presentity: False))
+        watched = self.reborn(watched, effects)
+        assert sends(watched.bench.stanzas(presence(show="dnd"))) == []
+        assert statuses(watched.bench.sip(watched.again(3600))) == [481]
+        (last,) = requested(watched.take(watched.bench.passes(LATE_SECONDS + 1)), "NOTIFY")
+        assert (state(last), last.body) == ("terminated", b"")
+        assert len(watched.bench.gateway.notifiers) == 0
 
 
 def test_every_notify_has_a_transaction_of_its_own(watched: Watched) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.gateway import presentities
-from edge.gateway.presentities import Presentities, Snapshot, kept
+from edge.gateway.presentities import MAX_NAME, MAX_STATUS, Presentities, Snapshot, kept
 from edge.mapping.profile import DEFAULT, Profile
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
@@ -89,6 +89,27 @@ class TestState:
         remains = kept(stanza)
         assert (remains.from_, remains.to, remains.id) == (None, None, "")
         assert (remains.show, remains.status, remains.extensions) == ("away", "Wooing", (idle,))
+
+
+    def test_kept_does_not_grow_with_what_a_contact_likes_to_say(self) -> None:
+        junk = Element("idle", "urn:xmpp:idle:1", {"since": "x" * 50_000, "y": "z"}, [Element("a", "b")])
+        nick = Element("nick", "http://jabber.org/protocol/nick", {}, ["Jule" * 10_000])
+        stanza = presence(status="O" * 50_000, lang="x" * 50_000)
+        stanza.statuses = (("", "O" * 600), ("y" * 99, "O"), ("de", "R" * 600), ("", "o"))
+        stanza.extensions = (nick, *[junk] * 20)
+        remains = kept(stanza)
+        assert len(remains.status) == MAX_STATUS and remains.lang == ""
+        assert remains.statuses == (("", "O" * 600), ("de", "R" * (MAX_STATUS - 600)))
+        assert remains.extensions == (
+            Element("nick", nick.namespace, {}, [("Jule" * 10_000)[:MAX_NAME]]), Element("idle", junk.namespace),
+        )
+
+    def test_kept_is_a_time_and_a_name_as_they_came(self) -> None:
+        stanza = presence()
+        idle = Element("idle", "urn:xmpp:idle:1", {"since": "1969-07-21T02:56:15Z"})
+        nick = Element("nick", "http://jabber.org/protocol/nick", {}, ["Jule"])
+        stanza.extensions = (idle, nick)
+        assert kept(stanza).extensions == (idle, nick)
 
 
 class TestSharing:
