@@ -129,12 +129,15 @@ class EdgeService(TwistedService):
     def startService(self) -> None:
         """Open the state, let time flow and links be made. A state that cannot be used ends the process (K11, K12)."""
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's own
+        gc.disable()  # a hundred thousand pairs take half the time if nobody looks for garbage among them
         try:  # here and not before, because now we are the process and the user that will write it
             self._store = open_store(self._config.state, "full" if self._config.state_sync == "full" else "normal")
             self._driver.start(self._store)
         except StoreError as error:
             print(f"error {error.code} {error}", file=sys.stderr)
             raise SystemExit(1) from None
+        finally:
+            gc.enable()
         self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
         gc.collect()

@@ -65,12 +65,7 @@ class Gateway:
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
-        found: dict[tuple[str, str, str], int] = {}
-        for pair in self.pairs:
-            for direction, state in pair.subscriptions():
-                key = (pair.sip.name, direction, state)
-                found[key] = found.get(key, 0) + 1
-        return found
+        return self.pairs.subscriptions()
 
     # --- from the SIP links ---------------------------------------------------------------------
 

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from edge.gateway.watch import Watch
 
 
+KINDS = (
+    ("from-sip", "asleep"), ("from-sip", "pending"), ("from-sip", "active"),
+    ("to-sip", "pending"), ("to-sip", "active"),
+)
+ASLEEP, FROM_SIP, TO_SIP = 0, 1, 3  # where they stand in KINDS
+
+
 class Pair:
     """A SIP ``user`` and an XMPP ``contact``, both bare, and the systems they belong to.
 
@@ -81,15 +88,6 @@ class Pair:
     @property
     def is_empty(self) -> bool:
         return self.state is State.NONE and self.view is None and self.watch is None
-
-    def subscriptions(self) -> Iterator[tuple[str, str]]:
-        """The direction of presence, from SIP or to SIP, and the state of each subscription between the two."""
-        if self.watch is not None:
-            asleep = self.watch.usage is None
-            yield "from-sip", "asleep" if asleep else "active" if self.contact_sees else "pending"
-        if self.view is not None:
-            for _ in self.view.notifications:
-                yield "to-sip", "active" if self.user_sees else "pending"
 
     def saved(self) -> Remember | Forget:
         key = f"{self.user} {self.contact}"
@@ -155,6 +153,22 @@ class Pairs:
             return [pair for pair in pairs if pair.xmpp is system and pair.user.domain == local]
         remote = domains.unicode(path.remote)
         return [pair for pair in pairs if pair.user.domain == local and pair.contact.domain == remote]
+
+    def subscriptions(self) -> dict[tuple[str, str, str], int]:
+        """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
+        counts: dict[str, list[int]] = {}
+        for pair in self._pairs.values():
+            of_system = counts.get(pair.sip.name)
+            if of_system is None:
+                of_system = counts[pair.sip.name] = [0] * len(KINDS)
+            if pair.watch is not None:
+                of_system[ASLEEP if pair.watch.usage is None else FROM_SIP + (pair.state >= State.FROM)] += 1
+            if pair.view is not None:
+                of_system[TO_SIP + (pair.state % 3 == 2)] += len(pair.view.notifications)
+        return {
+            (name, *kind): number
+            for name, of_system in counts.items() for kind, number in zip(KINDS, of_system, strict=True) if number
+        }
 
     def profile(self, watcher: System, presentity: System) -> Profile:
         """How the presence of one system's users is told to another's: the watcher's rows go first."""

@@ -16,7 +16,8 @@ from edge.gateway.subscriber import Subscribers
 from edge.partners import System
 from edge.timers import TICK, Slot, Wheel
 
-MOST_AT_ONCE = 250  # pairs of all systems in one tick, about 20 ms of work: messages go on meanwhile
+MOST_AT_ONCE = 250  # requests of all systems in one tick, about 20 ms of work: messages go on meanwhile
+FAREWELL = 0.25  # what a stanza that says that somebody is gone counts for, compared with a request
 MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing to do for; a few milliseconds
 NOTE = "Presence is not known: there is no connection to {domain}"
 
@@ -110,15 +111,15 @@ class Paths:
         self._ticking = False
         self._allow()
         effects: list[Effect] = []
-        left, looked = MOST_AT_ONCE, MOST_LOOKED_AT
+        left, looked = float(MOST_AT_ONCE), MOST_LOOKED_AT
         for work in self._work:
             asks = work.asks
-            while work.pairs and left and looked and all(self._allowance[each.name] >= 1 for each in asks):
+            while work.pairs and left > 0 and looked and all(self._allowance[each.name] >= 1 for each in asks):
                 looked -= 1
                 done = self._do(work, work.pairs.popleft())
                 if done:
                     effects += done
-                    left -= 1
+                    left -= 1 if asks else FAREWELL
                     for each in asks:
                         self._allowance[each.name] -= 1
         self._work = deque(work for work in self._work if work.pairs)

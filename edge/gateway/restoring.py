@@ -4,7 +4,7 @@ Called by `edge.gateway.core` once, before any link is up. What belongs to nobod
 notification dialog that has expired meanwhile: its watcher has let it lapse as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -18,6 +18,8 @@ from edge.gateway.subscriber import Subscribers
 from edge.xmpp.authorization import State
 from edge.xmpp.jid import JID
 
+STATES = frozenset(State)
+
 
 class Unusable(ValueError):
     """A record that is of no use: it is forgotten."""
@@ -28,71 +30,89 @@ def restore(
     records: Iterable[tuple[int, str, float, bytes]],
 ) -> list[Effect]:
     """Build everything that ``records`` tell of; the pairs first, because dialogs belong to them."""
-    effects: list[Effect] = []
+    restoring = Restoring(node, pairs, subscribers, notifiers)
     dialogs: list[tuple[str, bytes]] = []
-    forgotten = 0
     for kind, key, _, data in records:
         if kind == Kind.NOTIFICATION:
             dialogs.append((key, data))
-            continue
-        try:
-            if kind != Kind.PAIR:
-                raise Unusable(kind)
-            _restore_pair(node, pairs, subscribers, data)
-        except _USELESS:
-            effects.append(Forget(kind, key))
-            forgotten += 1
-        except Exception as error:  # a bug costs one record, which the next release may be able to read
-            effects.append(bug(error))
+        elif kind == Kind.PAIR:
+            restoring.attempt(kind, key, data, restoring.pair)
+        else:
+            restoring.forget(kind, key)
     for key, data in dialogs:
+        restoring.attempt(Kind.NOTIFICATION, key, data, restoring.notification)
+    return restoring.finish()
+
+
+class Restoring:
+    """One reading of all that the store has kept."""
+
+    def __init__(self, node: Node, pairs: Pairs, subscribers: Subscribers, notifiers: Notifiers) -> None:
+        self._node = node
+        self._pairs = pairs
+        self._subscribers = subscribers
+        self._notifiers = notifiers
+        self._addresses: dict[str, JID] = {}  # each stands in many records, and becomes one object
+        self._effects: list[Effect] = []
+        self._forgotten = 0
+
+    def attempt(self, kind: int, key: str, data: bytes, restored: Callable[[bytes], None]) -> None:
+        """One record: of no use, or good, or one with which we have a bug."""
         try:
-            _restore_notification(node, pairs, notifiers, data)
-        except _USELESS:
-            effects.append(Forget(Kind.NOTIFICATION, key))
-            forgotten += 1
-        except Exception as error:
-            effects.append(bug(error))
-    for pair in list(pairs):
-        if pair.user_sees or pair.user_asked:
-            notifiers.keep(pair)
-        pairs.release(pair)
-    if pairs or effects:
-        effects.append(Report("state.restored", None, {
-            "pairs": len(pairs), "dialogs": len(notifiers), "watches": len(subscribers), "forgotten": forgotten,
-        }))
-    return effects
+            restored(data)
+        except (msgspec.DecodeError, RemoteProtocolError, Unusable):
+            self.forget(kind, key)
+        except Exception as error:  # it stays where it is: the next release may be able to read it
+            self._effects.append(bug(error))
 
+    def forget(self, kind: int, key: str) -> None:
+        self._effects.append(Forget(kind, key))
+        self._forgotten += 1
 
-# --- private ------------------------------------------------------------------------------------------------
+    def pair(self, data: bytes) -> None:
+        """An authorization, and the watch of the contact."""
+        record = decode_pair(data)
+        if record.state not in STATES:
+            raise Unusable(record.state)
+        pair = self._pair(record.user, record.contact)
+        pair.state, pair.asked_at = State(record.state), record.asked_at
+        if record.watch is not None and (pair.contact_sees or pair.contact_asked):
+            self._subscribers.restore(pair, record.watch)
 
-_USELESS = (msgspec.DecodeError, RemoteProtocolError, Unusable)
+    def notification(self, data: bytes) -> None:
+        """A dialog of the user."""
+        record = decode_notification(data)
+        if record.expires_at <= self._node.wall:
+            raise Unusable(record.expires_at)
+        self._notifiers.restore(self._pair(record.user, record.contact), record)
 
+    def finish(self) -> list[Effect]:
+        """What is to be done about it all."""
+        pairs = self._pairs
+        for pair in list(pairs):
+            if pair.user_sees or pair.user_asked:
+                self._notifiers.keep(pair)
+            pairs.release(pair)
+        if pairs or self._effects:
+            self._effects.append(Report("state.restored", None, {
+                "pairs": len(pairs), "dialogs": len(self._notifiers), "watches": len(self._subscribers),
+                "forgotten": self._forgotten,
+            }))
+        return self._effects
 
-def _restore_pair(node: Node, pairs: Pairs, subscribers: Subscribers, data: bytes) -> None:
-    record = decode_pair(data)
-    try:
-        state = State(record.state)
-    except ValueError:
-        raise Unusable(record.state) from None
-    pair = _pair(node, pairs, record.user, record.contact)
-    pair.state, pair.asked_at = state, record.asked_at
-    if record.watch is not None and (pair.contact_sees or pair.contact_asked):
-        subscribers.restore(pair, record.watch)
+    def _pair(self, user: str, contact: str) -> Pair:
+        """`Unusable`: one of the two is no longer of a system that we know, or they may no longer talk."""
+        one, other, directory = self._address(user), self._address(contact), self._node.directory
+        pair = self._pairs.get(one, other)
+        if pair is not None:
+            return pair
+        sip, xmpp = directory.system_of(one.host), directory.system_of(other.host)
+        if sip is None or xmpp is None or sip.protocol != "sip" or not directory.may_talk(sip, xmpp):
+            raise Unusable(user)
+        return self._pairs.open(one, other, sip, xmpp)
 
-
-def _restore_notification(node: Node, pairs: Pairs, notifiers: Notifiers, data: bytes) -> None:
-    record = decode_notification(data)
-    if record.expires_at <= node.wall:
-        raise Unusable(record.expires_at)
-    notifiers.restore(_pair(node, pairs, record.user, record.contact), record)
-
-
-def _pair(node: Node, pairs: Pairs, user: str, contact: str) -> Pair:
-    """`Unusable`: one of the two is no longer of a system that we know, or they may no longer talk."""
-    one, other = JID.parse(user), JID.parse(contact)
-    sip, xmpp = node.directory.system_of(one.host), node.directory.system_of(other.host)
-    if sip is None or xmpp is None or sip.protocol != "sip" or xmpp.protocol != "xmpp":
-        raise Unusable(user)
-    if not node.directory.may_talk(sip, xmpp):
-        raise Unusable(user)
-    return pairs.open(one, other, sip, xmpp)
+    def _address(self, text: str) -> JID:
+        jid = self._addresses.get(text)
+        if jid is None:
+            jid = self._addresses[text] = JID.parse(text)
+        return jid

@@ -69,7 +69,7 @@ class Subscribers:
         return self._dialogs.sleep(watch) if self._dialogs.sessions.of(pair, watch.active_at) is False else []
 
     def hidden(self, pair: Pair) -> list[Effect]:
-        """The contact shows himself to the user no more: the logout before that may have been none (RFC 6121 §3.2.2)."""
+        """The contact shows himself to the user no more: what seemed a logout may be none (RFC 6121 §3.2.2)."""
         watch = pair.watch
         if watch is None or watch.leaving or not watch.asleep or pair.user_sees:
             return []
