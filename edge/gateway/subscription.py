@@ -158,7 +158,7 @@ class Subscriptions:
             elif isinstance(output, RefreshDue):
                 due = True  # last, because it arms the timer for the answer to the refresh
             elif isinstance(output, Active):
-                effects += self._activate(watch)
+                effects += self._activate(watch, output.first)
             elif isinstance(output, Pending):
                 self._doubt(watch)
             elif isinstance(output, Document):
@@ -180,10 +180,12 @@ class Subscriptions:
         gone = self.withdraw(watch, "")  # unheard, unless he is there after all
         return gone + self.sleep(watch)
 
-    def _activate(self, watch: Watch) -> list[Effect]:
+    def _activate(self, watch: Watch, first: bool) -> list[Effect]:
         """`subscribed`, once (RFC 8048 §5.2.1)."""
-        pair, watch.doubted_at = watch.pair, 0.0
-        self._node.unsaved[pair] = None
+        pair = watch.pair
+        if first or watch.doubted_at:
+            watch.doubted_at = 0.0
+            self._node.unsaved[pair] = None
         if watch.leaving or pair.step(Input.OUT_SUBSCRIBED) is not Action.ROUTE:
             return []
         report = Report("sub.active", None, {"partner": pair.sip.name})
