@@ -143,6 +143,13 @@ class Subscribers:
             return [*effects, tell(user, contact, "unsubscribed"), *self._dialogs.leave(watch)]
         return [tell(user, contact, "unsubscribed")]
 
+    def _revoke(self, watch: Watch) -> list[Effect]:
+        """The partner list has allowed it once and does so no more: he hears it as if the SIP side had said it."""
+        pair = watch.pair
+        gone = self._dialogs.withdraw(watch, "")
+        pair.step(Input.OUT_UNSUBSCRIBED)
+        return [*gone, tell(pair.user, pair.contact, "unsubscribed"), *self._dialogs.leave(watch)]
+
     # --- from SIP -------------------------------------------------------------------------------------
 
     def notified(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
@@ -161,13 +168,17 @@ class Subscribers:
 
     def resume(self, pair: Pair) -> list[Effect]:
         """The user's system can be reached again: see what is true now, in the same dialog if it lives."""
-        return self._dialogs.resume(pair.watch) if pair.watch is not None else []
+        if pair.watch is None or not self._node.directory.may_watch(pair.xmpp, pair.sip):
+            return []
+        return self._dialogs.resume(pair.watch)
 
     def repeat(self, pair: Pair) -> list[Effect]:
         """The contact's server can be reached again: it may have lost what he was told, and we that he has come."""
         watch = pair.watch
         if watch is None or watch.leaving:
             return []
+        if not self._node.directory.may_watch(pair.xmpp, pair.sip):
+            return self._revoke(watch)
         if watch.asleep:
             return [] if pair.user_sees else self._dialogs.wake(watch)  # else the answer to our probe will tell
         return [shown(presence) for presence in watch.known(self._pairs.profile(pair.xmpp, pair.sip))]
