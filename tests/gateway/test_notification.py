@@ -60,6 +60,7 @@ class TestPace:
         assert sends(paced.bench.stanzas(presence(show="dnd"))) == []
         assert shows(paced.take(paced.bench.sip(paced.again(3600)))) == ["dnd"]
         assert sends(paced.bench.passes(2 * PACE)) == []
+        assert paced.bench.node.counters.suppressed["sip", UNCHANGED] == 0
 
     def test_end_does_not_wait(self, paced: Watched) -> None:
         paced.take(paced.bench.stanzas(presence(show="away")))
@@ -276,6 +277,14 @@ class TestRestored:
         watched = self.reborn(watched, effects)
         (notify,) = requested(watched.take(watched.bench.sip(watched.again(3600))), "NOTIFY")
         assert (state(notify), notify.cseq.number > number) == ("active", True)
+
+    def test_refusal_without_a_request_does_not_end_the_dialog(self) -> None:
+        """RFC 6121 §A.3.4: the record of the pair is lost, so nothing is known of a request."""
+        watched = Watched()
+        kept = [each for each in watched.first if isinstance(each, Remember) and each.kind == Kind.NOTIFICATION]
+        watched = self.reborn(watched, list(kept))
+        assert watched.bench.stanzas(presence("unsubscribed"), presence("subscribed")) == []
+        assert len(watched.bench.gateway.notifiers) == 1
 
     def test_dialog_that_is_no_longer_allowed_tells_nothing_and_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         watched = Watched()

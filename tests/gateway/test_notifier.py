@@ -87,6 +87,11 @@ class TestContact:
         assert (watched.hears(effects), events(effects)) == (["active"], ["sub.active"])
         assert watched.bench.stanzas(presence("subscribed")) == []
 
+    def test_approval_does_not_reach_a_dialog_that_is_about_to_end(self, watched: Watched) -> None:
+        bench = watched.bench
+        assert len(sends(bench.sip(bench.subscribe(0)))) == 1
+        assert events(bench.stanzas(presence("subscribed"))) == ["sub.active"]
+
     def test_presence_before_the_approval_is_told_with_it(self, watched: Watched) -> None:
         assert watched.bench.stanzas(presence()) == []
         assert watched.hears(watched.take(watched.bench.stanzas(presence("subscribed")))) == ["active+"]
@@ -308,6 +313,14 @@ class TestEnd:
         (pair,) = watched.bench.gateway.pairs
         (notify,) = requested(watched.bench.gateway.notifiers.withdraw(pair, "no way"), "NOTIFY")
         assert b">closed<" in notify.body and b"<note>no way</note>" in notify.body
+
+    def test_answer_that_the_outage_swallowed_is_not_waited_for(self, watched: Watched) -> None:
+        watched.approved()
+        (pair,) = watched.bench.gateway.pairs
+        notifiers = watched.bench.gateway.notifiers
+        assert kinds(notifiers.resume(pair)) == ["probe"]
+        watched.take(notifiers.withdraw(pair, "no way"))
+        assert requested(watched.bench.passes(PROBE_SECONDS + 1)) == []
 
     def test_request_is_repeated_only_after_a_long_time(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
