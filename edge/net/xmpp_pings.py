@@ -1,9 +1,10 @@
 """Which answer belongs to which ping, across all streams, and when it is believed.
 
-Between servers an answer comes on the peer's own stream (RFC 6120 §4.5). A component server answers where it was asked,
-but ejabberd, with several `hosts` at one listener, chooses any of our connections by chance, for each stanza: there
-the failure of a stanza may still be on its way on one connection when the answer to the ping that was sent behind it
-has come on another. So what such a ping vouches for is believed a little later.
+Between servers an answer comes on the peer's own stream (RFC 6120 §4.5). A component server answers where it was asked.
+
+COMPAT(ejabberd): with several `hosts` at one listener it chooses any of our connections by chance, for each stanza.
+There the failure of a stanza may still be on its way on one connection when the answer to the ping that was sent
+behind it has come on another. So such an answer is believed a little later; since 23.01 or before.
 
 `edge.net.xmpp_pool` owns this, `edge.net.xmpp_link` asks it.
 """
@@ -15,12 +16,14 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from edge.net.sink import Sink
 from edge.partners import Peer
 from edge.xmpp.negotiation import Negotiation
 from edge.xmpp.stanzas import Iq
 
 GRACE = 0.1  # seconds that a failure may come behind the answer; from an idle ejabberd it takes 2 ms
-AT_HOME = 16  # answers in a row, each where it was asked, that ejabberd gives by chance once in 65,000 times
+AT_HOME = 16  # answers, each where it was asked, that ejabberd gives by chance once in 65,000 times
+SHARED = "the server sends what is for one domain on the connection of another: stanzas may overtake each other"
 
 
 class Pinger(Protocol):
@@ -32,20 +35,25 @@ class Pinger(Protocol):
     def answered(self, ping: str) -> None:
         """The ping is answered, and everything that was sent before it is processed."""
 
+    def facts(self) -> dict[str, object]:
+        """What the log should say of it."""
+
 
 @dataclass(slots=True)
 class _Server:
-    """The component connections to one server. ``at_home``: so many answers came where they were asked, in a row."""
+    """The component connections to one server. ``at_home``: so many answers came where they were asked."""
 
     links: set[Pinger] = field(default_factory=set)
+    spreads: bool = False  # it has been seen to take another connection than that of the domain
     at_home: int = 0
 
 
 class Pings:
     """All pings that are out."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, sink: Sink) -> None:
         self._clock = clock
+        self._sink = sink
         self._out: dict[str, Pinger] = {}
         self._held: dict[Pinger, tuple[str, IDelayedCall]] = {}
         self._servers: dict[frozenset[str], _Server] = {}
@@ -62,8 +70,10 @@ class Pings:
 
     def strayed(self, link: Pinger) -> None:
         """A stanza came on ``link`` that is for the domain of another one: its server sends them as it likes."""
-        if link.peer.systems in self._servers:
-            self._servers[link.peer.systems].at_home = 0
+        server = self._servers.get(link.peer.systems)
+        if server is not None and not server.spreads:
+            server.spreads = True
+            self._sink.link_event("link.shared", text=SHARED, **link.facts())
 
     def answer(self, link: Pinger, answer: Iq) -> Callable[[], None] | None:
         """A result or error came on ``link``. If it answers a ping: what to call when all before it is delivered.
@@ -79,8 +89,10 @@ class Pings:
         del self._out[answer.id]
         server = self._servers.get(pinger.peer.systems)
         if server is not None:
-            server.at_home = server.at_home + 1 if link is pinger else 0
-            if len(server.links) > 1 and server.at_home <= AT_HOME:
+            server.at_home += 1
+            if link is not pinger:
+                self.strayed(link)
+            if len(server.links) > 1 and (server.spreads or server.at_home <= AT_HOME):
                 return partial(self._hold, pinger, answer.id)
         return partial(pinger.answered, answer.id)
 

@@ -78,7 +78,7 @@ class XmppPool:
         self._paths: list[Path] = []
         self._links: set[XmppLink] = set()
         self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE)
-        self.pings = Pings(reactor)
+        self.pings = Pings(reactor, sink)
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._stopped = False

@@ -48,6 +48,12 @@ modules:
 # no ``hosts``: all that are listed at one port would be registered for each component that connects there
 COMPONENTS = """  - {{port: {port}, ip: "{address}", module: ejabberd_service, password: "{secret}"}}"""
 
+# the same as the manual of ejabberd has it
+COMPONENTS_BY_HOST = """  - port: {port}
+    ip: "{address}"
+    module: ejabberd_service
+    hosts: {{{hosts}}}"""
+
 # no /etc/resolv.conf: for SRV records there is our DNS server only
 RESOLVER = '{resolv_conf, ""}.\n{hosts_file, ""}.\n{lookup, [dns]}.\n'
 
@@ -73,10 +79,6 @@ class Ejabberd(Process):
     ) -> Self:
         program = need("erl", APPLICATION)
         libraries = Path(glob(APPLICATION)[0]).parents[2]
-        listeners = [
-            COMPONENTS.format(port=self.component, address=self.address, secret=secret)
-            for secret in set((components or {}).values())
-        ]
         configuration, resolver = self.folder / "ejabberd.yml", self.folder / "inetrc"
         configuration.write_text(
             CONFIGURATION.format(
@@ -85,7 +87,7 @@ class Ejabberd(Process):
                 address=self.address,
                 c2s=self.c2s,
                 s2s=self.s2s,
-                components="\n".join(listeners),
+                components="\n".join(self._listeners(components or {})),
                 certificate=self._certificate,
                 key=self._key,
                 ca=self._ca,
@@ -119,5 +121,19 @@ class Ejabberd(Process):
         )
         return self
 
+    def _listeners(self, components: Mapping[str, str]) -> list[str]:
+        return [
+            COMPONENTS.format(port=self.component, address=self.address, secret=secret)
+            for secret in set(components.values())
+        ]
+
     def _starts(self) -> int:
         return self.log.read_text(errors="replace").count(f"\n{READY}\n") if self.log.exists() else 0
+
+
+class EjabberdByTheManual(Ejabberd):
+    """One listener with a list of all components: each of their connections is sent what is for any of them."""
+
+    def _listeners(self, components: Mapping[str, str]) -> list[str]:
+        hosts = ", ".join(f'"{name}": {{password: "{secret}"}}' for name, secret in components.items())
+        return [COMPONENTS_BY_HOST.format(port=self.component, address=self.address, hosts=hosts)]

@@ -13,7 +13,7 @@ import pytest
 from demo.authority import Authority
 from tests.interop.dns import Dns, Service
 from tests.interop.edge import NAME, Edge, Keys, System
-from tests.interop.ejabberd import Ejabberd
+from tests.interop.ejabberd import Ejabberd, EjabberdByTheManual
 from tests.interop.kamailio import Kamailio
 from tests.interop.process import Addresses
 from tests.interop.prosody import Prosody
@@ -25,7 +25,7 @@ VERONA, MANTUA = "verona.example", "mantua.example"  # an XMPP and a SIP domain 
 FERRARA = "ferrara.example"  # a SIP domain where nobody may watch without being authorized
 SECRET = "a secret"
 NAMES = ("juliet", "nurse", "rosaline", "tybalt", "paris", "peter")
-SERVERS = {"prosody": Prosody, "ejabberd": Ejabberd}
+SERVERS = {"prosody": Prosody, "ejabberd": Ejabberd, "ejabberd-by-the-manual": EjabberdByTheManual}
 IMPATIENT = 4  # seconds a message waits for a partner that is down, where a test need not wait for the default
 
 

@@ -10,7 +10,7 @@ from edge.xmpp.component import Component
 from edge.xmpp.jid import JID
 from edge.xmpp.negotiation import Negotiation
 from edge.xmpp.stanzas import Iq
-from tests.net.cable import SIP, THEM, US
+from tests.net.cable import SIP, THEM, US, Memory
 
 SECOND = SIP.domains[1]
 OURS = frozenset(SIP.domains)
@@ -27,13 +27,17 @@ class Link:
     def answered(self, ping: str) -> None:
         self.told.append(ping)
 
+    def facts(self) -> dict[str, object]:
+        return {"partner": ",".join(self.peer.systems)}
+
 
 class Conversation:
     """Two connections to one server."""
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.pings = Pings(self.clock)
+        self.sink = Memory()
+        self.pings = Pings(self.clock, self.sink)
         self.first, self.second = Link(), Link(SECOND)
         for link in (self.first, self.second):
             self.pings.component_up(link)
@@ -78,22 +82,40 @@ def test_answer_is_believed_at_once_by_a_server_that_keeps_connections_apart(tal
     assert talk.answer(talk.first) and talk.first.told == ["p"]
 
 
-def test_answer_that_comes_elsewhere_ends_that_confidence(talk: Conversation) -> None:
+def test_answer_that_comes_elsewhere_ends_that_confidence_for_good(talk: Conversation) -> None:
     talk.settle_down()
     talk.answer(talk.second)
     talk.clock.advance(GRACE)
-    talk.answer(talk.first)
-    assert talk.first.told == ["p"], "and not the second"
-
-
-def test_stanza_that_comes_elsewhere_ends_that_confidence(talk: Conversation) -> None:
     talk.settle_down()
-    talk.pings.strayed(talk.second)
     talk.answer(talk.first)
     assert talk.first.told == []
 
 
-def test_server_that_comes_back_has_to_earn_it_again(talk: Conversation) -> None:
+def test_stanza_that_comes_elsewhere_ends_that_confidence_for_good(talk: Conversation) -> None:
+    talk.pings.strayed(talk.second)
+    talk.settle_down()
+    talk.answer(talk.first)
+    assert talk.first.told == []
+
+
+def test_log_knows_once_of_a_server_that_takes_any_connection(talk: Conversation) -> None:
+    talk.answer(talk.second)
+    talk.pings.strayed(talk.first)
+    ((name, fields),) = talk.sink.events
+    assert (name, fields["partner"]) == ("link.shared", "montague") and "overtake" in str(fields["text"])
+
+
+def test_server_that_was_away_has_a_new_start(talk: Conversation) -> None:
+    talk.pings.strayed(talk.second)
+    for link in (talk.first, talk.second):
+        talk.pings.lost(link)
+    for link in (talk.first, talk.second):
+        talk.pings.component_up(link)
+    talk.settle_down()
+    assert talk.answer(talk.first) and talk.first.told == ["p"]
+
+
+def test_server_that_may_have_been_set_up_anew_has_to_earn_it_again(talk: Conversation) -> None:
     talk.settle_down()
     talk.pings.component_up(Link(SECOND))
     talk.answer(talk.first)
