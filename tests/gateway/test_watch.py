@@ -41,7 +41,7 @@ def test_document_about_somebody_else_changes_nothing(watch: Watch) -> None:
 def test_what_was_shown_in_an_earlier_life_and_is_not_confirmed_has_gone(watch: Watch) -> None:
     watch.shown = ("orchard", "tomb")  # as it is restored: without the document
     assert learn(watch, "orchard") == [("orchard", ""), ("tomb", "unavailable")]
-    assert watch.shown == ("orchard",)
+    assert list(watch.shown) == ["orchard"]
 
 
 def test_withdrawing_tells_of_whom_is_shown_once_and_says_why(watch: Watch) -> None:
