@@ -78,6 +78,7 @@ class Restoring:
         pair.state, pair.asked_at = State(record.state), record.asked_at
         if record.watch is not None and (pair.contact_sees or pair.contact_asked):
             self._subscribers.restore(pair, record.watch)
+        self._node.unsaved.pop(pair, None)  # nothing has changed
 
     def notification(self, data: bytes) -> None:
         """A dialog of the user."""
