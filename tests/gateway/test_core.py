@@ -6,7 +6,7 @@ from edge.codes import Code
 from edge.domains import domain
 from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.gateway import core, node
-from edge.gateway.effects import Effect, RespondSip, SendSip
+from edge.gateway.effects import Effect, Path, RespondSip, SendSip
 from edge.sip.message import Request, Response, response_bytes
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
@@ -127,6 +127,7 @@ class TestBug:
 
     def test_error_stanza_and_presence_are_not_answered(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench.gateway.pager, "error_received", fail_always)
+        bench.sip(bench.subscribe())  # so that there is a pair whom presence can concern
         monkeypatch.setattr(bench.gateway.notifiers, "presence_received", fail_always)
         error = message("", type="error", error=StanzaError("gone"))
         effects = bench.stanzas(error, presence())
@@ -172,6 +173,18 @@ class TestBug:
         (report,) = reports(bench.stanzas(message()))
         assert report.fields["reason"] == "a branch is used twice"
         assert str(report.fields["where"]).count(" < ") == node.FRAMES - 1
+
+
+    def test_door_from_below_costs_only_itself(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An exception in what the links say would leave the pools half done, and the turn without its flush."""
+        monkeypatch.setattr(bench.gateway.pager, "taken", fail_always)
+        for name in ("lost", "failed", "up"):
+            monkeypatch.setattr(bench.gateway._paths, name, fail_always)
+        path = Path(bench.node.directory.systems[0])
+        gateway = bench.gateway
+        for effects in (gateway.taken([None]), gateway.path_lost(path, True), gateway.path_failed(path),
+                        gateway.path_up(path)):
+            assert events(effects) == ["internal.error"]
 
 
 class TestAnswers:

@@ -1,14 +1,18 @@
 """What all parts say alike: refusals with a code, addresses of our own, text that no peer can break out of."""
 
+from collections.abc import Callable
+
 import pytest
 
 from edge.codes import Code
 from edge.domains import domain
-from edge.gateway.effects import RespondSip
-from edge.gateway.node import ALLOW, performed, speaker, warning
+from edge.gateway import core
+from edge.gateway.effects import Effect, Forget, Path, RespondSip
+from edge.gateway.node import ALLOW, bug, performed, speaker, warning
 from edge.sip.layer import Deliver, Send
 from edge.sip.transaction import ServerTransaction
-from tests.gateway.bench import Bench, Link, reports, responses
+from edge.timers import TICK
+from tests.gateway.bench import Bench, Link, events, message, reports, responses, sends
 
 
 @pytest.fixture
@@ -86,3 +90,85 @@ def test_speaker_names_every_system_of_the_link_in_order(bench: Bench) -> None:
     (output,) = bench.layer.receive_request(Link(peer), bench.page(), "")
     assert isinstance(output, Deliver)
     assert speaker(output.transaction) == "other,sip"
+
+
+class Thing:
+    """Something that is kept."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def saved(self) -> Forget:
+        return Forget(1, self.name)
+
+
+def broken() -> Forget:
+    raise ZeroDivisionError
+
+
+class TestSaved:
+    """What has changed is told to the store at the end of the same input, whichever it was."""
+
+    def doors(self, bench: Bench) -> dict[str, Callable[[], list[Effect]]]:
+        gateway, path = bench.gateway, Path(bench.node.directory.systems[0])
+        (send,) = sends(bench.stanzas(message()))
+        return {
+            "sip_received": lambda: gateway.sip_received(bench.link, [bench.page()]),
+            "sip_lost": lambda: gateway.sip_lost(bench.link),
+            "stanzas_received": lambda: gateway.stanzas_received(bench.stream, [message(id="m2")]),
+            "taken": lambda: gateway.taken([None]),
+            "unsent": lambda: gateway.unsent(send.token, Code.N01, ""),
+            "advance": lambda: gateway.advance(bench.wheel.now + 1, bench.node.wall + 1),
+            "path_lost": lambda: gateway.path_lost(path, True),
+            "path_failed": lambda: gateway.path_failed(path),
+            "path_up": lambda: gateway.path_up(path),
+            "restored": lambda: gateway.restored([]),
+        }
+
+    def test_every_door_tells_it(self, bench: Bench) -> None:
+        doors = self.doors(bench)
+        inputs = {name for name, door in vars(core.Gateway).items()
+                  if callable(door) and not name.startswith("_")} - {"subscriptions", "sip_sent"}
+        assert set(doors) == inputs, "sip_sent has no effects: it only notes the link of a request"
+        for name, door in doors.items():
+            bench.node.unsaved[Thing(name)] = None
+            effects = door()
+            assert Forget(1, name) in effects, name
+            assert not bench.node.unsaved
+
+    def test_message_that_is_sent_changes_nothing_that_is_kept(self, bench: Bench) -> None:
+        (send,) = sends(bench.stanzas(message()))
+        bench.gateway.sip_sent(send.token, bench.link)
+        assert not bench.node.unsaved
+
+    def test_record_that_cannot_be_made_costs_only_itself(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        good, bad = Thing("good"), Thing("bad")
+        monkeypatch.setattr(bad, "saved", broken)
+        bench.node.unsaved.update({bad: None, good: None})
+        effects = bench.passes(TICK)
+        assert events(effects) == ["internal.error"] and Forget(1, "good") in effects
+        assert bench.passes(TICK) == []
+
+
+def test_time_of_day_and_moment_are_two_names_of_one_thing(bench: Bench) -> None:
+    node = bench.node
+    assert node.wall_of(node.wheel.now + 60) == node.wall + 60
+    assert node.moment_of(node.wall - 60) == node.wheel.now - 60
+    assert node.moment_of(node.wall_of(1234.5)) == 1234.5
+
+
+def test_what_has_changed_is_saved_once_and_in_its_order(bench: Bench) -> None:
+    one, two = Thing("one"), Thing("two")
+    for each in (one, two, one):
+        bench.node.unsaved[each] = None
+    assert bench.node.save() == [Forget(1, "one"), Forget(1, "two")]
+    assert bench.node.save() == []
+
+
+def test_report_of_a_bug_has_its_place_and_no_text_of_a_peers() -> None:
+    try:
+        raise ValueError("juliet@xmpp.example")
+    except ValueError as error:
+        fields = bug(error).fields
+    assert (fields["error"], fields["reason"]) == ("ValueError", "")
+    assert str(fields["where"]).startswith("tests.gateway.test_node.test_report_of_a_bug")
