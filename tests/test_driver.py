@@ -1,110 +1,32 @@
-"""The driver: one turn for each input, every effect performed in order, a log that cannot be flooded."""
+"""The driver: one turn for each input, every effect performed in order, and kept before it is heard of."""
 
 from collections.abc import Iterator
 
 import pytest
-from twisted.internet.task import Clock
-from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.driver import PERIOD, REPEATS, Driver
-from edge.gateway.effects import Report, RespondSip, SendSip, SendStanza
-from edge.partners import System
-from edge.sip.message import Request, Response
+from edge.driver import COMMIT_PAUSE
+from edge.gateway.effects import (
+    Effect,
+    Forget,
+    Path,
+    Reach,
+    Remember,
+    RespondSip,
+    SendSip,
+    SendStanza,
+)
+from edge.gateway.records import Kind, PairRecord, encode
+from edge.store import Record, StoreError
+from edge.store.memory import MemoryStore
 from edge.timers import TICK
-from edge.xmpp.stanzas import Stanza
-from tests.gateway.bench import Bench, Link, answer_to, message, sends
+from edge.xmpp.authorization import State
+from tests.driving import Link, Scene, logged, scene
+from tests.gateway.bench import message
 
-
-class Shells:
-    """Both pools, the turn and a recorder in one, so that the order of everything is one list."""
-
-    def __init__(self) -> None:
-        self.done: list[tuple[object, ...]] = []
-
-    @property
-    def names(self) -> list[str]:
-        return [str(name) for name, *_ in self.done]
-
-    def begin(self) -> None:
-        self.done.append(("begin",))
-
-    def flush(self) -> None:
-        self.done.append(("flush",))
-
-    def respond(self, link: Link, data: bytes) -> None:
-        self.done.append(("respond", link, data))
-
-    def send(self, system: System, domain: Domain, data: bytes, token: object) -> None:
-        self.done.append(("send", system, domain, data, token))
-
-
-class Xmpp:
-    """The XMPP pool, whose `send` has other arguments."""
-
-    def __init__(self, shells: Shells) -> None:
-        self._shells = shells
-
-    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
-        self._shells.done.append(("stanza", sender, recipient, data, token))
-
-
-class Recorder:
-    """What passes."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[object, ...]] = []
-
-    def sip_in(self, link: Link, message: Request | Response) -> None:
-        self.seen.append(("sip_in", link, message))
-
-    def sip_out(self, peer: str, data: bytes) -> None:
-        self.seen.append(("sip_out", peer, data))
-
-    def xmpp_in(self, link: Link, stanza: Stanza) -> None:
-        self.seen.append(("xmpp_in", link, stanza))
-
-    def xmpp_out(self, sender: Domain, recipient: Domain, data: bytes) -> None:
-        self.seen.append(("xmpp_out", sender, recipient, data))
-
-
-class Scene:
-    """A driver above a gateway that is real, with shells that are not."""
-
-    def __init__(self) -> None:
-        self.bench = Bench()
-        self.clock = Clock()
-        self.clock.advance(1000.0)
-        self.wall = 1_700_000_000.0
-        self.shells = Shells()
-        self.recorder = Recorder()
-        self.driver = Driver(self.clock, self.bench.gateway, wall=lambda: self.wall)
-        self.driver.attach(self.shells, Xmpp(self.shells), self.shells, self.recorder)
-
-    def page(self) -> tuple[object, ...]:
-        """A MESSAGE comes in; returns what became of it."""
-        self.driver.sip_received(self.bench.link, [self.bench.page()])
-        return self.shells.done[-2]
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def logged() -> Iterator[list[LogEvent]]:
-    """The events of our log."""
-    events: list[LogEvent] = []
-
-    def observe(event: LogEvent) -> None:
-        if str(event.get("log_namespace", "")).startswith("edge"):
-            events.append(event)
-
-    globalLogPublisher.addObserver(observe)
-    yield events
-    globalLogPublisher.removeObserver(observe)
+__all__ = ["logged", "scene"]  # fixtures
 
 
 class TestTurn:
@@ -168,7 +90,7 @@ class TestTime:
     """The driver's ticks are the gateway's only clock."""
 
     def test_timers_fire_while_it_runs(self, scene: Scene) -> None:
-        scene.driver.start()
+        scene.start()
         scene.page()
         del scene.shells.done[:]
         for _ in range(round(32 / TICK)):
@@ -177,25 +99,25 @@ class TestTime:
         assert [bytes(data).split(b" ", 2)[1] for data in answers] == [b"100", b"504"]
 
     def test_every_tick_is_one_turn(self, scene: Scene) -> None:
-        scene.driver.start()
+        scene.start()
         del scene.shells.done[:]
         scene.clock.advance(TICK)
         assert scene.shells.names == ["begin", "flush"]
 
     def test_tick_brings_the_time_of_day(self, scene: Scene) -> None:
-        scene.driver.start()
+        scene.start()
         scene.wall += 60
         scene.clock.advance(TICK)
         assert scene.bench.node.wall == 1_700_000_060.0
 
     def test_input_between_two_ticks_has_the_exact_time(self, scene: Scene) -> None:
-        scene.driver.start()
+        scene.start()
         scene.clock.advance(TICK / 2)
         scene.page()
         assert scene.bench.wheel.now == 1000.0 + TICK / 2
 
     def test_nothing_is_left_in_the_reactor_once_it_is_stopped(self, scene: Scene) -> None:
-        scene.driver.start()
+        scene.start()
         scene.driver.stop()
         scene.driver.stop()
         assert scene.clock.getDelayedCalls() == []
@@ -205,133 +127,125 @@ class TestTime:
         assert scene.clock.getDelayedCalls() == []
 
 
-class TestRecorder:
-    """It sees everything, in order, before it is performed."""
+class TestStore:
+    """What was said is kept before it leaves; and a store that fails does not make the gateway dumb."""
 
-    def test_message_from_sip_and_its_answer_are_seen(self, scene: Scene) -> None:
-        page = scene.bench.page()
-        scene.driver.sip_received(scene.bench.link, [page])
-        scene.driver.taken([scene.shells.done[-2][4]])
-        (came, stanza, answer) = scene.recorder.seen
-        assert came == ("sip_in", scene.bench.link, page)
-        assert stanza[:3] == ("xmpp_out", "sip.example", "xmpp.example")
-        assert answer[:2] == ("sip_out", "sip") and bytes(answer[2]).startswith(b"SIP/2.0 200")
+    RECORD = Record(1, "romeo juliet", 0.0, b"known")
 
-    def test_stanza_and_its_request_are_seen(self, scene: Scene) -> None:
-        stanza = message()
-        scene.driver.stanzas_received(scene.bench.stream, [stanza])
-        assert [entry[:2] for entry in scene.recorder.seen] == [("xmpp_in", scene.bench.stream), ("sip_out", "sip")]
-        assert bytes(scene.recorder.seen[1][2]).startswith(b"MESSAGE")
+    def turn(self, scene: Scene, *effects: Effect) -> None:
+        """An input that has these effects."""
+        scene.bench.gateway.taken = lambda tokens: list(effects)
+        scene.driver.taken([])
 
-    def test_nobody_needs_to_look(self, scene: Scene) -> None:
-        scene.driver.attach(scene.shells, Xmpp(scene.shells), scene.shells)
-        scene.page()
-        (send,) = sends(scene.bench.stanzas(message()))
-        scene.driver.sip_received(scene.bench.link, [answer_to(send, 404)])
-        assert scene.recorder.seen == []
-        assert scene.shells.names == ["begin", "stanza", "flush", "begin", "stanza", "flush"]
+    def kept(self, scene: Scene) -> list[Record]:
+        return list(scene.store.load())
 
+    def test_turn_is_committed_once_after_all_effects_and_before_the_flush(self, scene: Scene) -> None:
+        scene.start()
+        other = Remember(2, "dialog", 1.0, b"")
+        self.turn(scene, Remember(*self.RECORD), RespondSip(scene.bench.link, b"x"), other, Forget(2, "dialog"))
+        assert scene.shells.names == ["begin", "respond", "commit", "flush"]
+        assert self.kept(scene) == [self.RECORD]
 
-class TestLog:
-    """One line for each event, and a limit that an attacker cannot lift."""
-
-    def events(self, scene: Scene, times: int, name: str = "link.refused", **fields: object) -> None:
-        for _ in range(times):
-            scene.driver.link_event(name, **{"code": Code.C03, "partner": "sip", **fields})
-
-    def test_event_is_one_line_with_its_code_its_sentence_and_its_fields(
-        self, scene: Scene, logged: list[LogEvent]
-    ) -> None:
-        self.events(scene, 1, peer_ip="192.0.2.7", empty="", nothing=None)
-        (event,) = logged
-        text = str(formatEvent(event))
-        assert text == (
-            f"link.refused EDGE-C03 ({Code.C03.sentence}) partner=sip peer_ip=192.0.2.7"
-        )
-
-    @pytest.mark.parametrize(
-        ("name", "level"),
-        [
-            ("internal.error", LogLevel.error), ("link.refused", LogLevel.warn), ("link.down", LogLevel.warn),
-            ("message.failed", LogLevel.warn), ("link.up", LogLevel.info),
-        ],
-    )
-    def test_level_is_that_of_the_event(
-        self, scene: Scene, logged: list[LogEvent], name: str, level: object
-    ) -> None:
-        self.events(scene, 1, name)
-        assert [event["log_level"] for event in logged] == [level]
-
-    def test_link_that_is_closed_in_good_order_is_no_failure(self, scene: Scene, logged: list[LogEvent]) -> None:
-        scene.driver.link_event("link.down", code=None, partner="sip", text="closed by us")
-        assert [event["log_level"] for event in logged] == [LogLevel.info]
-
-    def test_report_of_the_gateway_is_logged_and_sent_nowhere(self, scene: Scene, logged: list[LogEvent]) -> None:
-        scene.driver.sip_received(scene.bench.other, [scene.bench.page()])
+    def test_turn_with_nothing_to_keep_does_not_commit(self, scene: Scene) -> None:
+        scene.start()
+        self.turn(scene, RespondSip(scene.bench.link, b"x"))
         assert scene.shells.names == ["begin", "respond", "flush"]
-        assert [event["event"] for event in logged] == ["sip.refused"]
 
-    def test_equal_events_are_logged_a_few_times_only(self, scene: Scene, logged: list[LogEvent]) -> None:
-        self.events(scene, REPEATS + 3)
-        assert len(logged) == REPEATS
+    def test_input_that_an_effect_causes_is_of_the_same_turn(self, scene: Scene) -> None:
+        """A pool that cannot take a message says so at once."""
+        scene.start()
+        shells = scene.shells
 
-    def test_suppressed_events_are_counted_when_their_period_is_over(
+        def refused(link: Link, data: bytes) -> None:
+            shells.done.append(("respond", link, data))
+            self.turn(scene, Remember(*self.RECORD))
+
+        shells.respond = refused
+        self.turn(scene, RespondSip(scene.bench.link, b"x"))
+        assert shells.names == ["begin", "respond", "begin", "commit", "flush"]
+
+    def test_commit_that_fails_is_reported_as_grave_and_what_was_said_is_sent(
         self, scene: Scene, logged: list[LogEvent]
     ) -> None:
-        self.events(scene, REPEATS + 3)
-        scene.clock.advance(PERIOD)
-        self.events(scene, 1, "link.up")
-        assert len(logged) == REPEATS + 2
-        assert "link.refused EDGE-C03 sip: 3 more" in str(formatEvent(logged[REPEATS]))
+        scene.start()
+        scene.store.fault = StoreError(Code.K12, "/var/lib/edge/state: the disk is full")
+        self.turn(scene, Remember(*self.RECORD), RespondSip(scene.bench.link, b"x"))
+        assert scene.shells.names == ["begin", "respond", "commit", "flush"]
+        (event,) = logged
+        assert event["log_level"] == LogLevel.error
+        assert str(formatEvent(event)).startswith("store.failed EDGE-K12") and "disk is full" in str(formatEvent(event))
 
-    def test_no_count_is_logged_when_nothing_was_suppressed(self, scene: Scene, logged: list[LogEvent]) -> None:
-        self.events(scene, REPEATS)
-        scene.clock.advance(PERIOD)
-        self.events(scene, 1)
-        assert [event["log_level"] for event in logged] == [LogLevel.warn] * (REPEATS + 1)
-        assert "more" not in str(formatEvent(logged[REPEATS]))
+    def test_nothing_is_lost_by_a_commit_that_fails(self, scene: Scene) -> None:
+        scene.start()
+        scene.store.fault = StoreError(Code.K12, "locked")
+        self.turn(scene, Remember(*self.RECORD))
+        scene.store.fault = None
+        self.turn(scene, Remember(1, "later", 1.0, b""))
+        assert self.kept(scene) == []  # not yet: it has just failed
+        scene.clock.advance(COMMIT_PAUSE)
+        assert [record.key for record in self.kept(scene)] == [self.RECORD.key, "later"]
 
-    def test_next_period_has_lines_of_its_own(self, scene: Scene, logged: list[LogEvent]) -> None:
-        self.events(scene, REPEATS + 1)
-        scene.clock.advance(PERIOD - 0.01)
-        self.events(scene, 1)
-        assert len(logged) == REPEATS
-        scene.clock.advance(0.01)
-        self.events(scene, 1)
-        assert len(logged) == REPEATS + 2
+    def test_store_that_fails_is_tried_once_in_a_while_and_not_with_every_turn(self, scene: Scene) -> None:
+        scene.start()
+        scene.store.fault = StoreError(Code.K12, "locked")
+        for _ in range(5):
+            self.turn(scene, Remember(*self.RECORD))
+        assert scene.shells.names.count("commit") == 1
+        for _ in range(round(3 * COMMIT_PAUSE / TICK)):
+            scene.clock.advance(TICK)
+        assert scene.shells.names.count("commit") == 4
 
-    def test_event_of_another_kind_code_or_partner_has_lines_of_its_own(
-        self, scene: Scene, logged: list[LogEvent]
-    ) -> None:
-        self.events(scene, REPEATS)
-        self.events(scene, 1, "auth.failed")
-        self.events(scene, 1, code=Code.C01)
-        self.events(scene, 1, partner="other")
-        assert len(logged) == REPEATS + 3
+    def test_bug_in_the_store_costs_no_more_than_a_fault(self, scene: Scene, logged: list[LogEvent]) -> None:
+        scene.start()
+        scene.store.fault = ZeroDivisionError()
+        self.turn(scene, Remember(*self.RECORD), RespondSip(scene.bench.link, b"x"))
+        assert scene.shells.names[-1] == "flush"
+        assert [event["log_level"] for event in logged] == [LogLevel.critical]
 
-    def test_field_is_cut(self, scene: Scene, logged: list[LogEvent]) -> None:
-        self.events(scene, 1, text="x" * 5000)
-        assert str(formatEvent(logged[0])).endswith(f"text={'x' * 200}")
+    def test_start_takes_up_what_is_kept_and_dials_for_it(self, scene: Scene) -> None:
+        record = PairRecord("romeo@sip.example", "juliet@xmpp.example", State.TO, 0.0)
+        scene.store.remember(Record(Kind.PAIR, "key", 0.0, encode(record)))
+        scene.store.remember(Record(Kind.PAIR, "bad", 0.0, b"?"))
+        MemoryStore.commit(scene.store)
+        scene.driver.start(scene.store)
+        assert len(scene.bench.gateway.pairs) == 1
+        assert [entry[1:] for entry in scene.shells.done if entry[0] == "reach"] == [
+            ("sip", "sip.example"), ("sip.example", "xmpp.example"),
+        ]
+        assert [each.key for each in self.kept(scene)] == ["key"]
+        assert scene.bench.node.wall == scene.wall
 
-    def test_field_with_braces_is_no_format(self, scene: Scene, logged: list[LogEvent]) -> None:
-        self.events(scene, 1, text="{log_source} {0}")
-        assert str(formatEvent(logged[0])).endswith("text={log_source} {0}")
+    def test_store_that_cannot_be_read_stops_the_start(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken() -> Iterator[Record]:
+            raise StoreError(Code.K12, "malformed")
+            yield
 
-    def test_field_of_a_peer_makes_no_line_of_its_own(self, scene: Scene, logged: list[LogEvent]) -> None:
-        self.events(scene, 1, text="gone\r\n2026-01-01 [edge] link.up all is well\x1b[0m")
-        assert str(formatEvent(logged[0])).isprintable()
+        monkeypatch.setattr(scene.store, "load", broken)
+        with pytest.raises(StoreError):
+            scene.driver.start(scene.store)
+        assert scene.clock.getDelayedCalls() == []
 
-    def test_bug_in_a_pool_costs_one_effect_and_not_the_clock(
-        self, scene: Scene, logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def broken(*arguments: object) -> None:
-            raise ZeroDivisionError
 
-        monkeypatch.setattr(scene.driver._sip, "send", broken)
-        scene.driver.stanzas_received(scene.bench.stream, [message(), message(to="nobody@else.example")])
-        assert [event["log_format"] for event in logged][:1] == ["internal.error performing {kind}"]
-        assert "stanza" in scene.shells.names and scene.shells.names[-1] == "flush"
+class TestPaths:
+    """What the links say of their ways, and what the gateway wants of them."""
 
-    def test_report_without_code_says_so(self, scene: Scene, logged: list[LogEvent]) -> None:
-        scene.driver._report(Report("sub.active", None, {"partner": "sip"}))
-        assert formatEvent(logged[0]) == "sub.active - partner=sip"
+    @pytest.mark.parametrize("said", ["lost", "failed", "up"])
+    def test_path_is_handed_on_in_one_turn(self, scene: Scene, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+        sip, _, xmpp, _ = scene.bench.node.directory.systems
+        seen: list[object] = []
+
+        def heard(path: Path, *more: object) -> list[Effect]:
+            seen.append((path, *more))
+            return [Reach(path)]
+
+        monkeypatch.setattr(scene.bench.gateway, f"path_{said}", heard)
+        more = {"lost": (True,), "failed": (Code.N01, "refused"), "up": ()}[said]
+        door = getattr(scene.driver, f"path_{said}")
+        door(sip, None, None, *more)
+        door(xmpp, Domain("sip.example"), None, *more)
+        kept = more if said == "lost" else ()
+        assert seen == [(Path(sip), *kept), (Path(xmpp, Domain("sip.example")), *kept)]
+        assert [entry for entry in scene.shells.done if entry[0] != "begin"] == [
+            ("reach", "sip", "sip.example"), ("flush",), ("reach", "sip.example", "xmpp.example"), ("flush",),
+        ]
