@@ -5,27 +5,21 @@ of those that come too soon the last. Answers and changes of the subscription's 
 `edge.gateway.notifier`, which decides what there is to tell.
 """
 
-from typing import TYPE_CHECKING
-
 from edge.codes import Code
 from edge.gateway.counters import COALESCED, OUT, UNCHANGED
-from edge.gateway.effects import Effect, Forget, Remember, Report, SendSip, SendStanza
+from edge.gateway.effects import Effect, Forget, Remember, Report, SendSip
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.presentities import Presentities, Rendered, Snapshot
 from edge.gateway.quota import Quota
 from edge.gateway.records import BLOCK, Kind, NotificationRecord, dialog_of, dialog_record, encode
+from edge.gateway.view import ANSWER, EXPIRY, PACE, Notification, View, presence_to
 from edge.sip.message import Response
 from edge.sip.notifier import Notifier
 from edge.sip.subscription import Closed, Left, Missed, Output, Rearm, Renewed, Reply, SendRequest, UsageKey
 from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ClientTransaction, ServerTransaction
-from edge.timers import Slot, Wheel
 from edge.xmpp.jid import JID
-from edge.xmpp.stanzas import Presence
-
-if TYPE_CHECKING:
-    from edge.gateway.probe import Probe
 
 MAX_OF_SYSTEM = 200_000  # views of watchers of one SIP system; each is kept while its authorization lasts
 MISSED_SECONDS = 30.0  # before a NOTIFY that failed is repeated, if the watcher does not say how long
@@ -38,68 +32,6 @@ NOTHING = Rendered()
 
 # What each NOTIFY meets; looking a member up in its enum costs ten times as much as a name.
 _ACTIVE, _LEAVING, _TERMINATED = NotifierState.ACTIVE, NotifierState.LEAVING, NotifierState.TERMINATED
-
-EXPIRY, ANSWER, PACE = "expiry", "answer", "pace"  # what a notification waits for
-
-
-class Notification:
-    """One dialog of a watcher.
-
-    ``sent`` is what he was told last, None if it is not certain that he knows; ``not_before`` the moment at which he
-    may be told more, ``held`` that there is more to tell him, and when; ``reserved`` the highest CSeq the store knows.
-    """
-
-    __slots__ = ("_notifications", "view", "usage", "timer", "slot", "sent", "not_before", "held", "reserved")
-
-    def __init__(self, notifications: "Notifications", view: "View", usage: Notifier) -> None:
-        self._notifications = notifications
-        self.view = view
-        self.usage = usage
-        self.timer = ""
-        self.slot: Slot[object] | None = None
-        self.sent: Snapshot | None = None
-        self.not_before = 0.0
-        self.held: Slot[object] | None = None
-        self.reserved = usage.dialog.local_cseq
-
-    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
-        return self._notifications.answered(self, response)
-
-    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
-        return self._notifications.failed(self, transaction, code, text)
-
-    def expire(self, timer: str) -> list[Effect]:
-        return self._notifications.expire(self, timer)
-
-    def saved(self) -> Remember | Forget:
-        return self._notifications.saved(self)
-
-
-class View:
-    """How the user of a pair watches its contact.
-
-    ``snapshot`` is what is known of the contact, None if nothing is. ``probe`` waits for all that is true now.
-    """
-
-    __slots__ = ("pair", "snapshot", "notifications", "probe")
-
-    def __init__(self, pair: Pair) -> None:
-        self.pair = pair
-        self.snapshot: Snapshot | None = None
-        self.notifications: list[Notification] = []
-        self.probe: Probe | None = None
-
-    def forget(self) -> None:
-        """What was known is worth nothing any more."""
-        self.snapshot = None
-        self.forget_probe()
-
-    def forget_probe(self) -> None:
-        """Nobody waits for the answer."""
-        if self.probe is not None:
-            self.probe.stop()
-            self.probe = None
-
 
 class Notifications:
     """All dialogs of SIP watchers, and the views they belong to."""
@@ -152,7 +84,7 @@ class Notifications:
         notification = Notification(self, view := self.view_of(pair), usage)
         view.notifications.append(notification)
         self._usages[usage.key] = notification
-        self.start(notification, max(expires_at - node.wheel.now, LATE_SECONDS), EXPIRY)
+        notification.start(node.wheel, max(expires_at - node.wheel.now, LATE_SECONDS), EXPIRY)
 
     def saved(self, notification: Notification) -> Remember | Forget:
         """What the store has to know of a dialog."""
@@ -193,7 +125,7 @@ class Notifications:
             if notification.held is not None:
                 node.counters.suppressed[view.pair.sip.name, COALESCED] += 1
             else:
-                self._hold(notification, notification.not_before - now)
+                notification.hold(node.wheel, notification.not_before - now)
             return []
         return self.notify(notification)
 
@@ -206,7 +138,7 @@ class Notifications:
     def notify(self, notification: Notification) -> list[Effect]:
         """Tell the present state now: pending, active without knowledge, or active with the document."""
         node, view, usage = self._node, notification.view, notification.usage
-        self._release(notification)
+        notification.release()
         active = view.pair.user_sees
         snapshot = view.snapshot if active else None
         if snapshot is None:
@@ -244,7 +176,7 @@ class Notifications:
                 else:
                     effects += node.refuse(transaction, code, output.status, output.headers)
             elif isinstance(output, Rearm):
-                self.start(notification, output.seconds, EXPIRY)
+                notification.start(node.wheel, output.seconds, EXPIRY)
             elif isinstance(output, Renewed):
                 effects += self.notify(notification)
             elif isinstance(output, Left):
@@ -288,16 +220,10 @@ class Notifications:
         if timer == ANSWER and (probe := notification.view.probe) is not None and probe.heard:
             probe.stop()
             return probe.expire("")  # what has come so far must do
-        notification.slot = None
-        notification.timer = ""
+        notification.fired()
         if timer == ANSWER:
             return self.terminate(notification)
         return self.follow(notification, notification.usage.expire(self._node.wheel.now))
-
-    def start(self, notification: Notification, seconds: float, timer: str) -> None:
-        self._stop(notification)
-        notification.timer = timer
-        notification.slot = self._node.wheel.start(seconds, (notification, timer))
 
     def forget_idle(self, view: View) -> None:
         """A view without dialogs lives on for its authorization, or for the answer to its open request."""
@@ -327,18 +253,7 @@ class Notifications:
         pause = min(max(float(retry_after), seconds), LONGEST_MISSED)
         if retry_after:
             notification.not_before = self._node.wheel.now + pause
-        self._release(notification)
-        self._hold(notification, pause)
-
-    def _hold(self, notification: Notification, seconds: float) -> None:
-        """There is something to tell later."""
-        notification.held = self._node.wheel.start(seconds, (notification, PACE))
-
-    def _release(self, notification: Notification) -> None:
-        """What was to be told later is told now, or never."""
-        if notification.held is not None:
-            Wheel.stop(notification.held, (notification, PACE))
-            notification.held = None
+        notification.hold(self._node.wheel, pause)
 
     def _leave(self, notification: Notification) -> list[Effect]:
         """The watcher has left or let it lapse: a last, closed document; the authorization stays (RFC 8048 §5.3.3)."""
@@ -367,23 +282,11 @@ class Notifications:
 
     def _close(self, notification: Notification) -> None:
         """The dialog is no more."""
-        self._stop(notification)
-        self._release(notification)
+        notification.stop()
+        notification.release()
         view = notification.view
         if self._usages.pop(notification.usage.key, None) is not None:
             self._node.unsaved[notification] = None
         if notification in view.notifications:
             view.notifications.remove(notification)
         self.forget_idle(view)
-
-    def _stop(self, notification: Notification) -> None:
-        if notification.slot is not None:
-            Wheel.stop(notification.slot, (notification, notification.timer))
-            notification.slot = None
-            notification.timer = ""
-
-
-def presence_to(pair: Pair, kind: str) -> SendStanza:
-    """A stanza from the user of a pair to its contact, both bare."""
-    user, contact = pair.user, pair.contact
-    return SendStanza(user.host, contact.host, Presence(from_=user, to=contact, type=kind).to_bytes())

@@ -9,11 +9,12 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.node import Node
-from edge.gateway.notification import ANSWER, Notification, Notifications, View, presence_to
+from edge.gateway.notification import Notifications
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.presentities import Presentities
 from edge.gateway.probe import Probe
 from edge.gateway.records import NotificationRecord
+from edge.gateway.view import ANSWER, Notification, View, presence_to
 from edge.mapping.addresses import SipsNotAllowed, jid_of
 from edge.partners import Admit
 from edge.sip.message import Request
@@ -129,7 +130,7 @@ class Notifiers:
             effects += [self._ask(pair), Report("sub.new", Code.P01, {"partner": pair.sip.name})]
         if fetch:
             if pair.user_sees and view.snapshot is None:
-                told.start(notification, FETCH_SECONDS, ANSWER)
+                notification.start(node.wheel, FETCH_SECONDS, ANSWER)
             else:
                 effects += told.terminate(notification)
         return effects

@@ -18,7 +18,7 @@ from edge.xmpp.authorization import Action, Input, State, asked, pending_in, see
 from edge.xmpp.jid import JID
 
 if TYPE_CHECKING:
-    from edge.gateway.notification import View
+    from edge.gateway.view import View
     from edge.gateway.watch import Watch
 
 

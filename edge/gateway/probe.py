@@ -13,8 +13,8 @@ from edge.timers import Slot, Wheel
 from edge.xmpp.stanzas import Presence
 
 if TYPE_CHECKING:
-    from edge.gateway.notification import View
     from edge.gateway.notifier import Notifiers
+    from edge.gateway.view import View
 
 PROBE_SECONDS = 10.0  # who does not answer a probe so long is not there (RFC 6121 §4.3.2 asks for an answer)
 SETTLE_SECONDS = 0.5  # between the first and the last resource that answers a probe
