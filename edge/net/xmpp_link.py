@@ -280,8 +280,8 @@ class XmppLink(Protocol):
                     if isinstance(stanza, Misaddressed):
                         self._give_back(stanza)
                         continue
-                    if stanza.to is not None and stanza.to.host != negotiation.local:
-                        self._owner.pings.strayed(self)
+                    if negotiation.namespace != SERVER:
+                        self._owner.pings.heard(self, stanza)
                     if type(stanza) is Iq and stanza.type in ANSWERS:
                         settle = self._owner.pings.answer(self, stanza)
                         if settle is not None:

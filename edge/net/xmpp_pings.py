@@ -19,9 +19,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from edge.net.sink import Sink
 from edge.partners import Peer
 from edge.xmpp.negotiation import Negotiation
-from edge.xmpp.stanzas import Iq
+from edge.xmpp.stanzas import Iq, Stanza
 
-GRACE = 0.1  # seconds that a failure may come behind the answer; from an idle ejabberd it takes 2 ms
+GRACE = 0.1  # seconds that a failure may come behind the answer, and behind the failure before it
+LONGEST = 2.0  # seconds of that in all, also while failures do not cease; far below the 32 s of a SIP client
 AT_HOME = 16  # answers, each where it was asked, that ejabberd gives by chance once in 65,000 times
 SHARED = "the server sends what is for one domain on the connection of another: stanzas may overtake each other"
 
@@ -46,6 +47,7 @@ class _Server:
     links: set[Pinger] = field(default_factory=set)
     spreads: bool = False  # it has been seen to take another connection than that of the domain
     at_home: int = 0
+    failed: float = float("-inf")  # when an error stanza last came
 
 
 class Pings:
@@ -68,12 +70,14 @@ class Pings:
         server.links.add(link)
         server.at_home = 0
 
-    def strayed(self, link: Pinger) -> None:
-        """A stanza came on ``link`` that is for the domain of another one: its server sends them as it likes."""
+    def heard(self, link: Pinger, stanza: Stanza) -> None:
+        """A stanza came on a component connection."""
         server = self._servers.get(link.peer.systems)
-        if server is not None and not server.spreads:
-            server.spreads = True
-            self._sink.link_event("link.shared", text=SHARED, **link.facts())
+        if server is not None:
+            if stanza.to is not None and stanza.to.host != link.negotiation.local:
+                self._spread(server, link)
+            if stanza.type == "error" and type(stanza) is not Iq:
+                server.failed = self._clock.seconds()
 
     def answer(self, link: Pinger, answer: Iq) -> Callable[[], None] | None:
         """A result or error came on ``link``. If it answers a ping: what to call when all before it is delivered.
@@ -91,9 +95,9 @@ class Pings:
         if server is not None:
             server.at_home += 1
             if link is not pinger:
-                self.strayed(link)
+                self._spread(server, link)
             if len(server.links) > 1 and (server.spreads or server.at_home <= AT_HOME):
-                return partial(self._hold, pinger, answer.id)
+                return partial(self._hold, server, pinger, answer.id)
         return partial(pinger.answered, answer.id)
 
     def settle(self, link: Pinger) -> None:
@@ -115,5 +119,20 @@ class Pings:
             if not server.links:
                 del self._servers[link.peer.systems]
 
-    def _hold(self, pinger: Pinger, ping: str) -> None:
-        self._held[pinger] = ping, self._clock.callLater(GRACE, self.settle, pinger)
+    def _spread(self, server: _Server, link: Pinger) -> None:
+        if not server.spreads:
+            server.spreads = True
+            self._sink.link_event("link.shared", text=SHARED, **link.facts())
+
+    def _hold(self, server: _Server, pinger: Pinger, ping: str) -> None:
+        since = self._clock.seconds()
+
+        def ripe() -> None:
+            now = self._clock.seconds()
+            if now - since < LONGEST and now - server.failed < GRACE:
+                more = max(server.failed + GRACE - now, 0.0)
+                self._held[pinger] = ping, self._clock.callLater(more, ripe)
+            else:
+                self.settle(pinger)
+
+        self._held[pinger] = ping, self._clock.callLater(GRACE, ripe)

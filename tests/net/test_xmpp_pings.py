@@ -4,12 +4,12 @@ import pytest
 from twisted.internet.task import Clock
 
 from edge.domains import Domain
-from edge.net.xmpp_pings import AT_HOME, GRACE, Pings
+from edge.net.xmpp_pings import AT_HOME, GRACE, LONGEST, Pings
 from edge.partners import Peer
 from edge.xmpp.component import Component
 from edge.xmpp.jid import JID
 from edge.xmpp.negotiation import Negotiation
-from edge.xmpp.stanzas import Iq
+from edge.xmpp.stanzas import Iq, Message
 from tests.net.cable import SIP, THEM, US, Memory
 
 SECOND = SIP.domains[1]
@@ -49,6 +49,13 @@ class Conversation:
         if settle is not None:
             settle()
         return settle is not None
+
+    def stray(self, on: Link, type: str = "chat") -> None:
+        """A stanza for the domain of another connection comes."""
+        other = self.first if on is self.second else self.second
+        self.pings.heard(
+            on, Message(JID.parse(f"romeo@{THEM}"), JID.parse(f"juliet@{other.negotiation.local}"), type=type)
+        )
 
     def settle_down(self) -> None:
         """The server keeps our connections apart for so long that it must mean it."""
@@ -92,7 +99,7 @@ def test_answer_that_comes_elsewhere_ends_that_confidence_for_good(talk: Convers
 
 
 def test_stanza_that_comes_elsewhere_ends_that_confidence_for_good(talk: Conversation) -> None:
-    talk.pings.strayed(talk.second)
+    talk.stray(talk.second)
     talk.settle_down()
     talk.answer(talk.first)
     assert talk.first.told == []
@@ -100,13 +107,13 @@ def test_stanza_that_comes_elsewhere_ends_that_confidence_for_good(talk: Convers
 
 def test_log_knows_once_of_a_server_that_takes_any_connection(talk: Conversation) -> None:
     talk.answer(talk.second)
-    talk.pings.strayed(talk.first)
+    talk.stray(talk.first)
     ((name, fields),) = talk.sink.events
     assert (name, fields["partner"]) == ("link.shared", "montague") and "overtake" in str(fields["text"])
 
 
 def test_server_that_was_away_has_a_new_start(talk: Conversation) -> None:
-    talk.pings.strayed(talk.second)
+    talk.stray(talk.second)
     for link in (talk.first, talk.second):
         talk.pings.lost(link)
     for link in (talk.first, talk.second):
@@ -133,6 +140,30 @@ def test_answer_of_another_server_is_none(talk: Conversation) -> None:
 @pytest.mark.parametrize("sender", ["other.example", f"romeo@{THEM}"])
 def test_answer_of_somebody_else_is_none(talk: Conversation, sender: str) -> None:
     assert not talk.answer(talk.first, sender=sender)
+
+
+def test_answer_is_not_believed_while_failures_come(talk: Conversation) -> None:
+    talk.answer(talk.first)
+    for _ in range(3):
+        talk.clock.advance(GRACE * 0.9)
+        talk.stray(talk.second, "error")
+    talk.clock.advance(GRACE * 0.9)
+    assert talk.first.told == []
+    talk.clock.advance(GRACE * 0.2)
+    assert talk.first.told == ["p"]
+
+
+def test_answer_does_not_wait_for_other_stanzas_or_for_ever(talk: Conversation) -> None:
+    talk.answer(talk.first)
+    talk.clock.advance(GRACE * 0.9)
+    talk.stray(talk.second)
+    talk.clock.advance(GRACE * 0.2)
+    assert talk.first.told == ["p"]
+    talk.answer(talk.first)
+    for _ in range(int((LONGEST + GRACE) / GRACE) + 1):
+        talk.stray(talk.second, "error")
+        talk.clock.advance(GRACE * 0.99)
+    assert talk.first.told == ["p", "p"]
 
 
 def test_settle_believes_once_and_early(talk: Conversation) -> None:
