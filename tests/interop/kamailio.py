@@ -220,4 +220,5 @@ class Kamailio(Process):
             database = sqlite3.connect(path)
             for name in ("standard", "presence"):
                 database.executescript((TABLES / f"{name}-create.sql").read_text())
+            database.execute("pragma journal_mode = wal")  # or a PUBLISH locks others out, who then notify of nothing
             database.close()

@@ -20,17 +20,14 @@ from tests.interop.world import World
 
 pytestmark = pytest.mark.slow
 
-KINDS = ["prosody component", "prosody s2s", "ejabberd component", "ejabberd s2s"]
+KINDS = ["prosody component", "ejabberd s2s"]  # each server and each kind of link once: a day takes its time
 EXPIRES = 24  # seconds: shorter than the day, and half of it is not too soon to refresh
 GRACE = 2  # seconds
 PRESENCE = {"expires": EXPIRES, "min_expires": 1, "pace_seconds": 0.2, "grace_seconds": GRACE}
-WITHDRAWN_WITHIN = GRACE + 8.0  # seconds: the grace runs from the first dial that fails
+WITHDRAWN_WITHIN = GRACE + 18.0  # seconds: the grace runs from the first dial that fails, and a bad day has long pauses
 BURST = 60  # changes on each side
 GAP = 0.03  # seconds between two of them
 CASTS = 12
-
-End = Callable[[Process], None]
-either_way = pytest.mark.parametrize("end", [Process.stop, Process.kill], ids=["in good order", "killed"])
 
 
 class Day:
@@ -104,8 +101,8 @@ def test_all_see_what_changes_from_login_to_logout(day: Day) -> None:
         people.all_see_the_truth()
 
 
-@either_way
-def test_all_see_the_truth_when_the_xmpp_server_comes_back(end: End, day: Day) -> None:
+@pytest.mark.parametrize("end", [Process.stop, Process.kill], ids=["in good order", "killed"])
+def test_all_see_the_truth_when_the_xmpp_server_comes_back(end: Callable[[Process], None], day: Day) -> None:
     with day.cast() as people:
         end(day.world.server)
         people.xmpp_users_are_thrown_out()
@@ -129,10 +126,9 @@ def test_all_see_the_truth_when_the_xmpp_server_comes_back_at_once(day: Day) -> 
         people.all_see_the_truth()
 
 
-@either_way
-def test_all_see_the_truth_when_the_sip_edge_comes_back(end: End, day: Day) -> None:
+def test_all_see_the_truth_when_the_sip_edge_comes_back(day: Day) -> None:
     with day.cast() as people:
-        end(day.world.kamailio)
+        day.world.kamailio.kill()
         people.xmpp_users_see_romeo({}, WITHDRAWN_WITHIN)
         people.juliet_shows("away", "Waiting")
         day.world.start_kamailio()
@@ -143,10 +139,9 @@ def test_all_see_the_truth_when_the_sip_edge_comes_back(end: End, day: Day) -> N
         people.all_see_the_truth()
 
 
-@either_way
-def test_all_see_the_truth_when_the_gateway_comes_back(end: End, day: Day) -> None:
+def test_all_see_the_truth_when_the_gateway_comes_back(day: Day) -> None:
     with day.cast() as people:
-        end(day.world.edge)
+        day.world.edge.stop()
         people.juliet_shows("away", "Without news")
         people.juliet_logs_in("chamber")
         people.romeo_shows("Without news as well")

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow
 
 KINDS = ["prosody component", "prosody s2s", "ejabberd component", "ejabberd s2s"]
 by_component = pytest.mark.parametrize("world", ["prosody component", "ejabberd component"], indirect=True)
-by_prosody_component = pytest.mark.parametrize("world", ["prosody component"], indirect=True)
+by_prosody = pytest.mark.parametrize("world", KINDS[:2], indirect=True)
+by_prosody_component = pytest.mark.parametrize("world", KINDS[:1], indirect=True)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -157,6 +158,7 @@ def test_senders_are_told_in_time_when_nothing_is_configured_about_it(world: Wor
         world.strict.thaw()
 
 
+@by_prosody
 def test_xmpp_user_gets_an_error_while_the_sip_edge_is_down(world: World) -> None:
     with world.xmpp_user("peter").log_in() as peter:
         world.kamailio.stop()
@@ -173,6 +175,7 @@ def test_xmpp_user_gets_an_error_while_the_sip_edge_is_down(world: World) -> Non
             peter.expect("message", body="Here!")
 
 
+@by_prosody
 def test_sip_user_gets_a_failure_while_the_xmpp_server_is_down(world: World) -> None:
     with world.sip_user("balthasar") as balthasar:
         world.server.stop()
