@@ -1,12 +1,16 @@
 """The service: wired together from a configuration, and gone without a trace when it is stopped."""
 
+import gc
 import socket
+import sqlite3
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import closing, redirect_stderr
 from io import StringIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import get_ident
+from urllib.request import urlopen
 
 import pytest
 from twisted.application.service import IService
@@ -15,11 +19,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+import edge.service
+from edge.codes import Code
 from edge.config import load
+from edge.gateway.records import Kind, PairRecord, encode
 from edge.service import TOKEN_BYTES, TOKENS_AT_ONCE, EdgeService, Options, makeService, tokens
-from tests.config.written import EDGE, Written, changed
+from edge.store import Record, StoreError, open_store
+from edge.store.memory import MemoryStore
+from edge.xmpp.authorization import State
+from tests.config.written import EDGE, PARTNERS, Written, changed
 
 LISTENING = "[sip]\nlisten = [{}]\n\n[[inside]]"
 FREE = '"127.0.0.1:0"'
@@ -102,6 +113,26 @@ class TestTokens:
         assert set(drawn).isdisjoint(islice(tokens(), TOKENS_AT_ONCE))
 
 
+class Checked(MemoryStore):
+    """A store that fails at its second checkpoint, and with a ``fault`` as it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[int] = []
+        self.closed = False
+        self.fault: StoreError | None = None
+
+    def checkpoint(self) -> None:
+        self.threads.append(get_ident())
+        if len(self.threads) == 2:
+            raise StoreError(Code.K12, "the disk is full")
+
+    def close(self) -> None:
+        self.closed = True
+        if self.fault is not None:
+            raise self.fault
+
+
 class TestRunning(TestCase):
     """With real sockets on loopback. Trial fails a test that leaves a timer, a port or a connection behind."""
 
@@ -116,11 +147,11 @@ class TestRunning(TestCase):
     def service(self, edge: str) -> EdgeService:
         return EdgeService(reactor, load(self.written.write(edge).edge))
 
-    def refused(self, service: EdgeService) -> str:
-        """What the service prints as it refuses to start."""
+    def refused(self, service: EdgeService, step: str = "privilegedStartService") -> str:
+        """What the service prints as it refuses to start: to listen, or at another ``step``."""
         printed = StringIO()
         with redirect_stderr(printed), pytest.raises(SystemExit) as ended:
-            service.privilegedStartService()
+            getattr(service, step)()
         assert ended.value.code == 1
         return printed.getvalue()
 
@@ -143,8 +174,8 @@ class TestRunning(TestCase):
     async def test_stops_while_it_dials(self) -> None:
         """Its component link finds nobody there: a dial or the pause after one is under way."""
         there = changed(EDGE, "127.0.0.1:5347", self.in_use)
-        for edge in (EDGE, there):
-            service = self.service(edge)
+        for text in (EDGE, there):
+            service = self.service(text)
             service.privilegedStartService()
             service.startService()
             await deferLater(reactor, 0.05)
@@ -175,6 +206,90 @@ class TestRunning(TestCase):
         assert "EDGE-K08" in said and self.in_use in said
         assert not service.running and not service._driver._ticker.running
         await service.stopService()  # the process ends; here the first port is all that there is to close
+
+    async def test_state_is_open_only_while_it_runs(self) -> None:
+        service = self.service(with_listeners(FREE))
+        service.privilegedStartService()
+        file = service._config.state
+        assert file is not None and not file.exists(), "the user who starts it may be another than the one who runs it"
+        service.startService()
+        assert file.exists()
+        other = self.service(with_listeners(FREE))
+        assert "EDGE-K12" in self.refused(other, "startService") and not other._driver._ticker.running
+        await service.stopService()
+        open_store(file).close()  # nobody holds it any more
+
+    async def test_state_of_an_earlier_life_is_taken_up(self) -> None:
+        there = changed(PARTNERS, "accessedge.contoso.com:5061", self.in_use)
+        names = f'["{self.in_use}"]\n'
+        there = changed(there, names, names + '[partner.tls]\npeer_names = ["contoso.com"]\n')
+        self.written.write(partners=there)
+        service = self.service(with_listeners(FREE))
+        file = service._config.state
+        store = open_store(file)
+        record = PairRecord("romeo@contoso.com", "juliet@xmpp.example", State.TO, 0.0)
+        store.remember(Record(Kind.PAIR, "key", 0.0, encode(record)))
+        store.close()
+        service.startService()
+        assert [str(pair.user) for pair in service._gateway.pairs] == ["romeo@contoso.com"]
+        assert gc.isenabled()
+        await service.stopService()
+
+    async def test_state_of_a_newer_release_ends_the_process_and_is_left_alone(self) -> None:
+        service = self.service(with_listeners(FREE))
+        file = service._config.state
+        assert file is not None
+        open_store(file).close()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        said = self.refused(service, "startService")
+        assert "EDGE-K11" in said and str(file) in said
+        assert gc.isenabled()
+        await service.stopService()
+
+    async def test_state_that_is_none_ends_the_process(self) -> None:
+        service = self.service(with_listeners(FREE))
+        file = service._config.state
+        assert file is not None
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"not a database" * 100)
+        said = self.refused(service, "startService")
+        assert "EDGE-K12" in said and str(file) in said
+        await service.stopService()
+
+    async def test_checkpoints_are_made_in_a_thread_and_go_on_after_one_that_fails(self) -> None:
+        self.patch(edge.service, "CHECKPOINT_SECONDS", 0.01)
+        store = Checked()
+        self.patch(edge.service, "open_store", lambda *arguments: store)
+        service = self.service(with_listeners(FREE))
+        service.startService()
+        await until(lambda: len(store.threads) >= 3)
+        await service.stopService()
+        assert get_ident() not in store.threads
+        made = len(store.threads)
+        await pause()
+        assert len(store.threads) == made and store.closed
+
+    async def test_store_that_does_not_close_does_not_keep_it_from_stopping(self) -> None:
+        store = Checked()
+        store.fault = StoreError(Code.K12, "the disk is full")
+        self.patch(edge.service, "open_store", lambda *arguments: store)
+        service = self.service(with_listeners(FREE))
+        service.startService()
+        await service.stopService()
+        assert store.closed
+
+    async def test_metrics_are_served_while_it_runs(self) -> None:
+        service = self.service(changed(EDGE, "[[inside]]", '[admin]\nlisten = "127.0.0.1:0"\n\n[[inside]]'))
+        service.privilegedStartService()
+        service.startService()
+        assert service._admin is not None
+        where = service._admin.port.getHost()
+        text = await deferToThread(lambda: urlopen(f"http://{where.host}:{where.port}/metrics", timeout=5).read())
+        assert b"# HELP edge_" in text
+        await service.stopService()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((where.host, where.port), timeout=5)
 
     async def test_clock_ticks_only_while_it_runs(self) -> None:
         service = self.service(with_listeners(FREE))
