@@ -160,7 +160,7 @@ class Notifier:
 
     def _leave(self) -> list[Output]:
         self.waiting = None  # the last document is to come
-        return [Left(), Rearm(LEAVING_SECONDS)]
+        return [Rearm(LEAVING_SECONDS), Left()]  # the timer first: should the user fail, there is an end
 
     def _done(self, status: int, retry_after: int | None, now: float) -> list[Output]:
         """A NOTIFY is over (RFC 6665 §4.2.2)."""

@@ -6,9 +6,11 @@ from edge.codes import Code
 from edge.gateway.counters import COALESCED, OUT, UNCHANGED
 from edge.gateway.effects import Effect, Forget, Remember, SendSip
 from edge.gateway.notification import LATE_SECONDS, LONGEST_MISSED, MISSED_SECONDS, UNSENT_SECONDS
+from edge.gateway.presentities import Presentities
 from edge.gateway.records import BLOCK, Kind, decode_notification
 from edge.gateway.settings import PresenceSettings
 from edge.partners import Directory
+from edge.sip.notifier import LEAVING_SECONDS
 from edge.sip.subscription import REMOVING
 from edge.sip.transaction import ClientTransaction
 from tests.gateway.bench import Bench, events, kinds, presence, reports, requested, responses, sends, statuses
@@ -237,6 +239,17 @@ class TestEnd:
         assert requested(watched.bench.passes(12), "NOTIFY") == []
         (last,) = requested(watched.bench.answer(send), "NOTIFY")
         assert (state(last), reason(last), b">closed<" in last.body) == ("terminated", "timeout", True)
+
+
+    def test_bug_while_it_ends_does_not_keep_a_dialog_alive(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Presentities, "document", lambda *_: 1 // 0)
+        effects = watched.bench.sip(watched.again(0))
+        assert events(effects) == ["internal.error"]
+        (last,) = requested(watched.take(watched.bench.passes(LEAVING_SECONDS + 1)), "NOTIFY")
+        assert (state(last), last.body) == ("terminated", b"")
+        assert watched.left == AUTHORIZATION
 
 
 class TestStore:

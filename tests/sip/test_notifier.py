@@ -133,7 +133,7 @@ class TestAccepting:
         reply, *others = service.opening
         assert isinstance(reply, Reply)
         assert (reply.status, dict(reply.headers)["Expires"]) == (200, "0")
-        assert others == [Left(), Rearm(LEAVING_SECONDS)]
+        assert others == [Rearm(LEAVING_SECONDS), Left()]
         service.terminate("timeout", body=OPEN)
         assert service.states == [("terminated;reason=timeout", OPEN)]
         assert service.answer() == [Closed(0)]
@@ -257,7 +257,7 @@ class TestLeaving:
         service.answer()
         reply, *others = service.refresh("0")
         assert isinstance(reply, Reply)
-        assert (dict(reply.headers)["Expires"], others) == ("0", [Left(), Rearm(LEAVING_SECONDS)])
+        assert (dict(reply.headers)["Expires"], others) == ("0", [Rearm(LEAVING_SECONDS), Left()])
         assert service.notify(OPEN) == []
         assert service.refresh("3600") == [Reply(481)]
         service.terminate("timeout", body=CLOSED)
@@ -276,7 +276,7 @@ class TestLeaving:
 
     def test_subscription_that_is_not_refreshed_lapses(self, service: Service) -> None:
         service.now += 3600
-        assert service.notifier.expire(service.now) == [Left(), Rearm(LEAVING_SECONDS)]
+        assert service.notifier.expire(service.now) == [Rearm(LEAVING_SECONDS), Left()]
         service.terminate("timeout", body=CLOSED)
         assert service.notifier.expire(service.now) == []
         assert service.answer() == [Closed(0)]
