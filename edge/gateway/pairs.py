@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edge import domains
+from edge.gateway.counters import IN, OUT
 from edge.gateway.effects import Forget, Path, Remember
 from edge.gateway.node import Node
 from edge.gateway.records import Kind, PairRecord, encode
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 
 KINDS = (
-    ("from-sip", "asleep"), ("from-sip", "pending"), ("from-sip", "active"),
-    ("to-sip", "pending"), ("to-sip", "active"),
+    (OUT, "asleep"), (OUT, "pending"), (OUT, "active"),  # of XMPP users, to users of the SIP system
+    (IN, "pending"), (IN, "active"),  # by users of the SIP system
 )
-ASLEEP, FROM_SIP, TO_SIP = 0, 1, 3  # where they stand in KINDS
+ASLEEP, TO_SYSTEM, BY_SYSTEM = 0, 1, 3  # where they stand in KINDS
 
 
 class Pair:
@@ -155,16 +156,16 @@ class Pairs:
         return [pair for pair in pairs if pair.user.domain == local and pair.contact.domain == remote]
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
-        """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
+        """How many there are now, by (SIP system, direction, state): the dialogs, and the watches of XMPP users."""
         counts: dict[str, list[int]] = {}
         for pair in self._pairs.values():
             of_system = counts.get(pair.sip.name)
             if of_system is None:
                 of_system = counts[pair.sip.name] = [0] * len(KINDS)
             if pair.watch is not None:
-                of_system[ASLEEP if pair.watch.usage is None else FROM_SIP + (pair.state >= State.FROM)] += 1
+                of_system[ASLEEP if pair.watch.usage is None else TO_SYSTEM + (pair.state >= State.FROM)] += 1
             if pair.view is not None:
-                of_system[TO_SIP + (pair.state % 3 == 2)] += len(pair.view.notifications)
+                of_system[BY_SYSTEM + (pair.state % 3 == 2)] += len(pair.view.notifications)
         return {
             (name, *kind): number
             for name, of_system in counts.items() for kind, number in zip(KINDS, of_system, strict=True) if number

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from edge.domains import domain
+from edge.gateway.counters import IN, OUT
 from edge.gateway.effects import Effect, Forget, Path, Remember
 from edge.gateway.pairs import Pair
 from edge.mapping.profile import Profile
@@ -203,9 +204,9 @@ def test_stream_matters_to_those_of_its_two_domains() -> None:
 def test_subscriptions_are_counted_by_partner_direction_and_state() -> None:
     scene = Scene(State.BOTH)
     scene.subscribes()
-    assert scene.bench.gateway.subscriptions() == {("sip", "from-sip", "active"): 1, ("sip", "to-sip", "active"): 2}
+    assert scene.bench.gateway.subscriptions() == {("sip", OUT, "active"): 1, ("sip", IN, "active"): 2}
     scene = Scene(State.NONE_PENDING_OUT_IN)
-    assert scene.bench.gateway.subscriptions() == {("sip", "from-sip", "pending"): 1, ("sip", "to-sip", "pending"): 1}
+    assert scene.bench.gateway.subscriptions() == {("sip", OUT, "pending"): 1, ("sip", IN, "pending"): 1}
 
 
 def test_profile_is_the_watchers_with_the_rows_of_the_other() -> None:
