@@ -152,14 +152,14 @@ class Paths:
         self._abandon(path)
         found: dict[str, Work] = {}
         pairs = self._pairs.behind(path)
-        for pair in pairs:
-            name = pair.xmpp.name if pair.sip is path.system else pair.sip.name
-            work = found.get(name)
-            if work is None:
-                work = found[name] = Work(path, pair, withdraws)
-            work.pairs.append(pair)
         if not pairs:
             return []
+        work = Work(path, pairs[0], withdraws)
+        for pair in pairs:  # this is the whole of a large system: most have the same two systems as the one before
+            if pair.xmpp is not work.xmpp or pair.sip is not work.sip or not found:
+                name = pair.xmpp.name if pair.sip is path.system else pair.sip.name
+                work = found.setdefault(name, Work(path, pair, withdraws))
+            work.pairs.append(pair)
         self._work.extend(found.values())
         self._tick()
         fields: dict[str, object] = {"partner": path.system.name, "pairs": len(pairs)}
