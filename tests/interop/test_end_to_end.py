@@ -10,7 +10,7 @@ import pytest
 from demo.authority import Authority
 from tests.interop.process import Addresses
 from tests.interop.sip_user import pidf
-from tests.interop.world import CAPULET, FERRARA, IMPATIENT, MANTUA, MONTAGUE, VERONA, World
+from tests.interop.world import BRISK, CAPULET, FERRARA, IMPATIENT, MANTUA, MONTAGUE, VERONA, World
 from tests.interop.xmpp_user import XmppUser
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def world(
     addresses: Addresses,
 ) -> Iterator[World]:
     with ExitStack() as stack:
-        yield World(request.param, stack, tmp_path_factory, authority, addresses)
+        yield World(request.param, stack, tmp_path_factory, authority, addresses, presence=BRISK)
 
 
 def test_xmpp_user_watches_what_a_sip_user_publishes(world: World) -> None:

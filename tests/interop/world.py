@@ -26,6 +26,7 @@ FERRARA = "ferrara.example"  # a SIP domain where nobody may watch without being
 SECRET = "a secret"
 NAMES = ("juliet", "nurse", "rosaline", "tybalt", "paris", "peter")
 SERVERS = {"prosody": Prosody, "ejabberd": Ejabberd, "ejabberd-by-the-manual": EjabberdByTheManual}
+BRISK = {"pace_seconds": 0.2}  # for tests that need not wait until a watcher may be told again
 IMPATIENT = 4  # seconds a message waits for a partner that is down, where a test need not wait for the default
 
 
