@@ -41,3 +41,18 @@ def test_transcript_fails_when_something_is_not_mentioned() -> None:
 def test_transcript_fails_when_nothing_was_expected() -> None:
     with pytest.raises(Diverged, match="capulet received"):
         Performance(CAST + "\ncapulet receives nothing\n").play()
+
+
+def test_transcript_fails_when_a_scene_is_none() -> None:
+    with pytest.raises(Diverged, match="not a scene"):
+        Performance(CAST + "\nthe gateway has a rest\n").play()
+
+
+def test_killed_gateway_knows_nothing_but_what_was_kept() -> None:
+    """Else no transcript of a restart would mean anything."""
+    scenes = "capulet receives:\n    <message/>\nlync receives:\n    SIP/2.0 200 OK\n"
+    performance = Performance(f"{CAST}\n{scenes}the gateway is killed and starts again\n")
+    before = performance.stage.gateway
+    performance.play()
+    assert performance.stage.gateway is not before and performance.stage.gateway.node is not before.node
+    assert len(performance.stage.gateway.pairs) == 0
