@@ -14,13 +14,15 @@ from typing import Protocol, cast
 from edge.codes import Code
 from edge.domains import Domain
 from edge.errors import RemoteProtocolError
+from edge.gateway.delivery import Deliveries, Delivery
 from edge.gateway.effects import Effect, Path, Report, RespondSip, SendStanza, SipLink, XmppLink
 from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
 from edge.gateway.notifier import Notifiers
-from edge.gateway.pager import Opened, Pager
+from edge.gateway.pager import Pager
 from edge.gateway.pairs import Pairs
 from edge.gateway.paths import Paths
 from edge.gateway.restoring import restore
+from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.partners import Admit, Refuse
 from edge.sip.checks import refusal
@@ -52,7 +54,9 @@ class Gateway:
     def __init__(self, node: Node, service: Service) -> None:
         self.node = node
         self._service = service
-        self.pager = Pager(node)
+        self.deliveries = Deliveries(node)
+        self.submissions = Submissions()
+        self.pager = Pager(node, self.deliveries, self.submissions)
         self.pairs = Pairs(node)
         self.subscribers = Subscribers(node, self.pairs)
         self.notifiers = Notifiers(node, self.pairs)
@@ -133,7 +137,7 @@ class Gateway:
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """The next XMPP hop has acknowledged the stanzas of these tokens."""
-        return self._door(lambda: self.pager.taken(tokens))
+        return self._door(lambda: self.deliveries.taken(tokens))
 
     # --- from below, either side ----------------------------------------------------------------
 
@@ -196,7 +200,7 @@ class Gateway:
                     code = FAILED.get(output.status, Code.N03)
                     effects += cast(Usage, output.transaction.user).failed(output.transaction, code, code.sentence)
                 elif isinstance(output, Overdue):
-                    effects += self.pager.overdue(output.transaction)
+                    effects += self.deliveries.overdue(output.transaction)
             except Exception as error:  # of all that waited on a lost link, one alone
                 effects.append(bug(error))
                 if isinstance(output, Deliver | Overdue):
@@ -263,12 +267,13 @@ class Gateway:
             if not self.node.layer.failed(token):
                 return []  # it has timed out while it waited for a link: its user knows already
             return cast(Usage, token.user).failed(token, code, text)
-        return self.pager.unsent(token, code, text) if isinstance(token, Opened) else []
+        return self.deliveries.unsent(token, code, text) if isinstance(token, Delivery) else []
 
     def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
         if stanza.type == "error":
-            return self.pager.error_received(stanza)
-        return self.pager.stanza_received(stanza, decision)
+            return self.deliveries.error_received(stanza)
+        submission = self.submissions.submit(stanza, decision)
+        return self.pager.send(submission) if isinstance(submission, Submission) else submission
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""

@@ -107,7 +107,7 @@ class TestBug:
     def test_stanza_gets_internal_server_error_and_the_others_go_on(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        break_part(monkeypatch, bench.gateway.pager, "stanza_received", "two", KeyError("juliet"))
+        break_part(monkeypatch, bench.gateway.submissions, "submit", "two", KeyError("juliet"))
         third = message("three", to="mercutio@sip.example", id="m3")
         effects = bench.stanzas(message("one"), message("two", id="m2"), third)
         assert [as_request(each.data).body for each in sends(effects)] == [b"one", b"three"]
@@ -126,7 +126,7 @@ class TestBug:
         assert events(effects) == ["internal.error"]
 
     def test_error_stanza_and_presence_are_not_answered(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bench.gateway.pager, "error_received", fail_always)
+        monkeypatch.setattr(bench.gateway.deliveries, "error_received", fail_always)
         bench.sip(bench.subscribe())  # so that there is a pair whom presence can concern
         monkeypatch.setattr(bench.gateway.notifiers, "presence_received", fail_always)
         error = message("", type="error", error=StanzaError("gone"))
@@ -152,12 +152,12 @@ class TestBug:
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bench.sip(bench.page())
-        monkeypatch.setattr(bench.gateway.pager, "overdue", fail_always)
+        monkeypatch.setattr(bench.gateway.deliveries, "overdue", fail_always)
         effects = bench.passes(32)
         assert statuses(effects) == [100, 500]
 
     def test_report_says_where_but_not_with_what(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bench.gateway.pager, "stanza_received", fail_with(KeyError("juliet@xmpp.example")))
+        monkeypatch.setattr(bench.gateway.submissions, "submit", fail_with(KeyError("juliet@xmpp.example")))
         (report,) = reports(bench.stanzas(message("a secret")))
         assert report.code is None
         assert report.fields["error"] == "KeyError"
@@ -169,7 +169,7 @@ class TestBug:
     def test_report_keeps_a_text_of_ours_and_a_bounded_trace(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bench.gateway.pager, "stanza_received", fail_deep)
+        monkeypatch.setattr(bench.gateway.submissions, "submit", fail_deep)
         (report,) = reports(bench.stanzas(message()))
         assert report.fields["reason"] == "a branch is used twice"
         assert str(report.fields["where"]).count(" < ") == node.FRAMES - 1
@@ -177,7 +177,7 @@ class TestBug:
 
     def test_door_from_below_costs_only_itself(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         """An exception in what the links say would leave the pools half done, and the turn without its flush."""
-        monkeypatch.setattr(bench.gateway.pager, "taken", fail_always)
+        monkeypatch.setattr(bench.gateway.deliveries, "taken", fail_always)
         for name in ("lost", "failed", "up"):
             monkeypatch.setattr(bench.gateway._paths, name, fail_always)
         path = Path(bench.node.directory.systems[0])

@@ -1,0 +1,111 @@
+"""Messages from SIP to XMPP: MESSAGE requests that wait until the XMPP side has taken them (RFC 7572 §5).
+
+The rule of responsibility: a SIP sender gets his final response only when the next hop has said that it has the
+message, or that it has not. A MESSAGE may stand by itself (`edge.gateway.pager`) or within a session
+(`edge.gateway.chat`); from here on both are the same.
+"""
+
+from collections.abc import Sequence
+
+from edge.bodies.text import UnsupportedBody
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.gateway.effects import Effect, Report, SendStanza
+from edge.gateway.node import ALLOW, Node
+from edge.gateway.quota import Quota
+from edge.mapping import failures, messages
+from edge.partners import Admit
+from edge.sip.transaction import ServerTransaction
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Message
+
+MAX_OPEN = 5_000  # messages of one SIP system that wait for the XMPP side; half a second's worth at full speed
+MAX_OPEN_BYTES = 16 << 20  # of their bodies: as many short ones, but not as many long ones
+
+
+class Delivery:
+    """One message on its way from SIP to XMPP; the token of its stanza."""
+
+    __slots__ = ("stanza_id", "recipient", "system", "transaction")
+
+    def __init__(self, stanza_id: str, recipient: JID, system: str, transaction: ServerTransaction) -> None:
+        self.stanza_id = stanza_id
+        self.recipient = recipient
+        self.system = system  # who sent it
+        self.transaction = transaction
+
+
+class Deliveries:
+    """All messages on their way from SIP to XMPP."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._open: dict[str, Delivery] = {}  # by stanza id
+        self._quota = Quota()  # by the SIP system that sends
+
+    def deliver(self, transaction: ServerTransaction, decision: Admit, source: JID, recipient: JID) -> list[Effect]:
+        """Translate a MESSAGE and send it on; the answer comes later."""
+        node = self._node
+        stanza_id = node.ids.stanza_id()
+        try:
+            data = messages.stanza_of(
+                transaction.request,
+                source,
+                recipient,
+                id=stanza_id,
+                page_type=decision.recipient.page_type,
+                limit=decision.recipient.stanza_bytes,
+            )
+        except UnsupportedBody as error:
+            return node.refuse(transaction, error.code, error.status, error.headers, str(error))
+        except RemoteProtocolError as error:
+            return node.refuse(transaction, error.code, error.status, text=str(error))
+        if data is None:
+            return node.respond(transaction, 200)
+        system = decision.sender.name
+        if not self._quota.take(system, MAX_OPEN, len(transaction.request.body), MAX_OPEN_BYTES):
+            return node.refuse(transaction, Code.M01, 480)
+        transaction.user = delivery = Delivery(stanza_id, recipient, system, transaction)
+        self._open[stanza_id] = delivery
+        return [SendStanza(source.host, recipient.host, data, delivery)]
+
+    def taken(self, tokens: Sequence[object]) -> list[Effect]:
+        """XMPP has these: now, and not before, the SIP sender gets its 200."""
+        effects: list[Effect] = []
+        respond = self._node.respond
+        for token in tokens:
+            if isinstance(token, Delivery) and self._closed(token):
+                effects += respond(token.transaction, 200)
+        return effects
+
+    def error_received(self, stanza: Message) -> list[Effect]:
+        """An error stanza: the failure of an open SIP message, or too late (RFC 7247 §7.1)."""
+        delivery = self._open.get(stanza.id)
+        error = stanza.error
+        if delivery is None or error is None or stanza.from_ is None:
+            return [Report("message.failed", Code.M03, {"late": True, "condition": error.condition if error else ""})]
+        recipient, sender = delivery.recipient, stanza.from_
+        if sender.bare() != recipient.bare() and (sender.local or sender.host != recipient.host):
+            return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
+        self._closed(delivery)
+        failure = failures.failure_of(error, full=bool(recipient.resource), allow=ALLOW)
+        return self._node.refuse(delivery.transaction, Code.M03, failure.status, failure.headers, failure.reason)
+
+    def unsent(self, delivery: Delivery, code: Code, text: str) -> list[Effect]:
+        """The stanza did not reach the next hop."""
+        if not self._closed(delivery):
+            return []
+        return self._node.refuse(delivery.transaction, code, failures.status_of_code(code), text=text)
+
+    def overdue(self, transaction: ServerTransaction) -> list[Effect]:
+        """Nobody has spoken and the sender's Timer F is near: say so (RFC 4320 §4.2 forbids 408)."""
+        if isinstance(transaction.user, Delivery):
+            return self.unsent(transaction.user, Code.M02, Code.M02.sentence)
+        return self._node.refuse(transaction, Code.M02)
+
+    def _closed(self, delivery: Delivery) -> bool:
+        """The message is about to be answered; False if it was already."""
+        if self._open.pop(delivery.stanza_id, None) is None:
+            return False
+        self._quota.give(delivery.system, len(delivery.transaction.request.body))
+        return True
