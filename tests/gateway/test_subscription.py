@@ -131,6 +131,53 @@ class TestTimers:
         assert kinds(watching.bench.passes(2)) == ["unavailable"]
         assert kinds(watching.bench.passes(100)) == []
 
+    def test_grace_is_not_begun_again_by_the_next_failure(self, watching: Watching) -> None:
+        watching.lives(20)
+        watching.asked(watching.notify("terminated;reason=deactivated"))
+        watching.bench.passes(20)
+        watching.answer(500, ())
+        assert kinds(watching.bench.passes(39)) == []
+        assert kinds(watching.bench.passes(2)) == ["unavailable"]
+
+    def test_doubt_ends_when_the_partner_says_active_without_a_document(self, watching: Watching) -> None:
+        watching.lives(20)
+        watching.notify("pending;expires=3600")
+        assert watching.watch.doubted_at
+        assert kinds(watching.notify("active;expires=3600")) == []
+        assert not watching.watch.doubted_at
+        assert kinds(watching.bench.passes(70)) == []
+
+
+class TestSession:
+    """Who sleeps has no dialog, sees nothing, and loses nothing."""
+
+    def sleeps(self, watching: Watching) -> None:
+        effects = watching.bench.gateway.subscribers._dialogs.sleep(watching.watch)
+        assert watching.asked(effects).request.expires == 0
+
+    def test_what_comes_on_the_way_out_is_not_told(self, watching: Watching) -> None:
+        self.sleeps(watching.lives(20))
+        effects = watching.notify(body=document("desk"))
+        assert (statuses(effects), kinds(effects)) == ([200], [])
+        effects = watching.notify("terminated;reason=timeout", document("desk"))
+        assert (statuses(effects), kinds(effects)) == ([200], [])
+        assert watching.watch.asleep and watching.watch.usage is None
+
+    def test_who_leaves_asleep_and_comes_back_sees_again(self, watching: Watching) -> None:
+        self.sleeps(watching.lives(20))
+        assert kinds(watching.says("unsubscribe")) == ["unsubscribed"]
+        watching.asked(watching.says("subscribe"))
+        watching.answer()
+        assert kinds(watching.notify(body=OPEN)) == ["subscribed", ""]
+
+    def test_last_word_is_forgotten_with_a_new_dialog(self, watching: Watching) -> None:
+        watching.lives(20)
+        watching.notify("terminated;reason=badfilter")
+        watching.asked(watching.bench.gateway.subscribers._dialogs.resume(watching.watch))
+        assert not watching.watch.done
+        watching.answer(500, ())
+        assert len(sends(watching.says("probe"), "SUBSCRIBE")) == 1
+
 
 class TestEnd:
     """What ends leaves nothing behind."""
@@ -195,6 +242,10 @@ class TestStore:
         watching.lives()
         noted = OPEN.replace(b"</tuple>", b"<note>Sighs</note></tuple>")
         assert [type(effect) for effect in watching.notify(body=noted) if isinstance(effect, Remember)] == []
+
+    def test_resource_that_comes_or_goes_is_written(self, watching: Watching) -> None:
+        watching.lives()
+        assert self.kept(watching.notify(body=document("desk"))).shown == ("desk",)
 
     def test_dialog_that_ends_is_not_kept(self, watching: Watching) -> None:
         watching.lives()
