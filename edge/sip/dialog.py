@@ -123,10 +123,15 @@ class Dialog:
                 self.remote_target = intern(target)
 
     def request(
-        self, method: str, via: str, contact: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
+        self, method: str, via: str, contact: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b"",
+        number: int = 0,
     ) -> bytes:
-        """The next request of ours (RFC 3261 §12.2.1.1). ``via`` and ``contact`` are complete header values."""
-        self.local_cseq += 1
+        """The next request of ours (RFC 3261 §12.2.1.1). ``via`` and ``contact`` are complete header values.
+
+        ``number``: the CSeq of an ACK, which is that of its INVITE (RFC 3261 §13.2.2.4).
+        """
+        if not number:
+            number = self.local_cseq = self.local_cseq + 1
         uri = self.remote_target
         routes = self.route_set
         if routes and not _is_loose(routes[0]):
@@ -138,7 +143,7 @@ class Dialog:
         text = (
             f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: {MAX_FORWARDS}\r\n{between}"
             f"From: {self.local_uri};tag={self.local_tag}\r\nTo: {to}\r\nCall-ID: {self.call_id}\r\n"
-            f"CSeq: {self.local_cseq} {method}\r\nContact: {contact}\r\n{behind}"
+            f"CSeq: {number} {method}\r\nContact: {contact}\r\n{behind}"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head_bytes(text, OWN_LINES + len(routes) + len(headers)) + body

@@ -21,6 +21,7 @@ from edge.sip.transaction import (
     ClientAction,
     ClientInput,
     ClientTransaction,
+    InviteClient,
     InviteServer,
     NonInviteServer,
     ServerAction,
@@ -216,6 +217,11 @@ class TransactionLayer:
                 self._rearm(transaction, TIMER_H if action is ServerAction.SEND_AND_AWAIT_ACK else TIMER_L)
         return [Send(transaction.link, data)]
 
+    def repeat(self, transaction: ServerTransaction) -> list[Output]:
+        """Send the 2xx to an INVITE once more, because no ACK has come (RFC 3261 §13.3.1.4)."""
+        is_accepted = transaction.state is InviteServer.ACCEPTED
+        return [Send(transaction.link, transaction.sent)] if is_accepted else []
+
     def open_client(
         self, method: str, branch: str, user: object, *, seconds: float = 0.0, call_id: str = "", invite: bytes = b""
     ) -> ClientTransaction:
@@ -231,6 +237,17 @@ class TransactionLayer:
         self._clients[branch] = transaction
         transaction.slot = self._wheel.start(seconds or (TIMER_B if invite else TIMER_F), transaction)
         return transaction
+
+    def cancel(self, branch: str) -> list[Output]:
+        """Cancel an INVITE of ours that has had a provisional answer; its final one is waited for 64*T1 more.
+
+        The CANCEL goes where the INVITE went. Its own answer tells nothing, and finds no transaction (RFC 3261 §9.1).
+        """
+        transaction = self._clients.get(branch)
+        if transaction is None or transaction.state is not InviteClient.PROCEEDING:
+            return []
+        self._rearm(transaction, TIMER_B)
+        return [Send(transaction.link, _cancel(transaction.invite))]
 
     def failed(self, transaction: ClientTransaction, status: int = 503) -> list[Output]:
         """The request could not be sent, or the link that carried it is gone."""
@@ -349,9 +366,20 @@ def _refusal(
 
 def _ack(invite: bytes, response: Response) -> bytes:
     """The ACK for a failed INVITE: mostly its own headers, but the To of the response (RFC 3261 §17.1.1.3)."""
-    lines = invite.partition(b"\r\n\r\n")[0].decode().split("\r\n")
-    uri = lines[0].split(" ")[1]
-    rows = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
-    kept = [(name, value) for name, value in rows if name in ("Via", "Max-Forwards", "Route", "From", "Call-ID")]
+    uri, rows = _copied(invite, ("Via", "Max-Forwards", "Route", "From", "Call-ID"))
     to = response.headers.get("to") or ""
-    return request_bytes("ACK", uri, [*kept, ("To", to), ("CSeq", f"{response.cseq.number} ACK")])
+    return request_bytes("ACK", uri, [*rows, ("To", to), ("CSeq", f"{response.cseq.number} ACK")])
+
+
+def _cancel(invite: bytes) -> bytes:
+    """The CANCEL of an INVITE: its own headers, and nothing about the session (RFC 3261 §9.1)."""
+    uri, rows = _copied(invite, ("Via", "Max-Forwards", "Route", "From", "To", "Call-ID"))
+    number = next(value for name, value in _copied(invite, ("CSeq",))[1]).partition(" ")[0]
+    return request_bytes("CANCEL", uri, [*rows, ("CSeq", f"{number} CANCEL")])
+
+
+def _copied(invite: bytes, names: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
+    """The Request-URI and some of the headers of an INVITE of ours, which writes each in a line of its own."""
+    lines = invite.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape").split("\r\n")
+    rows = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
+    return lines[0].split(" ")[1], [row for row in rows if row[0] in names]
