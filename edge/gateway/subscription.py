@@ -13,8 +13,9 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import IN, UNCHANGED
 from edge.gateway.effects import Effect, Report, SendSip
-from edge.gateway.ending import BRIEF_LIFE, Show, spread_out, verdict
+from edge.gateway.ending import BRIEF_LIFE, Show, verdict
 from edge.gateway.node import Node
+from edge.gateway.pacing import Pacing, name
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.quota import Quota
 from edge.gateway.records import WatchRecord, dialog_of
@@ -44,7 +45,9 @@ from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence, error_bytes
 
 MAX_OF_SYSTEM = 200_000  # watches of one XMPP system; each costs a few kB for as long as it lasts
-LONGEST_REST = 3600.0  # seconds that a SIP system is left alone because it said so
+
+Read = pidf.Document | RemoteProtocolError | None
+"""The document of a NOTIFY, or why it cannot be read; None: there is none."""
 
 
 class Subscriptions:
@@ -57,9 +60,8 @@ class Subscriptions:
         self._usages: dict[UsageKey, Watch] = {}
         self._watched: dict[JID, int] = {}  # by contact: how many users he watches
         self._quota = Quota()  # by the contact's system
-        self._crowds: dict[str, int] = {}  # watches by SIP system
+        self._pacing = Pacing(node.wheel)
         self._numbers = count(1)  # of timers: one that is due together with what stops it is known by its number
-        self._resting: dict[str, float] = {}  # SIP systems that want to be left alone, and until when
 
     def __len__(self) -> int:
         return sum(self._watched.values())
@@ -75,7 +77,7 @@ class Subscriptions:
         watch = pair.watch = Watch(self, pair, self._node.wheel.now)
         self._watched[pair.contact] = self._watched.get(pair.contact, 0) + 1
         self._quota.take(pair.xmpp.name, MAX_OF_SYSTEM)
-        self._crowds[pair.sip.name] = self._crowds.get(pair.sip.name, 0) + 1
+        self._pacing.joins(pair)
         self._node.unsaved[pair] = None
         return watch
 
@@ -98,7 +100,7 @@ class Subscriptions:
         self._stop(watch)
         watch.done = False
         if self.is_resting(pair):
-            self._start(watch, self._rest_of(pair))
+            self._start(watch, self._pacing.rest_of(pair))
             return []
         expires = node.presence.expires
         watch.usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), expires)
@@ -111,7 +113,7 @@ class Subscriptions:
         if usage is None or usage.branch:
             return []
         if self.is_resting(watch.pair):
-            return self.follow(watch, usage.postpone(self._rest_of(watch.pair), now))
+            return self.follow(watch, usage.postpone(self._pacing.rest_of(watch.pair), now))
         return self.follow(watch, usage.refresh(now))
 
     def resume(self, watch: Watch) -> list[Effect]:
@@ -134,14 +136,19 @@ class Subscriptions:
             outputs = watch.usage.notified(request, self._node.wheel.now)
         except RemoteProtocolError as error:
             return self._node.refuse(transaction, error.code, error.status, text=str(error))
-        if type(outputs[-1]) is not Reply and (fault := _fault(outputs)) is not None:
-            outputs[0] = fault
-        return self.follow(watch, outputs, transaction, language_tag(request.headers.get("content-language") or ""))
+        read: Read = None
+        for output in outputs:
+            if type(output) is Document and output.body:
+                read = _read(output)
+        if isinstance(read, RemoteProtocolError):  # what was known stays (RFC 3856 §6.8)
+            outputs[0] = Reply(read.status, (("Accept", PIDF),) if read.status == 415 else ())
+        return self.follow(watch, outputs, transaction, read, request.headers.get("content-language") or "")
 
     def follow(
-        self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None, lang: str = ""
+        self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None, read: Read = None,
+        lang: str = "",
     ) -> list[Effect]:
-        """Do what the usage says, in order."""
+        """Do what the usage says, in order. ``read`` is the document among it, if it has a body."""
         node, pair = self._node, watch.pair
         effects: list[Effect] = []
         due = False
@@ -162,7 +169,7 @@ class Subscriptions:
             elif isinstance(output, Pending):
                 self._doubt(watch)
             elif isinstance(output, Document):
-                effects += self._learn(watch, output, lang)
+                effects += self._learn(watch, read, language_tag(lang))
             elif isinstance(output, Ended):
                 effects += self._end(watch, output)
         return effects + self.decide(pair) if due else effects
@@ -191,21 +198,21 @@ class Subscriptions:
         report = Report("sub.active", None, {"partner": pair.sip.name})
         return [tell(pair.user, pair.contact, "subscribed"), report]
 
-    def _learn(self, watch: Watch, output: Document, lang: str) -> list[Effect]:
+    def _learn(self, watch: Watch, read: Read, lang: str) -> list[Effect]:
         """What the contact has to hear of a new document; one that cannot be read changes nothing."""
         pair, node = watch.pair, self._node
         if watch.leaving or watch.asleep:
             return []
-        if not output.body:  # the first NOTIFY of a dialog says that nothing is known (RFC 8048 §5.2.1)
+        if read is None:  # the first NOTIFY of a dialog says that nothing is known (RFC 8048 §5.2.1)
             return self.withdraw(watch, "")
-        fields: dict[str, object] = {"partner": pair.sip.name}
-        if output.content_type != PIDF:
-            return [Report("presence.unreadable", Code.S04, fields)]
         before = watch.shown
         try:
-            news = watch.learn(pidf.parse(output.body), self._pairs.profile(pair.xmpp, pair.sip), lang)
+            if isinstance(read, RemoteProtocolError):
+                raise read
+            news = watch.learn(read, self._pairs.profile(pair.xmpp, pair.sip), lang)
         except RemoteProtocolError as error:
-            return [Report("presence.unreadable", error.code, {**fields, "reason": str(error)})]
+            fields: dict[str, object] = {"partner": pair.sip.name, "reason": str(error)}
+            return [Report("presence.unreadable", error.code, fields)]
         if not news:
             node.counters.suppressed[pair.xmpp.name, UNCHANGED] += 1
         elif watch.shown != before:
@@ -231,7 +238,7 @@ class Subscriptions:
             "partner": pair.sip.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status,
         }
         effects: list[Effect] = [Report("sub.ended", None, fields)]
-        found = verdict(ended, pair.contact_sees, watch.attempts, _name(pair), self._crowd(pair))
+        found = verdict(ended, pair.contact_sees, watch.attempts, name(pair), self._pacing.crowd(pair))
         watch.attempts += 1
         if found.told:
             return effects + self._refuse(watch, found.told, ended.status)
@@ -306,7 +313,7 @@ class Subscriptions:
             return []
         pause = response.retry_after if response.status == 503 else None
         if pause:  # RFC 3261 §21.5.4: it speaks for the whole server
-            self._resting[watch.pair.sip.name] = self._node.wheel.now + min(pause, LONGEST_REST)
+            self._pacing.rest(watch.pair, pause)
         return self.follow(watch, watch.usage.answered(response, self._node.wheel.now))
 
     def failed(self, watch: Watch, branch: str, code: Code, text: str) -> list[Effect]:
@@ -341,7 +348,7 @@ class Subscriptions:
             return
         pair.watch = None
         self._quota.give(pair.xmpp.name)
-        self._crowds[pair.sip.name] -= 1
+        self._pacing.leaves(pair)
         left = self._watched[pair.contact] - 1
         if left:
             self._watched[pair.contact] = left
@@ -356,16 +363,7 @@ class Subscriptions:
             watch.usage = None
 
     def is_resting(self, pair: Pair) -> bool:
-        return self._node.wheel.now < self._resting.get(pair.sip.name, 0.0)
-
-    def _rest_of(self, pair: Pair) -> float:
-        """Seconds to wait until a system that rests may be asked, each watch for itself."""
-        left = self._resting.get(pair.sip.name, 0.0) - self._node.wheel.now
-        return spread_out(max(left, 0.0), _name(pair), self._crowd(pair))
-
-    def _crowd(self, pair: Pair) -> float:
-        """Seconds in which all who watch users of the system may ask it again."""
-        return self._crowds[pair.sip.name] / pair.sip.resume_per_s
+        return self._pacing.is_resting(pair)
 
     def _start(self, watch: Watch, seconds: float) -> None:
         self._stop(watch)
@@ -378,18 +376,11 @@ class Subscriptions:
             watch.slot, watch.timer = None, 0
 
 
-def _name(pair: Pair) -> str:
-    return pair.contact.local + pair.user.local
-
-
-def _fault(outputs: list[Output]) -> Reply | None:
-    """The answer to a NOTIFY whose document nobody can read; what was known stays (RFC 3856 §6.8)."""
-    for output in outputs:
-        if isinstance(output, Document) and output.body:
-            if output.content_type != PIDF:
-                return Reply(415, (("Accept", PIDF),))
-            try:
-                pidf.parse(output.body)
-            except RemoteProtocolError as error:
-                return Reply(error.status)
-    return None
+def _read(document: Document) -> Read:
+    """A document, or why it is none."""
+    if document.content_type != PIDF:
+        return RemoteProtocolError(f"a presence document is {PIDF}", Code.S04)
+    try:
+        return pidf.parse(document.body)
+    except RemoteProtocolError as error:
+        return error

@@ -291,10 +291,12 @@ class TestCrowd:
         found = [each for each in sends(bench.passes(36.5)) if b"tybalt" in each.data]
         assert len(found) == 1  # 30 to 36 seconds, however many watch others
 
-    def test_crowd_is_counted_down(self) -> None:
-        watching = Watching()
-        watching.answer(403, ())
-        assert watching.bench.gateway.subscribers._dialogs._crowds == {"sip": 0}
+    def test_who_has_left_is_not_waited_for(self) -> None:
+        bench, all_of_them = self.crowd()
+        for each in all_of_them[1:]:
+            each.answer(403, ())
+        bench.gateway.unsent(all_of_them[0].send.token, Code.N01, "")
+        assert len(sends(bench.passes(36.5), "SUBSCRIBE")) == 1
 
 
 class TestRest:
@@ -311,11 +313,6 @@ class TestRest:
     def test_login_does_not_wake_it(self, watching: Watching) -> None:
         watching.answer(503, (("Retry-After", "100"),))
         assert sends(watching.says("probe")) == []
-
-    def test_rest_without_end_is_not_believed(self, watching: Watching) -> None:
-        watching.answer(503, (("Retry-After", "999999999"),))
-        watching.bench.passes(subscription.LONGEST_REST)
-        assert len(sends(watching.bench.stanzas(presence("subscribe", to="mercutio@sip.example")))) == 1
 
 
 class TestBounds:
