@@ -4,7 +4,7 @@ Every protocol timer of the gateway lives in one `Wheel`, because a reactor time
 more than the message. Resolution is `TICK`: a timer fires at the first `advance` after its tick, never early.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 TICK = 0.25  # seconds; the shortest protocol timer in use is RFC 3261's T1 (0.5 s)
@@ -37,21 +37,29 @@ class Wheel(Generic[T]):
         """Disarm ``item``; harmless when it has fired already."""
         slot.pop(item, None)
 
-    def advance(self, now: float) -> list[T]:
-        """Move to ``now`` (seconds, never backwards) and return what has become due, oldest first."""
+    def advance(self, now: float) -> Iterator[T]:
+        """Move to ``now`` (seconds, never backwards) and give what has become due, oldest first.
+
+        What one of the items stops does not fire after it, nor does an item that fires start others too soon.
+        """
         self.now = now
         reached = int(now / TICK)
         if reached <= self._reached:
-            return []
+            return iter(())
         if reached - self._reached > len(self._slots):
             ticks = sorted(tick for tick in self._slots if tick <= reached)
         else:
             ticks = [tick for tick in range(self._reached + 1, reached + 1) if tick in self._slots]
         self._reached = reached
-        due: list[T] = []
-        for tick in ticks:
-            due.extend(self._slots.pop(tick))
-        return due
+        return _due([self._slots.pop(tick) for tick in ticks])
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
+
+
+def _due(slots: list[Slot[T]]) -> Iterator[T]:
+    for slot in slots:
+        for item in list(slot):
+            if item in slot:
+                del slot[item]
+                yield item

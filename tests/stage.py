@@ -1,7 +1,7 @@
 """The whole gateway without sockets and with fake time: what a transcript (`tests.transcript`) is played on."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -12,7 +12,7 @@ from edge.codes import Code
 from edge.domains import Domain, domain
 from edge.driver import Driver
 from edge.gateway.core import Gateway
-from edge.gateway.effects import Path, SipLink
+from edge.gateway.effects import Path, Report, SipLink
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.mapping.profile import Profile
@@ -59,6 +59,7 @@ class Stage:
                 link={"sip": "tls", "s2s": "s2s", "component": "component"}[how],
                 presence=_profile(settings),
                 direction=settings.get("direction", "both"),
+                im_mode=settings.get("im_mode", "auto"),
                 resume_per_s=float(settings.get("resume_per_s", "200")),
             )
             for name, kind, how, domains, settings in cast
@@ -86,7 +87,17 @@ class Stage:
         self.gateway = Gateway(node, Service(EDGE, "0"))
         self.driver = Driver(self.clock, self.gateway, wall=lambda: 1_700_000_000 + self.clock.seconds())
         self.driver.attach(self, XmppStage(self), self)
+        self.driver._report = self._heard(self.driver._report)  # type: ignore[method-assign]
         self.driver.start(self.store)
+
+    def _heard(self, report: Callable[[Report], None]) -> Callable[[Report], None]:
+        """A bug of ours never hides behind the answer that its peer gets."""
+
+        def heard(event: Report) -> None:
+            assert event.event != "internal.error", f"a bug: {event.fields}"
+            report(event)
+
+        return heard
 
     def killed(self, without: str = "") -> None:
         """The gateway dies without a word: nothing but the store is left, and connections are lost.

@@ -60,7 +60,7 @@ class Entry(Struct, frozen=True):
     hosts: Literal["srv"] | Texts | None = None
     secret_file: Text | None = None
     page_type: Literal["chat", "normal"] | None = None
-    im_mode: Literal["page"] | None = None
+    im_mode: Literal["auto", "page", "session"] | None = None
     contact: str = ""
     notes: str = ""
     tls: PeerTls = field(default_factory=PeerTls)
@@ -123,7 +123,7 @@ class Defaults(Struct, frozen=True):
     """What applies to the partners of the same file that say nothing."""
 
     page_type: Literal["chat", "normal"] | None = None
-    im_mode: Literal["page"] | None = None
+    im_mode: Literal["auto", "page", "session"] | None = None
     tls: DefaultTls = field(default_factory=DefaultTls)
     limits: Limits = field(default_factory=Limits)
     presence: SystemPresence = field(default_factory=SystemPresence)

@@ -20,7 +20,7 @@ SYSTEM_TRUST = "system"  # the value of `ca` that means the operating system's t
 
 BUILT_IN = Defaults(
     page_type="chat",
-    im_mode="page",
+    im_mode="auto",
     tls=DefaultTls(min_version="1.2"),
     limits=Limits(pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, resume_per_s=200.0),
 )

@@ -14,8 +14,10 @@ from typing import Protocol, cast
 from edge.codes import Code
 from edge.domains import Domain
 from edge.errors import RemoteProtocolError
+from edge.gateway.chat import Chats
 from edge.gateway.delivery import Deliveries, Delivery
 from edge.gateway.effects import Effect, Path, Report, RespondSip, SendStanza, SipLink, XmppLink
+from edge.gateway.modes import SESSION, Modes
 from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
@@ -26,7 +28,7 @@ from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.partners import Admit, Refuse
 from edge.sip.checks import refusal
-from edge.sip.layer import Answer, Deliver, Failed, Output, Overdue, Send
+from edge.sip.layer import Acked, Answer, Cancelled, Deliver, Failed, Output, Overdue, Send
 from edge.sip.message import Request, Response, check_request, response_bytes
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.sip.uri import SipUri
@@ -56,7 +58,9 @@ class Gateway:
         self._service = service
         self.deliveries = Deliveries(node)
         self.submissions = Submissions()
-        self.pager = Pager(node, self.deliveries, self.submissions)
+        self._modes = Modes()
+        self.pager = Pager(node, self.deliveries, self.submissions, self._modes)
+        self.chats = Chats(node, self.deliveries, self.submissions, self._modes, self.pager)
         self.pairs = Pairs(node)
         self.subscribers = Subscribers(node, self.pairs)
         self.notifiers = Notifiers(node, self.pairs)
@@ -199,6 +203,10 @@ class Gateway:
                 elif isinstance(output, Failed):
                     code = FAILED.get(output.status, Code.N03)
                     effects += cast(Usage, output.transaction.user).failed(output.transaction, code, code.sentence)
+                elif isinstance(output, Acked):
+                    effects += self.chats.acked(output.transaction)
+                elif isinstance(output, Cancelled):
+                    effects += self.chats.cancelled(output.transaction)
                 elif isinstance(output, Overdue):
                     effects += self.deliveries.overdue(output.transaction)
             except Exception as error:  # of all that waited on a lost link, one alone
@@ -232,7 +240,7 @@ class Gateway:
         if fault is not None or target is None:
             fault = fault or RemoteProtocolError("the Request-URI is malformed")
             return node.refuse(transaction, fault.code, fault.status, text=str(fault))
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and not inside_dialog:
             return self._options(transaction, recipient, decision)
         if request.max_forwards == 0:
             return node.refuse(transaction, Code.S02, 483)
@@ -243,13 +251,15 @@ class Gateway:
         if request.method == "SUBSCRIBE":
             return self.notifiers.subscribed(transaction, decision, sender, target)
         if inside_dialog:
-            return node.refuse(transaction, Code.S05, 481)
-        return self.pager.message_received(transaction, decision, sender, target)
+            return self.chats.requested(transaction, decision)
+        if request.method == "MESSAGE":
+            return self.pager.message_received(transaction, decision, sender, target)
+        if request.method == "INVITE":
+            return self.chats.invited(transaction, decision, sender, target)
+        return node.refuse(transaction, Code.S05, 481)
 
     def _options(self, transaction: ServerTransaction, recipient: Domain, decision: Admit | Refuse) -> list[Effect]:
         """Capabilities, of the edge itself or of a user behind it (RFC 3261 §11.2, RFC 6665 §4.4.4)."""
-        if transaction.request.to.tag:
-            return self.node.refuse(transaction, Code.S05, 481)
         if isinstance(decision, Refuse) and recipient != self.node.name:
             return self.node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
         capabilities = [
@@ -273,7 +283,11 @@ class Gateway:
         if stanza.type == "error":
             return self.deliveries.error_received(stanza)
         submission = self.submissions.submit(stanza, decision)
-        return self.pager.send(submission) if isinstance(submission, Submission) else submission
+        if not isinstance(submission, Submission):
+            return submission
+        assert stanza.to is not None
+        in_session = self._modes.of(decision.recipient, stanza.to.bare()) == SESSION
+        return self.chats.send(submission) if in_session else self.pager.send(submission)
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""

@@ -17,7 +17,9 @@ from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
 
-METHODS = frozenset({"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS"})  # what a UAS behind this edge understands
+METHODS = frozenset(  # what a UAS behind this edge understands
+    {"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INVITE", "ACK", "CANCEL", "BYE", "INFO", "UPDATE"}
+)
 ALLOW = ", ".join(sorted(METHODS))
 FRAMES = 8  # innermost calls in the report of a bug: from the fault to the door of the part it happened in
 

@@ -5,11 +5,13 @@ One MESSAGE at a time goes to each SIP user, the others wait in order (RFC 3428 
 """
 
 from collections import deque
+from typing import Protocol
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, SendSip
+from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
 from edge.gateway.node import Node
 from edge.gateway.submission import Submission, Submissions
 from edge.mapping import messages
@@ -41,13 +43,21 @@ class Page:
         return self._pager.failed(self, code, text)
 
 
+class OtherWay(Protocol):
+    """Where a message goes that is refused by itself: into a session."""
+
+    def send(self, submission: Submission) -> list[Effect]: ...
+
+
 class Pager:
     """All page-mode messages to SIP users."""
 
-    def __init__(self, node: Node, deliveries: Deliveries, submissions: Submissions) -> None:
+    def __init__(self, node: Node, deliveries: Deliveries, submissions: Submissions, modes: Modes) -> None:
         self._node = node
         self._deliveries = deliveries
         self._submissions = submissions
+        self._modes = modes
+        self.other_way: OtherWay | None = None
         self._waiting: dict[str, deque[Page]] = {}  # by target URI: one is under way, these wait
 
     def message_received(
@@ -63,6 +73,7 @@ class Pager:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if not recipient.local:
             return node.refuse(transaction, Code.A06, 404)
+        self._modes.learn(decision.sender, source.bare(), PAGE)
         return self._deliveries.deliver(transaction, decision, source, recipient)
 
     def send(self, submission: Submission) -> list[Effect]:
@@ -86,6 +97,8 @@ class Pager:
         effects: list[Effect] = []
         if response.status < 300:
             self._submissions.delivered(page.submission)
+        elif self._is_turned(page.submission, response.status):
+            return self._turn(page.submission)
         else:
             effects = self._submissions.refused(page.submission, response)
         return effects + self._next(page.submission.target)
@@ -97,6 +110,23 @@ class Pager:
         for following in self._waiting.pop(page.submission.target, ()):
             submissions.goes(following.submission)
             effects += submissions.failed(following.submission, code, text)
+        return effects
+
+    def _is_turned(self, submission: Submission, status: int) -> bool:
+        """Whether a refusal says that its user takes no messages outside of a session."""
+        return (
+            status in OTHER_MODE and not submission.was_turned and self._modes.may_switch(submission.decision.recipient)
+        )
+
+    def _turn(self, submission: Submission) -> list[Effect]:
+        """Say it, and what waits behind it, in a session."""
+        assert self.other_way is not None and submission.stanza.to is not None
+        self._modes.learn(submission.decision.recipient, submission.stanza.to.bare(), SESSION)
+        submission.was_turned = True
+        effects = self.other_way.send(submission)
+        for following in self._waiting.pop(submission.target, ()):
+            self._submissions.goes(following.submission)
+            effects += self.other_way.send(following.submission)
         return effects
 
     def _page(self, submission: Submission) -> Page:

@@ -23,7 +23,7 @@ MAX_UNDER_WAY = 5_000  # messages of one XMPP system that wait for SIP answers o
 class Submission:
     """One message of an XMPP user, ready to go. ``target`` is the URI of the SIP user it is for."""
 
-    __slots__ = ("stanza", "decision", "target", "headers", "body", "call_id", "was_tried")
+    __slots__ = ("stanza", "decision", "target", "headers", "body", "call_id", "was_tried", "was_turned")
 
     def __init__(
         self, stanza: Message, decision: Admit, target: str, headers: Sequence[tuple[str, str]], body: bytes,
@@ -36,6 +36,7 @@ class Submission:
         self.body = body
         self.call_id = call_id
         self.was_tried = False  # in a session that turned out to be over
+        self.was_turned = False  # to the other mode, because the first one was refused
 
 
 class Submissions:

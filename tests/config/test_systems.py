@@ -86,6 +86,7 @@ page_type = "normal"
         peer_names=frozenset({"edge.contoso.com"}),  # type: ignore[arg-type]
         ca=written.folder / "certs" / "ca.pem",
         min_version="1.3",
+        im_mode="page",
         pending_messages=7,
         pending_seconds=5.0,
         stanza_bytes=20000,

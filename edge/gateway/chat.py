@@ -1,0 +1,350 @@
+"""Session-mode instant messages: each MESSAGE within a dialog that an INVITE has opened, as Microsoft clients have it.
+
+A `Chat` is a SIP user and an XMPP contact who talk; it has one session at a time, opened by whoever speaks first, and a
+queue of what the contact has said. A session that turns out to be over is opened anew, and what was not confirmed is
+said again. Called by `edge.gateway.core`.
+"""
+
+from collections import deque
+from typing import cast
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.gateway.delivery import Deliveries
+from edge.gateway.effects import Effect, Report, SendSip
+from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
+from edge.gateway.node import Node, performed
+from edge.gateway.pager import Pager
+from edge.gateway.quota import Quota
+from edge.gateway.submission import Submission, Submissions
+from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
+from edge.partners import Admit, System
+from edge.sip.message import Response
+from edge.sip.session import GONE, Session
+from edge.sip.session_outputs import (
+    Answered,
+    Arrived,
+    Cancel,
+    Cause,
+    Ended,
+    Idle,
+    Opened,
+    Output,
+    Repeat,
+    Respond,
+    SendAck,
+)
+from edge.sip.subscription import Rearm, SendRequest, UsageKey, usage_key
+from edge.sip.transaction import ClientTransaction, ServerTransaction
+from edge.sip.uri import SipUri
+from edge.timers import Slot, Wheel
+from edge.xmpp.jid import JID
+
+TYPES = ("text/plain",)  # what we read in a session, and therefore all that we say we accept
+MAX_OF_SYSTEM = 50_000  # chats with users of one SIP system; each costs some kB while its session lasts
+
+NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.CANCELLED))
+ONCE_MORE = frozenset((408, 480, 481))  # answers to an INVITE after which one more attempt is worth it
+SAME_CONVERSATION = "52035"
+# COMPAT(lync): 488 with this diagnostic: the client still has a window for the conversation; since OCS 2007
+
+TIME = "time"
+
+
+class Call:
+    """One session of a chat. It may outlive its place there, when another has replaced it."""
+
+    __slots__ = ("_chats", "chat", "session", "slot")
+
+    def __init__(self, chats: "Chats", chat: "Chat", session: Session) -> None:
+        self._chats = chats
+        self.chat = chat
+        self.session = session
+        self.slot: Slot[object] | None = None
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
+        return self._chats.answered(self, response)
+
+    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
+        return self._chats.failed(self, transaction.key, code)
+
+    def expire(self, timer: str) -> list[Effect]:
+        return self._chats.expired(self)
+
+
+class Chat:
+    """A SIP user and an XMPP contact, both bare.
+
+    ``queue`` is what the contact has said and nobody has been told yet, ``pending`` what waits for its answer,
+    ``tries`` how many sessions did not come about since the last one that did.
+    """
+
+    __slots__ = ("user", "contact", "sip", "xmpp", "call", "queue", "pending", "tries")
+
+    def __init__(self, user: JID, contact: JID, sip: System, xmpp: System) -> None:
+        self.user = user
+        self.contact = contact
+        self.sip = sip
+        self.xmpp = xmpp
+        self.call: Call | None = None
+        self.queue: deque[Submission] = deque()
+        self.pending: Submission | None = None
+        self.tries = 0
+
+
+class Chats:
+    """All chats, and their sessions."""
+
+    def __init__(
+        self, node: Node, deliveries: Deliveries, submissions: Submissions, modes: Modes, pager: Pager
+    ) -> None:
+        self._node = node
+        self._deliveries = deliveries
+        self._submissions = submissions
+        self._modes = modes
+        self._pager = pager
+        self._chats: dict[tuple[JID, JID], Chat] = {}
+        self._calls: dict[UsageKey, Call] = {}
+        self._quota = Quota()  # by the SIP system
+        pager.other_way = self
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    # --- from SIP -------------------------------------------------------------------------------------
+
+    def invited(
+        self, transaction: ServerTransaction, decision: Admit, sender: SipUri, target: SipUri
+    ) -> list[Effect]:
+        """An INVITE outside any dialog. Whether the contact is there, each message will show."""
+        node = self._node
+        try:
+            user, contact = jid_of(sender).bare(), jid_of(target).bare()
+            if not contact.local or not user.local:
+                return node.refuse(transaction, Code.A06, 404)
+            session = Session.incoming(node.agent, transaction, TYPES)
+        except SipsNotAllowed as error:
+            return node.refuse(transaction, error.code, error.status, error.headers, str(error))
+        except RemoteProtocolError as error:
+            return node.refuse(transaction, error.code, error.status, text=str(error))
+        chat = self._chat(user, contact, decision.sender, decision.recipient)
+        if chat is None:
+            return node.refuse(transaction, Code.L01, 503, text="there are too many sessions already")
+        self._modes.learn(decision.sender, user, SESSION)
+        before = chat.call
+        effects = self._follow(self._add(chat, session), session.accept(node.wheel.now))
+        if before is not None:  # it replaces the one before, or crosses ours: what that one still owes will come
+            effects += self._follow(before, before.session.bye(node.wheel.now))
+        return effects
+
+    def requested(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
+        """A request within a dialog, on whatever link of the partner."""
+        node = self._node
+        call = self._calls.get(usage_key(transaction.request))
+        if call is None or call.chat.sip is not decision.sender:
+            return node.refuse(transaction, Code.S05, 481)
+        try:
+            outputs = call.session.requested(transaction, node.wheel.now)
+        except RemoteProtocolError as error:
+            return node.refuse(transaction, error.code, error.status, text=str(error))
+        return self._follow(call, outputs, decision)
+
+    def acked(self, transaction: ServerTransaction) -> list[Effect]:
+        """The ACK for our 2xx to an INVITE."""
+        call = self._call_of(transaction)
+        return self._follow(call, call.session.acked(transaction, self._node.wheel.now)) if call is not None else []
+
+    def cancelled(self, transaction: ServerTransaction) -> list[Effect]:
+        """The CANCEL of an INVITE that we have not answered yet."""
+        call = self._call_of(transaction)
+        return self._follow(call, call.session.cancelled(transaction, self._node.wheel.now)) if call is not None else []
+
+    # --- from XMPP ------------------------------------------------------------------------------------
+
+    def send(self, submission: Submission) -> list[Effect]:
+        """Say it in the session with its user, in order behind what the contact has said before."""
+        stanza, decision = submission.stanza, submission.decision
+        assert stanza.from_ is not None and stanza.to is not None
+        chat = self._chat(stanza.to.bare(), stanza.from_.bare(), decision.recipient, decision.sender)
+        if chat is None or not self._submissions.may_wait(submission):
+            return self._submissions.failed(submission, Code.M01, Code.M01.sentence)
+        chat.queue.append(submission)
+        return self._go_on(chat)
+
+    # --- what comes back, and time ----------------------------------------------------------------------
+
+    def answered(self, call: Call, response: Response) -> list[Effect]:
+        """A response to a request of ours."""
+        return self._follow(call, call.session.answered(response, self._node.wheel.now))
+
+    def failed(self, call: Call, branch: str, code: Code) -> list[Effect]:
+        """A request of ours got no answer, or did not leave."""
+        status = 408 if code is Code.M02 else 503
+        return self._follow(call, call.session.failed(branch, status, self._node.wheel.now))
+
+    def expired(self, call: Call) -> list[Effect]:
+        """The timer of a session has come."""
+        call.slot = None
+        return self._follow(call, call.session.expire(self._node.wheel.now))
+
+    # --- private ----------------------------------------------------------------------------------------
+
+    def _follow(self, call: Call, outputs: list[Output], decision: Admit | None = None) -> list[Effect]:
+        """Do what a session says, in order."""
+        node, chat = self._node, call.chat
+        effects: list[Effect] = []
+        for output in outputs:
+            if isinstance(output, SendRequest):
+                invite = output.data if output.method == "INVITE" else b""
+                client = node.layer.open_client(
+                    output.method, output.branch, call, call_id=output.call_id, invite=invite
+                )
+                effects.append(SendSip(chat.sip, chat.user.host, output.data, client))
+            elif isinstance(output, Arrived):
+                assert decision is not None
+                effects += self._arrived(call, output, decision)
+            elif isinstance(output, Answered):
+                effects += self._answered(chat, output)
+            elif isinstance(output, Rearm):
+                self._stop(call)
+                call.slot = node.wheel.start(output.seconds, (call, TIME))
+            elif isinstance(output, Respond):
+                effects += node.respond(output.transaction, output.status, output.headers, body=output.body)
+            elif isinstance(output, SendAck):
+                effects.append(SendSip(chat.sip, chat.user.host, output.data, None))
+            elif isinstance(output, Cancel):
+                effects += performed(node.layer.cancel(output.branch))
+            elif isinstance(output, Repeat):
+                effects += performed(node.layer.repeat(output.transaction))
+            elif isinstance(output, Opened):
+                chat.tries = 0
+                effects.append(Report("session.up", None, {"partner": chat.sip.name}))
+                effects += self._go_on(chat)
+            elif isinstance(output, Idle):
+                if chat.pending is None and not chat.queue:
+                    effects += self._follow(call, call.session.bye(node.wheel.now))
+            elif isinstance(output, Ended):
+                effects += self._ended(call, output)
+        return effects
+
+    def _arrived(self, call: Call, arrived: Arrived, decision: Admit) -> list[Effect]:
+        """What the SIP user says or does within the session."""
+        chat = call.chat
+        if arrived.method == "MESSAGE":
+            return self._deliveries.deliver(arrived.transaction, decision, chat.user, chat.contact)
+        return self._node.respond(arrived.transaction, 200)
+
+    def _go_on(self, chat: Chat) -> list[Effect]:
+        """Say the next thing, if it is time and there is a session; open one if there is none."""
+        if chat.pending is not None or not chat.queue:
+            return []
+        call, now = chat.call, self._node.wheel.now
+        if call is None:
+            return self._invite(chat)
+        if not call.session.can_send:
+            return []
+        submission = chat.pending = chat.queue.popleft()
+        self._submissions.goes(submission)
+        return self._follow(
+            call, call.session.send("MESSAGE", submission, now, submission.headers, submission.body or b" ")
+        )  # COMPAT(lync): Communicator does not take an empty text; since 2005
+
+    def _invite(self, chat: Chat) -> list[Effect]:
+        """Open a session with the SIP user."""
+        node = self._node
+        session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), TYPES)
+        # COMPAT(lync): each session is a conversation of its own, or the client refuses it (52035); since OCS 2007
+        headers = [("Ms-Conversation-ID", node.ids.tag())]
+        return self._follow(self._add(chat, session), session.invite(node.wheel.now, headers))
+
+    def _answered(self, chat: Chat, answered: Answered) -> list[Effect]:
+        """The answer to a MESSAGE of ours, or that there is none."""
+        submission = cast(Submission, answered.token)
+        chat.pending = None
+        submissions, response = self._submissions, answered.response
+        effects: list[Effect] = []
+        if answered.status < 300:
+            submissions.delivered(submission)
+        elif answered.status in GONE and not submission.was_tried and submissions.may_wait(submission):
+            submission.was_tried = True  # their BYE was lost: say it once more, in a new session
+            chat.queue.appendleft(submission)
+        elif response is not None:
+            effects = submissions.refused(submission, response)
+        else:
+            code = Code.M02 if answered.status == 408 else Code.N03
+            effects = submissions.failed(submission, code, code.sentence)
+        return effects + self._go_on(chat)
+
+    def _ended(self, call: Call, ended: Ended) -> list[Effect]:
+        """A session is no more."""
+        chat = call.chat
+        self._stop(call)
+        self._calls.pop(call.session.key, None)
+        fields: dict[str, object] = {"partner": chat.sip.name, "cause": ended.cause.value, "status": ended.status}
+        effects: list[Effect] = [Report("session.down", None, fields)]
+        if chat.call is not call:
+            return effects  # it was replaced
+        chat.call = None
+        if chat.queue and ended.cause in NEVER_BEGAN:
+            effects += self._give_up(chat, ended)
+        if chat.queue and chat.pending is None:
+            return effects + self._invite(chat)
+        if not chat.queue and chat.pending is None and chat.call is None:
+            self._forget(chat)
+        return effects
+
+    def _give_up(self, chat: Chat, ended: Ended) -> list[Effect]:
+        """No session came about: try once more, or another way, or tell everybody who waits."""
+        chat.tries += 1
+        response = ended.message if isinstance(ended.message, Response) else None
+        if chat.tries == 1 and (ended.status in ONCE_MORE or _same_conversation(response)):
+            return []  # what waits goes into another session
+        waiting = list(chat.queue)
+        chat.queue.clear()
+        effects: list[Effect] = []
+        turns = ended.status in OTHER_MODE and self._modes.may_switch(chat.sip)
+        if turns:
+            self._modes.learn(chat.sip, chat.user, PAGE)
+        for submission in waiting:
+            self._submissions.goes(submission)
+            if turns and not submission.was_turned:
+                submission.was_turned = True
+                effects += self._pager.send(submission)
+            elif response is not None:
+                effects += self._submissions.refused(submission, response)
+            else:
+                code = Code.M02 if ended.cause is Cause.UNANSWERED or ended.status == 408 else Code.N03
+                effects += self._submissions.failed(submission, code, code.sentence)
+        return effects
+
+    def _chat(self, user: JID, contact: JID, sip: System, xmpp: System) -> Chat | None:
+        """The chat of these two, made if there is none and the partner may have one more."""
+        chat = self._chats.get((user, contact))
+        if chat is None and self._quota.take(sip.name, MAX_OF_SYSTEM):
+            chat = self._chats[user, contact] = Chat(user, contact, sip, xmpp)
+        return chat
+
+    def _add(self, chat: Chat, session: Session) -> Call:
+        chat.call = session.user = call = Call(self, chat, session)
+        self._calls[session.key] = call
+        return call
+
+    def _call_of(self, transaction: ServerTransaction) -> Call | None:
+        """The session whose INVITE this is."""
+        return self._calls.get((transaction.request.call_id, transaction.to_tag))
+
+    def _forget(self, chat: Chat) -> None:
+        if self._chats.pop((chat.user, chat.contact), None) is not None:
+            self._quota.give(chat.sip.name)
+
+    def _stop(self, call: Call) -> None:
+        if call.slot is not None:
+            Wheel.stop(call.slot, (call, TIME))
+            call.slot = None
+
+
+def _same_conversation(response: Response | None) -> bool:
+    if response is None or response.status != 488:
+        return False
+    said = (response.headers.get("ms-client-diagnostics") or "").partition(";")[0]
+    return said.strip() == SAME_CONVERSATION
