@@ -115,8 +115,7 @@ def render(message: Message) -> bytes:
             if item.namespace == namespace and _HEADER_NAME.fullmatch(item.name)
         ]
     content = message.content
-    parameters = "".join([f";{name}={value}" for name, value in content.parameters.items()])
-    inner = [f"Content-Type: {content.type}{parameters}"]
+    inner = [f"Content-Type: {content.media}"]
     if content.id:
         inner.append(f"Content-ID: <{_uri(content.id)}>")
     if content.disposition:

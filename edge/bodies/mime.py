@@ -37,6 +37,11 @@ class Entity(NamedTuple):
         return "handling=optional" in parameters[1:]
 
     @property
+    def media(self) -> str:
+        """Type and parameters as a Content-Type. Only for what we have written: a value is a token."""
+        return self.type + "".join([f";{name}={value}" for name, value in self.parameters.items()])
+
+    @property
     def octets(self) -> bytes:
         """The body without its transfer encoding."""
         return decoded(self.body, self.transfer) if self.transfer else self.body
