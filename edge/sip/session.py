@@ -54,7 +54,8 @@ GLARE = (0.5, 2.5)  # seconds, callee and caller: before an INVITE that got 491 
 
 GONE = (408, 480, 481)
 """Answers to a request within the dialog that say that there is none (RFC 3261 §12.2.1.2)."""
-# COMPAT(lync): 480 too, when the client has closed its window and its BYE was lost; since Live Communications Server 2003.
+# COMPAT(lync): 480 too, when the client has closed its window and its BYE was lost; since Live Communications Server
+# 2003.
 
 
 class Session(Party):
@@ -140,7 +141,7 @@ class Session(Party):
             return self._wait_no_more()
         if timer is Timer.ACK:
             return self._miss_ack(now)
-        return self._look(now + TICK) if timer is Timer.OPEN else []
+        return self._look(now) if timer is Timer.OPEN else []
 
     def acked(self, transaction: ServerTransaction, now: float) -> list[Output]:
         """The ACK for a 2xx came."""
@@ -201,7 +202,7 @@ class Session(Party):
 
     def failed(self, branch: str, status: int, now: float) -> list[Output]:
         """A request of ours got no answer: 408 or 503 (RFC 3261 §8.1.3.1)."""
-        return self._over(branch, status, None, now) if branch in (self.control, self.branch) else []
+        return self._over(branch, status, None, now) if branch and branch in (self.control, self.branch) else []
 
     # -- private: what happens
 
@@ -306,16 +307,17 @@ class Session(Party):
 
     def _look(self, now: float) -> list[Output]:
         """One of the times of an open session has come, or was moved meanwhile."""
-        if self.interval and now >= self.expires_at:
+        soon = now + TICK
+        if self.interval and soon >= self.expires_at:
             self._step(Input.TIMER_EXPIRY)
             self.cause = Cause.EXPIRED
             return [self._bye()]
         outputs: list[Output] = []
-        if self.interval and self.refresh_at and now >= self.refresh_at:
+        if self.interval and self.refresh_at and soon >= self.refresh_at:
             self._step(Input.TIMER_REFRESH)
             self.refresh_at = 0.0
             outputs.append(self._refresh())
-        elif now >= self.idle_at:
+        elif soon >= self.idle_at:
             self._step(Input.TIMER_IDLE)
             self.idle_at = now + self.idle
             outputs.append(Idle())

@@ -170,6 +170,14 @@ class TestInDialog:
         assert written.uri == "sip:old.sip.example;transport=tls"
         assert written.headers.rows("route") == [SECOND, f"<{GRUU}>"]
 
+    def test_ack_has_the_number_of_its_invite_and_counts_for_nothing(self) -> None:
+        """RFC 3261 §13.2.2.4."""
+        dialog = Dialog.as_uas(subscribe(), "ours")
+        dialog.request("INVITE", VIA, CONTACT)
+        dialog.request("MESSAGE", VIA, CONTACT)
+        assert str(as_request(dialog.request("ACK", VIA, CONTACT, number=1)).cseq) == "1 ACK"
+        assert str(as_request(dialog.request("BYE", VIA, CONTACT)).cseq) == "3 BYE"
+
     def test_peer_without_tag_is_spoken_to_without_tag(self) -> None:
         """RFC 3261 §12.1.1: a tag may be missing, from RFC 2543 peers."""
         opening = request("SUBSCRIBE", from_=f"<{ROMEO}>", headers=[("Contact", f"<{GRUU}>")])
