@@ -331,7 +331,7 @@ class Chats:
 
     def _call_of(self, transaction: ServerTransaction) -> Call | None:
         """The session whose INVITE this is."""
-        return self._calls.get((transaction.request.call_id, transaction.to_tag))
+        return self._calls.get((transaction.request.call_id, transaction.to_tag or transaction.request.to.tag))
 
     def _forget(self, chat: Chat) -> None:
         if self._chats.pop((chat.user, chat.contact), None) is not None:
