@@ -9,7 +9,7 @@ same, for the transaction of an INVITE; `requested`: a request with a To tag of 
     session = Session.call(agent, "sip:juliet@xmpp.example", "sip:romeo@sip.example", ("text/plain",))
     perform(session.invite(now))                                 # later `Opened`, or `Ended`
 
-    session = Session.incoming(agent, transaction, ("text/plain",), now)   # refuse with the error it may raise
+    session = Session.incoming(agent, transaction, ("text/plain",))   # refuse with the error that it may raise
     perform(session.accept(now))                                 # or `decline`; later `Opened`, or `Ended`
 
 The outputs are in `edge.sip.session_outputs`. An answer to `send` that comes after `Ended` still gives its `Answered`,

@@ -259,6 +259,16 @@ def test_nobody_can_be_cancelled_before_he_answers_or_after(line: Line) -> None:
     assert line.juliet.layer.cancel(branch) == []
 
 
+def test_nothing_is_repeated_but_an_acceptance(line: Line) -> None:
+    line.romeo.is_slow = True
+    line.juliet.call()
+    line.talk()
+    invitation = line.romeo.session.invitation
+    assert invitation is not None and line.romeo.layer.repeat(invitation) == []
+    line.romeo.layer.respond(invitation, 486)
+    assert line.romeo.layer.repeat(invitation) == []
+
+
 def test_acceptance_is_repeated_and_acknowledged_until_the_ack_arrives(line: Line) -> None:
     """RFC 3261 §13.3.1.4."""
     line.lost = {"ACK"}
