@@ -48,10 +48,10 @@ class TestCalled:
         talk = Talk.called()
         talk.accept()
         pauses = []
-        for _ in range(4):
+        for _ in range(5):
             pauses.append(talk.seconds)
             assert talk.last is not None and talk.fire() == [Repeat(talk.last)]
-        assert pauses == [0.5, 1, 2, 4]
+        assert pauses == [0.5, 1, 2, 4, 4]
         assert talk.ack() == [Opened(None)]
         assert talk.seconds == 900
 
