@@ -16,7 +16,7 @@ from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 from twisted.python.failure import Failure
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from edge.admin.http import Listener
 
 SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
+# New objects until the collector looks at them, and how many such looks until it looks at older ones too. Subscriptions
+# are a hundred objects each that stay: by default each thousand of them would have all of them looked at once more.
+GARBAGE = (20_000, 20, 100)
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
 TOKEN_BYTES = 10  # 80 bits: unpredictable enough for tags and Call-IDs (RFC 3261 §19.3 asks for 32)
 
@@ -142,8 +145,9 @@ class EdgeService(TwistedService):
         self.xmpp.start()
         gc.collect()
         gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
+        gc.set_threshold(*GARBAGE)
 
-    def stopService(self) -> "Deferred[list[tuple[bool, object]]]":
+    def stopService(self) -> "Deferred[None]":
         """Close everything politely; links that do not close in time are cut by their pools."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.stop()
@@ -155,7 +159,11 @@ class EdgeService(TwistedService):
             stopping.append(maybeDeferred(self._admin.stop))
         self._locator.stop()
         stopped = DeferredList(stopping, consumeErrors=True)
-        return stopped.addBoth(self._closed)
+        return stopped.addBoth(self._closed_soon)
+
+    def _closed_soon(self, results: object) -> "Deferred[None]":
+        """The last link says that it is gone before the gateway has heard of it, which may have to be stored."""
+        return deferLater(self._reactor, 0, self._closed)
 
     def _checkpoint(self) -> "Deferred[None]":
         """In a thread, because it waits for the disk. One that fails is followed by the next."""
@@ -164,13 +172,12 @@ class EdgeService(TwistedService):
         done = deferToThreadPool(threads, threads.getThreadPool(), self._store.checkpoint)
         return done.addErrback(self._store_failed)
 
-    def _closed(self, results: list[tuple[bool, object]]) -> list[tuple[bool, object]]:
+    def _closed(self) -> None:
         if self._store is not None:
             try:
                 self._store.close()
             except StoreError as error:  # we are going in any case
                 self._driver.store_failed(error)
-        return results
 
     def _store_failed(self, failure: Failure) -> None:
         error = failure.value

@@ -16,6 +16,7 @@ from edge.partners import HostPort, System
 MAX_BUNDLE = 4 << 20  # bytes of a trust bundle; that of Debian has a quarter of a megabyte
 MAX_SECRET = 1024  # bytes of a secret file
 RATE_OF_DISCOVERED = 8.0  # requests a second, well below the 20 messages that an Access Edge takes from us then
+RATE_OF_OURS = 2000.0  # requests a second to a server of ours, behind which all users of a restart may be
 SYSTEM_TRUST = "system"  # the value of `ca` that means the operating system's trust store
 
 BUILT_IN = Defaults(
@@ -59,6 +60,7 @@ class Gathering:
             ca=ca,
             min_version=_first(tls.min_version, defaults.tls.min_version, BUILT_IN.tls.min_version),
             page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
+            confirm=_first(entry.confirm, "ack"),
             im_mode=_first(entry.im_mode, defaults.im_mode, BUILT_IN.im_mode),
             pending_messages=_first(
                 limits.pending_messages, defaults.limits.pending_messages, built_in.pending_messages
@@ -131,7 +133,9 @@ def _resume_rate(entry: Entry, inside: bool) -> float | None:
     COMPAT(lync): partners found by DNS get few requests a second, because an Access Edge that has us by DNS in turn
     takes 20 messages a second of everything and blocks more than that, since OCS 2007 R2.
     """
-    is_discovered = not inside and entry.via == "sip" and entry.hosts in (None, "srv")
+    if inside:
+        return RATE_OF_OURS
+    is_discovered = entry.via == "sip" and entry.hosts in (None, "srv")
     return RATE_OF_DISCOVERED if is_discovered else BUILT_IN.limits.resume_per_s
 
 
@@ -168,6 +172,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     given = {
         "link": entry.link,
         "page_type": entry.page_type,
+        "confirm": entry.confirm,
         "im_mode": entry.im_mode,
         "secret_file": entry.secret_file,
         "tls.ca": entry.tls.ca,
@@ -177,7 +182,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     is_component = entry.via == "xmpp" and entry.link == "component"
     idle: dict[str, str] = {}
     if entry.via == "sip":
-        idle = dict.fromkeys(("link", "page_type"), 'of systems with via = "xmpp"')
+        idle = dict.fromkeys(("link", "page_type", "confirm"), 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
         idle = {"im_mode": 'of systems with via = "sip"'}
     if is_component:

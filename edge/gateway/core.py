@@ -126,8 +126,10 @@ class Gateway:
                 elif type(stanza) is Message:
                     effects += self._message(stanza, decision)
                 elif type(stanza) is Presence:
+                    self.notifiers.echoes.heard(recipient.host, sender.host)
                     effects += self._presence(stanza, decision)
                 elif type(stanza) is Iq:
+                    self.notifiers.echoes.heard(recipient.host, sender.host)
                     answer = self._service.answer(stanza)
                     if answer is not None:
                         effects.append(SendStanza(recipient.host, sender.host, answer))

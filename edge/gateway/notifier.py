@@ -7,12 +7,13 @@ What a SUBSCRIBE asks for, and what the contact's server says of him, decides wh
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.echoes import ECHO_SECONDS, Echoes
 from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.notification import Notifications
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.presentities import Presentities
-from edge.gateway.probe import Probe
+from edge.gateway.probe import LONGEST_DOUBT, Probe
 from edge.gateway.records import NotificationRecord
 from edge.gateway.view import ANSWER, Notification, View, presence_to
 from edge.mapping.addresses import SipsNotAllowed, jid_of
@@ -23,11 +24,13 @@ from edge.sip.subscription import PIDF, PRESENCE, Left, Output, too_brief, usage
 from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
+from edge.timers import TICK
 from edge.xmpp.authorization import Action, Input
 from edge.xmpp.stanzas import Presence
 
 MAX_DIALOGS = 16  # of one watcher with one contact; he has no more devices, but an attacker has more Call-IDs
 MAX_WATCHED = 2000  # contacts of one SIP user; each costs an authorization that is kept
+UNHEARD = "Presence is not known: {domain} does not answer"
 FETCH_SECONDS = 2.0  # a fetch waits so long for the answer to a probe, far below the peer's Timer N (RFC 8048 §7.2)
 ASK_AGAIN = 7 * 86_400.0  # seconds; a request that nobody answers is repeated no sooner (RFC 6121 §3.1.2)
 
@@ -45,6 +48,7 @@ class Notifiers:
         self._node = node
         self._pairs = pairs
         self._presentities = Presentities()
+        self.echoes = Echoes(node)
         self._told = Notifications(node, pairs, self._presentities)
 
     def __len__(self) -> int:
@@ -252,11 +256,30 @@ class Notifiers:
         probe, view.probe = view.probe, None
         if probe is None or not view.pair.user_sees:
             return []
+        pair = view.pair
+        if not probe.heard and not self.echoes.heard_since(pair.user.host, pair.contact.host, probe.asked):
+            return self._doubt(view, probe)
         note = "" if probe.states else probe.note
         view.snapshot = self._presentities.of(view.pair.contact, view.snapshot, probe.states, self._node.wall, note)
         return self._told.publish(view)
 
     # --- private ----------------------------------------------------------------------------------------
+
+    def _doubt(self, view: View, probe: Probe) -> list[Effect]:
+        """Silence says something only if the way back is open: ask for a sign of life, and once more.
+
+        Meanwhile the watcher sees what he saw, for as long as an outage would leave it to him.
+        """
+        pair, wheel = view.pair, self._node.wheel
+        is_first = probe.asked == probe.started
+        seconds = ECHO_SECONDS + TICK if is_first else min(2 * probe.seconds, LONGEST_DOUBT)
+        view.probe = Probe(self, view, wheel, seconds, probe.started)
+        effects = [*self.echoes.ask(pair.user.host, pair.contact.host), presence_to(pair, "probe")]
+        if wheel.now - probe.started < self._node.presence.grace:
+            return effects
+        note = UNHEARD.format(domain=pair.contact.domain)
+        view.snapshot = self._presentities.closed(pair.contact, view.snapshot, self._node.wall, note)
+        return effects + self._told.publish(view)
 
     def _probe(self, view: View) -> SendStanza:
         """Ask for everything. An answer that is waited for already is as good as void."""

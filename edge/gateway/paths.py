@@ -77,17 +77,15 @@ class Paths:
         if not self._pairs.count(path):
             return []
         if path.system.protocol == "xmpp" and not (orderly and path.remote is not None):
-            self._down(path)  # stanzas may be lost, or the server's memory
+            self._wait(self._down(path))  # stanzas may be lost, or the server's memory
         return [Reach(path)]
 
     def failed(self, path: Path) -> list[Effect]:
-        """A dial has failed: from the first one on the grace runs."""
+        """A dial has failed. The grace runs since the loss, or if that was in good order from now on."""
         if not self._pairs.count(path):
             self._over(path)
             return []
-        outage = self._down(path)
-        if outage.slot is None and not outage.withdrawn:
-            outage.slot = self._node.wheel.start(self._node.presence.grace, (outage, GRACE))
+        self._wait(self._down(path))
         return [Reach(path)]
 
     def up(self, path: Path) -> list[Effect]:
@@ -131,6 +129,11 @@ class Paths:
         return effects
 
     # --- private ----------------------------------------------------------------------------------------
+
+    def _wait(self, outage: Outage) -> None:
+        """Give the path its grace."""
+        if outage.slot is None and not outage.withdrawn:
+            outage.slot = self._node.wheel.start(self._node.presence.grace, (outage, GRACE))
 
     def _down(self, path: Path) -> Outage:
         """There is an outage: when it is over all work begins anew."""

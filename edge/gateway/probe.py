@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge.gateway.view import View
 
 PROBE_SECONDS = 10.0  # who does not answer a probe so long is not there (RFC 6121 §4.3.2 asks for an answer)
+LONGEST_DOUBT = 300.0  # seconds until a domain that we cannot hear is asked again
 SETTLE_SECONDS = 0.5  # between the first and the last resource that answers a probe
 
 ANSWERED = "answered"  # the answer is complete, or there is none
@@ -25,15 +26,22 @@ ANSWERED = "answered"  # the answer is complete, or there is none
 class Probe:
     """The answer so far: ``states`` has the last stanza of each resource, ``note`` what the last of them to go said."""
 
-    __slots__ = ("_notifiers", "view", "states", "note", "heard", "slot")
+    __slots__ = ("_notifiers", "view", "states", "note", "heard", "slot", "started", "asked", "seconds")
 
-    def __init__(self, notifiers: "Notifiers", view: "View", wheel: Wheel[object]) -> None:
+    def __init__(
+        self, notifiers: "Notifiers", view: "View", wheel: Wheel[object], seconds: float = PROBE_SECONDS,
+        started: float | None = None,
+    ) -> None:
+        """``started``: when the first of several probes went, which all were in vain."""
         self._notifiers = notifiers
         self.view = view
         self.states: dict[str, Presence] = {}
         self.note = ""
         self.heard = False
-        self.slot: Slot[object] = wheel.start(PROBE_SECONDS, (self, ANSWERED))
+        self.asked = wheel.now
+        self.started = wheel.now if started is None else started
+        self.seconds = seconds
+        self.slot: Slot[object] = wheel.start(seconds, (self, ANSWERED))
 
     def take(self, stanza: Presence, wheel: Wheel[object]) -> None:
         """One more stanza. The first one says that the others are not far."""

@@ -168,6 +168,9 @@ def _addr_spec(text: str) -> NameAddr:
 
 def _uri(text: str) -> str:
     """A URI of any scheme; one of ours must be well-formed."""
+    if text[:4] == "sip:":
+        SipUri.parse(text)
+        return text
     if _ADDR_SPEC.fullmatch(text) is None:
         raise RemoteProtocolError("the URI of an address is malformed")
     if text.partition(":")[0].lower() in SCHEMES:

@@ -26,6 +26,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _ESCAPED: Final = r"%[0-9A-Fa-f]{2}"
 _USER: Final = re.compile(rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|{_ESCAPED})+")
 _MAILBOX: Final = re.compile(rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#^`{{|}}]|{_ESCAPED})+")  # im:, pres: dot-atom too
+_PLAIN: Final = re.compile(r"sip:([A-Za-z0-9\-_.!~*'()&=+$,]+)@([A-Za-z0-9.\-]+)")  # the shape of nearly all
 _PASSWORD: Final = re.compile(rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,]|{_ESCAPED})*")
 _VISIBLE: Final = re.compile(r"[!#-;=?-~]+")  # printable ASCII without space, `"`, `<`, `>`
 _PARAMETER_NAME: Final = re.compile(r"[!$%&'()*+\-./0-9:A-Z\[\]_`a-z~]+")
@@ -86,6 +87,9 @@ def escape_user(text: str) -> str:
 
 
 def _parse(text: str) -> SipUri:
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None:
+        return SipUri("sip", plain[1], None, domain(plain[2]), None, (), "")
     scheme, colon, rest = text.partition(":")
     if not colon or _SCHEME.fullmatch(scheme) is None:
         raise RemoteProtocolError("a URI has no scheme")

@@ -92,11 +92,13 @@ class TestMemory:
         watching.answer()
         assert kinds(watching.notify(body=OPEN)) == [""]
 
-    def test_probe_after_a_restart_says_nothing_until_the_state_is_known_again(self, watching: Watching) -> None:
+    def test_probe_after_a_restart_has_the_state_fetched_within_the_dialog(self, watching: Watching) -> None:
         """What was shown is stored, but not the document: `unavailable` would be wrong."""
         watching.lives()
         watching.watch.document = None
-        assert watching.says("probe") == []
+        effects = watching.says("probe")
+        assert (kinds(effects), [request.method for request in requested(effects)]) == ([], ["SUBSCRIBE"])
+        assert requested(watching.says("probe")) == []  # it is under way
 
     def test_malformed_notify_is_refused_and_is_no_bug(self, watching: Watching) -> None:
         effects = watching.notify("active;expires=x", OPEN)
