@@ -10,6 +10,7 @@ from typing import NamedTuple
 from edge.bodies.mime import Entity
 from edge.bodies.mime import parse as parse_entity
 from edge.codes import Code
+from edge.domains import domain
 from edge.errors import RemoteProtocolError
 
 MEDIA_TYPE = "message/cpim"
@@ -29,8 +30,10 @@ class Address(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The host of a URI as im: and sip: have it, in lower case; empty if there is none."""
+        """The host of a URI as im: and sip: have it, in lower case; empty if there is none, or if it is in doubt."""
         rest = self.uri.partition(":")[2].partition("?")[0]
+        if rest.count("@") > 1:
+            return ""
         return rest.rpartition("@")[2].partition(";")[0].partition(":")[0].lower().removesuffix(".")
 
 
@@ -134,7 +137,12 @@ def agrees(address: Address | None, host: str) -> bool:
     if address is None:
         return True
     named = address.host
-    return named == host.lower() or named.endswith(".invalid")
+    if named.endswith(".invalid"):
+        return True
+    try:
+        return domain(named) == domain(host)
+    except RemoteProtocolError:
+        return False
 
 
 # --- private ----------------------------------------------------------------------------------------------------------

@@ -4,18 +4,17 @@ Not in any standard; a document is one element with a status, ``type`` or ``idle
 """
 
 from edge.bodies.simple import read
-from edge.codes import Code
-from edge.errors import RemoteProtocolError
+from edge.bodies.text import UnsupportedBody
 
 MEDIA_TYPE = "application/xml"
 
 
 def parse(body: bytes) -> bool:
-    """Whether somebody is writing. `RemoteProtocolError` (400) if the body is no such document."""
+    """Whether somebody is writing. `UnsupportedBody` (415) for another document, 400 for what is no XML."""
     root = read(body, "keyboard activity")
     status = root.child("status")
     if root.name != "KeyboardActivity" or status is None:
-        raise RemoteProtocolError("the body is not a keyboard activity", Code.S01, status=400)
+        raise UnsupportedBody("the XML is not a keyboard activity", ())
     return status.attributes.get("status", "").lower() == "type"
 
 

@@ -98,14 +98,17 @@ def decoded(body: bytes, transfer: str) -> bytes:
     if transfer in _AS_IS:
         return body
     if transfer == "base64":
+        digits = body.translate(None, b" \t\r\n")
         try:
-            return binascii.a2b_base64(body.translate(None, b" \t\r\n"), strict_mode=True)
+            if len(digits) % 4:
+                raise binascii.Error
+            return binascii.a2b_base64(digits, strict_mode=True)
         except binascii.Error:
             raise _malformed("the body is not in base64 as it claims") from None
     if transfer == "quoted-printable":
         if _NOT_QUOTED_PRINTABLE.search(body) is not None:
             raise _malformed("the body is not in quoted-printable as it claims")
-        return binascii.a2b_qp(body)
+        return binascii.a2b_qp(_PADDING.sub(b"", body))
     raise UnsupportedBody("the transfer encoding of the body is not supported", ())
 
 
@@ -121,6 +124,7 @@ _PAIR = re.compile(r"\\(.)")
 _NAME = re.compile(rb"[!-9;-~]+")
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
+_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")  # RFC 2045 §6.7: added on the way
 _NOT_QUOTED_PRINTABLE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]{0,76}\r?\n|[ \t]{0,76}\Z)|[^\t\n\r -~]")
 
 

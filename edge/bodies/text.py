@@ -74,7 +74,7 @@ def decode(body: bytes, charset: str = "") -> str:
         text = body.decode(codec)
     except UnicodeError:
         raise RemoteProtocolError("the text is not in the charset it claims", Code.S01, status=400) from None
-    return text if text.isprintable() else legal(lines(text))
+    return text if text.isprintable() else legal(lines(text.removeprefix("\ufeff")))
 
 
 def encode(text: str) -> bytes:

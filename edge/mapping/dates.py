@@ -12,9 +12,10 @@ def time_of_stamp(stamp: str) -> float | None:
     if _STAMP.fullmatch(stamp) is None:
         return None
     try:
-        return datetime.fromisoformat(stamp.upper()).timestamp()
-    except (ValueError, OverflowError):
+        time = datetime.fromisoformat(stamp.upper()).timestamp()
+    except ValueError:
         return None
+    return time if 0 <= time < _END else None
 
 
 def stamp_of(time: float) -> str:
@@ -32,7 +33,7 @@ def time_of_date(date: str) -> float | None:
         time = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), 0, UTC)
     except ValueError:
         return None
-    return time.timestamp()
+    return max(time.timestamp(), 0.0)
 
 
 def date_of(time: float) -> str:
@@ -41,6 +42,7 @@ def date_of(time: float) -> str:
     return f"{_DAYS[when.weekday()]}, {when:%d} {_MONTHS[when.month - 1]} {when:%Y %H:%M:%S} GMT"
 
 
+_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # with any offset still a year of four digits
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(

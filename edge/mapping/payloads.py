@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 
 from edge.bodies import cpim, html, imdn, iscomposing, keyboard, multipart, rtf, text, xhtml
+from edge.bodies.iscomposing import IsComposing
 from edge.bodies.mime import Entity
 from edge.bodies.text import UnsupportedBody
 from edge.codes import Code
@@ -72,13 +73,13 @@ def report_entity(receipt: Receipt, people: tuple[str, str], id: str, now: float
 
 def typing_entity(typing: Typing) -> Entity:
     """The is-composing document for a chat state (RFC 3994 §3.4)."""
-    composing = iscomposing.IsComposing(typing.composing, REFRESH if typing.composing else 0)
-    return Entity(iscomposing.MEDIA_TYPE, {}, iscomposing.render(composing))
+    active = typing.state == "composing"
+    return Entity(iscomposing.MEDIA_TYPE, {}, iscomposing.render(IsComposing(active, REFRESH if active else 0)))
 
 
 def keyboard_entity(typing: Typing) -> Entity:
     """The same for Microsoft's clients, in an INFO."""
-    return Entity(keyboard.MEDIA_TYPE, {}, keyboard.render(typing.composing))
+    return Entity(keyboard.MEDIA_TYPE, {}, keyboard.render(typing.state == "composing"))
 
 
 # --- private: reading -------------------------------------------------------------------------------------------------

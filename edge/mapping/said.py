@@ -45,10 +45,6 @@ class Typing(NamedTuple):
     refresh: int = 0
     thread: str = ""
 
-    @property
-    def composing(self) -> bool:
-        return self.state == "composing"
-
 
 class Receipt(NamedTuple):
     """What became of the message ``id``: ``delivered``, ``displayed`` or ``failed``."""
