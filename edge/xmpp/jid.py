@@ -6,9 +6,9 @@ texts are. Domains are IDNA2008 (`edge.domains`): ``faß.de`` is not ``fass.de``
 """
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Final
 
 from precis_i18n import get_profile
 from precis_i18n.profile import Profile
@@ -25,26 +25,23 @@ CACHE = 8192  # addresses; bounded, because peers choose them
 CACHED_LENGTH = 256  # characters; longer ones are rare, and would make the cache's memory the peer's choice
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JID:
-    """A canonical address. Made by `parse` and `build` alone; the parts are what PRECIS and IDNA made of them.
+    """A canonical address, which never changes. Made by `parse` and `build` alone.
 
-    ``domain`` is in U-labels, as RFC 7622 §3.2.1 demands; `host` gives the same name in A-labels. ``quoted``
-    is the whole address ready to stand in an XML attribute.
+    The parts are what PRECIS and IDNA made of them. ``domain`` is in U-labels, as RFC 7622 §3.2.1 demands; `host` gives
+    the same name in A-labels. ``quoted`` is the whole address ready to stand in an XML attribute. Not a frozen
+    dataclass, because several are made for each subscription (docs/decisions/0002-effects-are-not-frozen.md).
     """
 
-    local: str
-    domain: str
-    resource: str = ""
-    quoted: str = field(init=False)
-    _text: str = field(init=False)
+    __slots__ = ("_text", "domain", "local", "quoted", "resource")
 
-    def __post_init__(self) -> None:
-        text = f"{self.local}@{self.domain}" if self.local else self.domain
-        if self.resource:
-            text = f"{text}/{self.resource}"
-        object.__setattr__(self, "_text", text)
-        object.__setattr__(self, "quoted", escape_attribute(text))
+    def __init__(self, local: str, domain: str, resource: str = "") -> None:
+        self.local: Final = local
+        self.domain: Final = domain
+        self.resource: Final = resource
+        text = f"{local}@{domain}" if local else domain
+        self._text: Final = f"{text}/{resource}" if resource else text
+        self.quoted: Final = escape_attribute(self._text)
 
     @classmethod
     def parse(cls, text: str) -> "JID":
