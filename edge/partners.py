@@ -58,6 +58,7 @@ class System:
     ca: Path | None = None
     min_version: str = "1.2"  # "1.2" | "1.3"
     page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
+    confirm: str = "ack"  # a stanza is taken when it is acknowledged ("ack"), or already when it is written ("write")
     im_mode: str = "auto"  # "page": each message by itself; "session": in INVITE sessions; "auto": learnt
     pending_messages: int = 500
     pending_seconds: float = 25.0

@@ -60,6 +60,7 @@ class Entry(Struct, frozen=True):
     hosts: Literal["srv"] | Texts | None = None
     secret_file: Text | None = None
     page_type: Literal["chat", "normal"] | None = None
+    confirm: Literal["ack", "write"] | None = None
     im_mode: Literal["auto", "page", "session"] | None = None
     contact: str = ""
     notes: str = ""
