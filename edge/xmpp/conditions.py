@@ -80,13 +80,16 @@ class StreamError(RemoteProtocolError):
         self.events: Sequence[object] = ()  # what `edge.xmpp.stream` had completed before the offence
 
 
-def stream_error_bytes(condition: str, text: str = "") -> bytes:
-    """The stream error and the end of the stream; our own stream header must have gone before."""
+def stream_error_bytes(condition: str, text: str = "", detail: str = "") -> bytes:
+    """The stream error and the end of the stream; our own stream header must have gone before.
+
+    ``detail`` is an element of an application (RFC 6120 §4.9.4).
+    """
     if condition not in STREAM_CONDITIONS:
         raise LocalProtocolError(f"{condition} is no stream error condition")
     explanation = f"<text xmlns='{NS_STREAM_ERRORS}' xml:lang='en'>{escape(legal(text))}</text>" if text else ""
     return (
-        f"<stream:error><{condition} xmlns='{NS_STREAM_ERRORS}'/>{explanation}</stream:error></stream:stream>"
+        f"<stream:error><{condition} xmlns='{NS_STREAM_ERRORS}'/>{explanation}{detail}</stream:error></stream:stream>"
     ).encode()
 
 

@@ -1,6 +1,7 @@
 """The initiating entity: the stream that we open to another server (RFC 6120 §4.3, §5.4, §6.4; XEP-0178 §3).
 
-Header, STARTTLS, the far end's certificate, header, SASL EXTERNAL, header, ready. `edge.net.xmpp_pool` opens one such
+Header, STARTTLS, the far end's certificate, header, SASL EXTERNAL, header, stream management where the far end offers
+it (XEP-0198 §3), ready. `edge.net.xmpp_pool` opens one such
 stream for each pair of our domain and theirs. Whom we dialled stays whom we talk to, whatever the far end calls itself.
 """
 
@@ -11,6 +12,7 @@ from edge.codes import Code
 from edge.domains import Domain, unicode
 from edge.machine import Table
 from edge.xmpp.element import Element
+from edge.xmpp.management import ENABLE, SM, Received
 from edge.xmpp.negotiation import (
     SASL,
     SERVER,
@@ -18,6 +20,7 @@ from edge.xmpp.negotiation import (
     TLS,
     End,
     Event,
+    Managed,
     Negotiation,
     Output,
     Ready,
@@ -47,8 +50,9 @@ class State(IntEnum):
     OUTCOME = 7  # of SASL
     LAST_HEADER = 8
     LAST_FEATURES = 9
-    READY = 10
-    ENDED = 11
+    MANAGEMENT = 10  # whether the far end will count
+    READY = 11
+    ENDED = 12
 
 
 class Input(IntEnum):
@@ -57,12 +61,16 @@ class Input(IntEnum):
     PROCEED = 2
     SUCCESS = 3
     FAILURE = 4  # of STARTTLS or of SASL
-    OTHER = 5  # any other element
-    ERROR = 6  # <stream:error/>
-    CLOSED = 7  # </stream:stream>
-    SECURED = 8  # ours: the handshake is complete
-    ACCEPTED = 9  # ours: the certificate proves the domain we dialled
-    REFUSED = 10  # ours: it does not
+    OFFER = 5  # the last features, with stream management that we want
+    ENABLED = 6
+    DECLINED = 7  # <failed/>
+    COUNT = 8  # <r/> or <a/>
+    OTHER = 9  # any other element
+    ERROR = 10  # <stream:error/>
+    CLOSED = 11  # </stream:stream>
+    SECURED = 12  # ours: the handshake is complete
+    ACCEPTED = 13  # ours: the certificate proves the domain we dialled
+    REFUSED = 14  # ours: it does not
 
 
 class Action(IntEnum):
@@ -79,6 +87,9 @@ class Action(IntEnum):
     UNEXPECTED = 10
     STREAM_ERROR = 11
     STREAM_CLOSED = 12
+    ENABLE = 13
+    BE_MANAGED = 14
+    MANAGE = 15
 
 
 S, I, A = State, Input, Action  # noqa: E741 - the letter the literature uses
@@ -97,8 +108,12 @@ EXPECTED = (
     (S.OUTCOME, I.FAILURE, S.ENDED, A.BE_REFUSED),
     (S.LAST_HEADER, I.OPENED, S.LAST_FEATURES, A.READ_VERSION),
     (S.LAST_FEATURES, I.FEATURES, S.READY, A.BE_READY),
+    (S.LAST_FEATURES, I.OFFER, S.MANAGEMENT, A.ENABLE),
+    (S.MANAGEMENT, I.ENABLED, S.READY, A.BE_MANAGED),
+    (S.MANAGEMENT, I.DECLINED, S.READY, A.BE_READY),
+    (S.READY, I.COUNT, S.READY, A.MANAGE),
 )
-OURS = (I.SECURED, I.ACCEPTED, I.REFUSED)
+OURS = (I.OFFER, I.SECURED, I.ACCEPTED, I.REFUSED)
 ANYWHERE = {I.ERROR: A.STREAM_ERROR, I.CLOSED: A.STREAM_CLOSED}  # everything else from the peer is UNEXPECTED
 _given = {(state, given) for state, given, _, _ in EXPECTED}
 
@@ -124,18 +139,23 @@ ELEMENTS = {
     (TLS, "failure"): I.FAILURE,
     (SASL, "success"): I.SUCCESS,
     (SASL, "failure"): I.FAILURE,
+    (SM, "enabled"): I.ENABLED,
+    (SM, "failed"): I.DECLINED,
+    (SM, "r"): I.COUNT,
+    (SM, "a"): I.COUNT,
 }
 
 
 class Initiating(Negotiation):
-    """Our end of the stream from ``local`` to ``remote``."""
+    """Our end of the stream from ``local`` to ``remote``. ``managed``: with stream management if it is offered."""
 
     role = "s2s out"
     receives = False  # without XEP-0288 the far end answers on a stream of its own
 
-    def __init__(self, local: Domain, remote: Domain) -> None:
+    def __init__(self, local: Domain, remote: Domain, managed: bool = True) -> None:
         super().__init__(local, remote)
         self.state = State.HEADER
+        self._wants_management = managed
 
     def start(self) -> list[Output]:
         return [Write(self._header())]
@@ -145,7 +165,10 @@ class Initiating(Negotiation):
             return self._step(Input.OPENED, event)
         if isinstance(event, StreamClosed):
             return self._step(Input.CLOSED, event)
-        return self._step(ELEMENTS.get((event.namespace, event.name), Input.OTHER), event)
+        given = ELEMENTS.get((event.namespace, event.name), Input.OTHER)
+        if self.state is State.LAST_FEATURES and given is Input.FEATURES and self._wants_management:
+            given = Input.FEATURES if event.child("sm", SM) is None else Input.OFFER
+        return self._step(given, event)
 
     def secured(self) -> list[Output]:
         return self._step(Input.SECURED)
@@ -179,6 +202,14 @@ class Initiating(Negotiation):
             case Action.BE_READY:
                 self.ready = True
                 return [Ready()]
+            case Action.ENABLE:
+                return [Write(ENABLE)]
+            case Action.BE_MANAGED:
+                self.ready = True
+                self.received = Received()
+                return [Managed(), Ready()]
+            case Action.MANAGE:
+                return self._manage(event)
             case Action.BE_REFUSED:
                 return self._be_refused(event)
             case Action.STREAM_ERROR:

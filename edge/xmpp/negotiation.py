@@ -15,6 +15,7 @@ from edge.domains import Domain, domain, unicode
 from edge.errors import RemoteProtocolError
 from edge.xmpp.conditions import stream_error_bytes
 from edge.xmpp.element import NS_SERVER, NS_STREAMS, Element, escape_attribute
+from edge.xmpp.management import Received, answer_bytes, number_of, too_high
 from edge.xmpp.stream import StreamClosed, StreamOpened
 
 STREAMS = NS_STREAMS
@@ -73,6 +74,23 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Managed:
+    """From now on stanzas are counted, in both directions (XEP-0198 §3); `Negotiation.received` is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The far end wants to know how many of its stanzas are handled (XEP-0198 §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The far end has handled so many of ours, modulo 2^32 (XEP-0198 §4)."""
+
+    h: int
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The stream is over: close the connection. ``code`` is None after an orderly end."""
 
@@ -80,7 +98,7 @@ class End:
     text: str = ""
 
 
-Output = Write | Restart | StartTLS | Verify | Ready | End
+Output = Write | Restart | StartTLS | Verify | Ready | Managed | Asked | Counted | End
 
 
 class Negotiation(ABC):
@@ -95,6 +113,7 @@ class Negotiation(ABC):
         self.remote = remote
         self.ready = False
         self.ended = False
+        self.received: Received | None = None  # the far end's stanzas, where there is stream management
         self._opened = False  # our header is out in the present document
         self._closed = False  # and so is our closing tag
 
@@ -122,7 +141,7 @@ class Negotiation(ABC):
             return Code.X04
         return None if recipient == self.local else Code.A06
 
-    def fail(self, code: Code, text: str = "", condition: str = "") -> list[Output]:
+    def fail(self, code: Code, text: str = "", condition: str = "", detail: str = "") -> list[Output]:
         """End the stream with an error that names ``code`` (RFC 6120 §4.9.1)."""
         if self.ended:
             return []
@@ -132,7 +151,7 @@ class Negotiation(ABC):
         if not self._closed:
             condition = condition or CONDITIONS.get(code, "not-authorized")
             header = b"" if self._opened else self._header()
-            outputs.append(Write(header + stream_error_bytes(condition, f"{code} {text}")))
+            outputs.append(Write(header + stream_error_bytes(condition, f"{code} {text}", detail)))
         return [*outputs, End(code, text)]
 
     def finish(self) -> list[Output]:
@@ -143,7 +162,12 @@ class Negotiation(ABC):
             self.ended = True
             return [End()]
         self._closed = True
-        return [Write(CLOSE)]
+        return [Write(self._farewell())]
+
+    def overclaimed(self, h: int, sent: int) -> list[Output]:
+        """The far end says that it has handled ``h`` stanzas, of ``sent`` (XEP-0198 §6)."""
+        text = f"{h} stanzas were acknowledged, and {sent} sent"
+        return self.fail(Code.S01, text, "undefined-condition", too_high(h, sent))
 
     # --- what the ends share --------------------------------------------------------------------
 
@@ -165,7 +189,20 @@ class Negotiation(ABC):
         return [*self._last_words(), End(Code.N03, "the peer closed the stream before it was established")]
 
     def _last_words(self) -> list[Output]:
-        return [Write(CLOSE)] if self._opened and not self._closed else []
+        return [Write(self._farewell())] if self._opened and not self._closed else []
+
+    def _farewell(self) -> bytes:
+        """The closing tag, and before it what the far end should know of its stanzas (XEP-0198 §7)."""
+        return CLOSE if self.received is None else answer_bytes(self.received.handled) + CLOSE
+
+    def _manage(self, event: Event | None) -> list[Output]:
+        """``<r/>`` or ``<a/>``, of which there is none on a stream without management."""
+        if self.received is None or not isinstance(event, Element):
+            return self.fail(Code.S01, "there is no stream management here", "unsupported-stanza-type")
+        if event.name == "r":
+            return [Asked()]
+        h = number_of(event.attributes.get("h"))
+        return self.fail(Code.S01, "this acknowledgement has no number", "bad-format") if h is None else [Counted(h)]
 
 
 def header_bytes(namespace: str, local: Domain | str, remote: Domain | str, stream_id: str = "") -> bytes:

@@ -1,7 +1,8 @@
 """The receiving entity: a stream that another server opens to us (RFC 6120 §4.3, §5.4, §6.4; XEP-0178 §3).
 
-Header, STARTTLS, header, proof of the name in that header, SASL EXTERNAL, header, ready. EXTERNAL is offered only to
-whom it will let in, and whoever it would not is told why and disconnected. `edge.net.xmpp_pool` makes one for each
+Header, STARTTLS, header, proof of the name in that header, SASL EXTERNAL, header, ready; and stream management if the
+far end wants it (XEP-0198 §3). EXTERNAL is offered only to whom it will let in, and whoever it would not is told why
+and disconnected. `edge.net.xmpp_pool` makes one for each
 connection it accepts.
 """
 
@@ -14,6 +15,7 @@ from edge.domains import Domain
 from edge.identifiers import Identifiers
 from edge.machine import Table
 from edge.xmpp.element import Element
+from edge.xmpp.management import ENABLED, OFFER, SM, Received, failed_bytes
 from edge.xmpp.negotiation import (
     SASL,
     SERVER,
@@ -21,6 +23,7 @@ from edge.xmpp.negotiation import (
     TLS,
     End,
     Event,
+    Managed,
     Negotiation,
     Output,
     Ready,
@@ -38,9 +41,10 @@ FEATURES_TLS = f"<stream:features><starttls xmlns='{TLS}'><required/></starttls>
 FEATURES_SASL = (
     f"<stream:features><mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>"
 ).encode()
-FEATURES_NONE = b"<stream:features/>"
+FEATURES_LAST = b"<stream:features>" + OFFER + b"</stream:features>"
 PROCEED = f"<proceed xmlns='{TLS}'/>".encode()
 SUCCESS = f"<success xmlns='{SASL}'/>".encode()
+REFUSALS = 5  # of stream management, until a far end that goes on asking is disconnected
 
 
 class State(IntEnum):
@@ -61,12 +65,15 @@ class Input(IntEnum):
     OPENED = 0
     STARTTLS = 1
     AUTH = 2
-    OTHER = 3  # any other element
-    ERROR = 4  # <stream:error/>
-    CLOSED = 5  # </stream:stream>
-    SECURED = 6  # ours: the handshake is complete
-    ACCEPTED = 7  # ours: the name is proved, and listed
-    REFUSED = 8  # ours: it is not
+    ENABLE = 3
+    RESUME = 4
+    COUNT = 5  # <r/> or <a/>
+    OTHER = 6  # any other element
+    ERROR = 7  # <stream:error/>
+    CLOSED = 8  # </stream:stream>
+    SECURED = 9  # ours: the handshake is complete
+    ACCEPTED = 10  # ours: the name is proved, and listed
+    REFUSED = 11  # ours: it is not
 
 
 class Action(IntEnum):
@@ -81,6 +88,9 @@ class Action(IntEnum):
     UNEXPECTED = 8
     STREAM_ERROR = 9
     STREAM_CLOSED = 10
+    BE_MANAGED = 11
+    RESUME_NOTHING = 12
+    MANAGE = 13
 
 
 S, I, A = State, Input, Action  # noqa: E741 - the letter the literature uses
@@ -94,6 +104,9 @@ EXPECTED = (
     (S.JUDGEMENT, I.REFUSED, S.ENDED, A.REFUSE),
     (S.AUTH, I.AUTH, S.LAST_HEADER, A.AUTHENTICATE),
     (S.LAST_HEADER, I.OPENED, S.READY, A.BE_READY),
+    (S.READY, I.ENABLE, S.READY, A.BE_MANAGED),
+    (S.READY, I.RESUME, S.READY, A.RESUME_NOTHING),
+    (S.READY, I.COUNT, S.READY, A.MANAGE),
 )
 OURS = (I.SECURED, I.ACCEPTED, I.REFUSED)
 ANYWHERE = {I.ERROR: A.STREAM_ERROR, I.CLOSED: A.STREAM_CLOSED}  # everything else from the peer is UNEXPECTED
@@ -114,7 +127,15 @@ RECEIVING = Table(
     illegal=[(s, i) for s in State for i in OURS if s is not S.ENDED and (s, i) not in _given],
 )
 
-ELEMENTS = {(TLS, "starttls"): I.STARTTLS, (SASL, "auth"): I.AUTH, (STREAMS, "error"): I.ERROR}
+ELEMENTS = {
+    (TLS, "starttls"): I.STARTTLS,
+    (SASL, "auth"): I.AUTH,
+    (SM, "enable"): I.ENABLE,
+    (SM, "resume"): I.RESUME,
+    (SM, "r"): I.COUNT,
+    (SM, "a"): I.COUNT,
+    (STREAMS, "error"): I.ERROR,
+}
 
 
 class Receiving(Negotiation):
@@ -127,6 +148,7 @@ class Receiving(Negotiation):
         self.state = State.HEADER
         self._served = served
         self._ids = ids
+        self._refusals = 0
 
     def receive(self, event: Event) -> list[Output]:
         if isinstance(event, StreamOpened):
@@ -165,6 +187,12 @@ class Receiving(Negotiation):
                 return self._authenticate(event)
             case Action.BE_READY:
                 return self._be_ready(event)
+            case Action.BE_MANAGED:
+                return self._be_managed()
+            case Action.RESUME_NOTHING:  # XEP-0198 §5: no stream outlives its connection here
+                return self._decline("item-not-found")
+            case Action.MANAGE:
+                return self._manage(event)
             case Action.STREAM_ERROR:
                 return self._stream_error(event)
             case Action.STREAM_CLOSED:
@@ -237,7 +265,20 @@ class Receiving(Negotiation):
         if claimed[1] not in (self.remote, ""):
             return self.fail(Code.X04, "the stream was authenticated for another sender", "not-authorized")
         self.ready = True
-        return [Write(self._header() + FEATURES_NONE), Ready()]
+        return [Write(self._header() + FEATURES_LAST), Ready()]
+
+    def _be_managed(self) -> list[Output]:
+        """Count from here on; once for a stream (XEP-0198 §3)."""
+        if self.received is not None:
+            return self._decline("unexpected-request")
+        self.received = Received()
+        return [Write(ENABLED), Managed()]
+
+    def _decline(self, condition: str) -> list[Output]:
+        self._refusals += 1
+        if self._refusals > REFUSALS:
+            return self.fail(Code.L01, condition="policy-violation")
+        return [Write(failed_bytes(condition))]
 
     def _unexpected(self, state: State) -> list[Output]:
         if state is State.STARTTLS:

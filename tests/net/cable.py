@@ -284,6 +284,7 @@ OFFER_EXTERNAL = (
     "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism>"
     "</mechanisms></stream:features>"
 )
+OFFER_MANAGEMENT = "<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>"
 
 
 class World:
@@ -343,18 +344,20 @@ class World:
         far.secure(Creator(issued, version), client=True)
         if far.says(header).endswith(b"</mechanisms></stream:features>"):
             assert far.says(AUTH) == SUCCESS.encode()
-            assert far.says(header).endswith(b"<stream:features/>")
+            assert far.says(header).endswith(OFFER_MANAGEMENT.encode())
         return far
 
-    def go_out(self, issued: Issued | None = THEIRS) -> Far:
-        """A stream that we have opened to a server which does everything right."""
+    def go_out(self, issued: Issued | None = THEIRS, *, managed: bool = False) -> Far:
+        """A stream that we have opened to a server which does everything right, with stream management or without."""
         far = self.answer()
         far.says(HEADER)
         assert far.says(OFFER_TLS).endswith(STARTTLS.encode())
         far.proceed(Creator(issued))
         if b"<auth" in far.says(HEADER + OFFER_EXTERNAL):
             far.says(SUCCESS)
-            far.says(HEADER + "<stream:features/>")
+            if managed:
+                assert far.says(HEADER + OFFER_MANAGEMENT).endswith(b"<enable xmlns='urn:xmpp:sm:3'/>")
+            far.says("<enabled xmlns='urn:xmpp:sm:3'/>" if managed else HEADER + "<stream:features/>")
         return far
 
     def refuse(self, dial: int = -1) -> None:

@@ -7,13 +7,17 @@ from edge.domains import Domain, domain
 from edge.errors import LocalProtocolError
 from edge.xmpp.element import Element
 from edge.xmpp.initiating import INITIATING, OURS, STARTTLS, Action, Initiating, Input, State
+from edge.xmpp.management import SM
 from edge.xmpp.negotiation import (
     CLOSE,
     SASL,
     SERVER,
     STREAMS,
     TLS,
+    Asked,
+    Counted,
     End,
+    Managed,
     Output,
     Ready,
     Restart,
@@ -209,6 +213,8 @@ def test_initiating_table_leaves_a_state_only_for_the_next_or_the_end(state: Sta
         return
     if following is State.ENDED:
         assert action not in (Action.BE_READY, Action.AUTHENTICATE, Action.OPEN_AGAIN, Action.BEGIN_TLS)
+    elif state >= State.LAST_FEATURES:
+        assert following in (State.MANAGEMENT, State.READY), "what is between these two is not a matter of trust"
     else:
         assert following == state + 1, "each step leads to the next one; none is left out, so TLS cannot be"
 
@@ -217,3 +223,74 @@ def test_initiating_takes_a_late_verdict_when_it_has_ended() -> None:
     negotiation = after(5)
     negotiation.fail(Code.X06)
     assert negotiation.verified(None) == [] and negotiation.verified(Code.C01) == []
+
+
+# --- stream management (XEP-0198) -----------------------------------------------------------------------
+
+OFFER = features(Element("sm", SM, children=[Element("optional", SM)]))
+
+
+def managed() -> Initiating:
+    """A stream on which the far end counts."""
+    negotiation = after(len(STEPS) - 1)
+    assert negotiation.receive(OFFER) == [Write(b"<enable xmlns='urn:xmpp:sm:3'/>")] and not negotiation.ready
+    assert negotiation.receive(Element("enabled", SM)) == [Managed(), Ready()] and negotiation.ready
+    return negotiation
+
+
+def test_initiating_is_managed_when_the_far_end_offers_it_and_says_so() -> None:
+    assert managed().received is not None
+
+
+def test_initiating_is_ready_all_the_same_when_management_fails() -> None:
+    negotiation = after(len(STEPS) - 1)
+    negotiation.receive(OFFER)
+    assert negotiation.receive(Element("failed", SM)) == [Ready()]
+    assert negotiation.received is None
+
+
+def test_initiating_asks_for_no_management_that_is_not_wanted_or_another() -> None:
+    negotiation = Initiating(US, THEM, managed=False)
+    for step, _ in STEPS[:-1]:
+        give(negotiation, step)
+    assert negotiation.receive(OFFER) == [Ready()]
+    assert after(len(STEPS) - 1).receive(features(Element("sm", "urn:xmpp:sm:2"))) == [Ready()]
+
+
+@pytest.mark.parametrize("steps", [2, 7])
+def test_initiating_does_not_enable_management_before_it_is_authenticated(steps: int) -> None:
+    good, expected = STEPS[steps]
+    assert isinstance(good, Element)
+    assert after(steps).receive(features(*good.elements(), *OFFER.elements())) == expected
+    for element in ("enabled", "failed", "r", "a"):
+        assert code_of(after(steps).receive(Element(element, SM))) is Code.S01
+
+
+def test_initiating_takes_requests_and_acknowledgements() -> None:
+    negotiation = managed()
+    assert negotiation.receive(Element("r", SM)) == [Asked()]
+    assert negotiation.receive(Element("a", SM, {"h": "4294967295"})) == [Counted(4294967295)]
+
+
+@pytest.mark.parametrize("h", [None, "", "-1", "+1", "1.5", "4294967296", "99999999999", "٣", " 1"])
+def test_initiating_ends_a_stream_with_an_acknowledgement_of_no_number(h: str | None) -> None:
+    outputs = managed().receive(Element("a", SM, {} if h is None else {"h": h}))
+    assert code_of(outputs) is Code.S01 and b"<bad-format" in written(outputs)
+
+
+@pytest.mark.parametrize("name", ["r", "a"])
+def test_initiating_knows_no_acknowledgement_without_management(name: str) -> None:
+    outputs = after(len(STEPS)).receive(Element(name, SM, {"h": "0"}))
+    assert code_of(outputs) is Code.S01 and b"<unsupported-stanza-type" in written(outputs)
+
+
+@pytest.mark.parametrize("name", ["enabled", "failed", "enable", "resumed"])
+def test_initiating_is_asked_once_only(name: str) -> None:
+    assert code_of(managed().receive(Element(name, SM))) is Code.S01
+
+
+def test_initiating_tells_a_far_end_that_it_has_counted_too_much() -> None:
+    outputs = managed().overclaimed(10, 8)
+    assert code_of(outputs) is Code.S01
+    assert b"<undefined-condition" in written(outputs)
+    assert b"<handled-count-too-high xmlns='urn:xmpp:sm:3' h='10' send-count='8'/></stream:error>" in written(outputs)

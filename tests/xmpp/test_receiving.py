@@ -10,13 +10,17 @@ from edge.domains import Domain, domain
 from edge.errors import LocalProtocolError
 from edge.identifiers import Identifiers
 from edge.xmpp.element import Element
+from edge.xmpp.management import SM
 from edge.xmpp.negotiation import (
     CLOSE,
     SASL,
     SERVER,
     STREAMS,
     TLS,
+    Asked,
+    Counted,
     End,
+    Managed,
     Output,
     Ready,
     Restart,
@@ -25,12 +29,13 @@ from edge.xmpp.negotiation import (
     Write,
 )
 from edge.xmpp.receiving import (
-    FEATURES_NONE,
+    FEATURES_LAST,
     FEATURES_SASL,
     FEATURES_TLS,
     OURS,
     PROCEED,
     RECEIVING,
+    REFUSALS,
     SUCCESS,
     Action,
     Input,
@@ -96,7 +101,7 @@ def opened(data: bytes) -> StreamOpened:
 def test_receiving_reaches_ready_by_tls_and_external() -> None:
     negotiation = receiving()
     ids = set()
-    for steps, features in ((1, FEATURES_TLS), (5, FEATURES_SASL), (7, FEATURES_NONE)):
+    for steps, features in ((1, FEATURES_TLS), (5, FEATURES_SASL), (7, FEATURES_LAST)):
         negotiation = after(steps - 1)
         assert not negotiation.ready
         outputs = give(negotiation, STEPS[steps - 1])
@@ -277,5 +282,79 @@ def test_receiving_table_leaves_a_state_only_for_the_next_or_the_end(state: Stat
         return
     if following is State.ENDED:
         assert action not in (Action.BE_READY, Action.AUTHENTICATE, Action.OFFER_SASL, Action.BEGIN_TLS)
+    elif state is State.READY:
+        assert following is State.READY and action in (Action.BE_MANAGED, Action.RESUME_NOTHING, Action.MANAGE)
     else:
         assert following == state + 1, "each step leads to the next one; none is left out, so TLS cannot be"
+
+
+# --- stream management (XEP-0198) -----------------------------------------------------------------------
+
+
+def managed() -> Receiving:
+    """A stream whose stanzas are counted."""
+    negotiation = after(len(STEPS))
+    assert negotiation.receive(Element("enable", SM)) == [Write(b"<enabled xmlns='urn:xmpp:sm:3'/>"), Managed()]
+    return negotiation
+
+
+def test_receiving_offers_management_only_behind_authentication() -> None:
+    negotiation = receiving()
+    offered = [SM.encode() in written(give(negotiation, step)) for step in STEPS]
+    assert offered == [False] * (len(STEPS) - 1) + [True]
+
+
+@pytest.mark.parametrize("name", ["enable", "resume", "r", "a"])
+@pytest.mark.parametrize("steps", [step for step in range(len(STEPS)) if step != 3])
+def test_receiving_refuses_management_before_authentication(steps: int, name: str) -> None:
+    negotiation = after(steps)
+    assert code_of(negotiation.receive(Element(name, SM))) in (Code.X04, Code.T01)
+    assert negotiation.received is None
+
+
+def test_receiving_promises_no_resumption() -> None:
+    negotiation = after(len(STEPS))
+    (enabled, _) = negotiation.receive(Element("enable", SM, {"resume": "true"}))
+    assert enabled == Write(b"<enabled xmlns='urn:xmpp:sm:3'/>")
+
+
+def test_receiving_fails_a_second_enable_and_goes_on_counting() -> None:
+    negotiation = managed()
+    received = negotiation.received
+    outputs = negotiation.receive(Element("enable", SM))
+    condition = "<unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    assert outputs == [Write(f"<failed xmlns='urn:xmpp:sm:3'>{condition}</failed>".encode())]
+    assert negotiation.received is received and not negotiation.ended
+
+
+def test_receiving_knows_nothing_to_resume_and_may_be_asked_to_count_afterwards() -> None:
+    negotiation = after(len(STEPS))
+    assert b"<failed" in written(negotiation.receive(Element("resume", SM, {"previd": "x", "h": "0"})))
+    assert Managed() in negotiation.receive(Element("enable", SM))
+
+
+def test_receiving_ends_a_stream_that_does_nothing_but_ask_for_management() -> None:
+    negotiation = managed()
+    for _ in range(REFUSALS):
+        assert not negotiation.ended
+        negotiation.receive(Element("enable", SM))
+    assert code_of(negotiation.receive(Element("resume", SM))) is Code.L01
+
+
+def test_receiving_says_with_its_last_words_what_it_has() -> None:
+    for end in ("closed", "finish"):
+        negotiation = managed()
+        assert negotiation.received is not None
+        for _ in range(3):
+            negotiation.received.arrived()
+        negotiation.received.keep(3)
+        outputs = negotiation.receive(StreamClosed()) if end == "closed" else negotiation.finish()
+        assert written(outputs) == b"<a xmlns='urn:xmpp:sm:3' h='2'/></stream:stream>"
+
+
+def test_receiving_takes_requests_and_acknowledgements() -> None:
+    negotiation = managed()
+    assert negotiation.receive(Element("r", SM)) == [Asked()]
+    assert negotiation.receive(Element("a", SM, {"h": "0"})) == [Counted(0)]
+    for name in ("r", "a"):
+        assert code_of(after(len(STEPS)).receive(Element(name, SM, {"h": "0"}))) is Code.S01
