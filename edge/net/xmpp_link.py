@@ -7,31 +7,41 @@ stream; what is sent goes through an `Outbox`, which answers for it.
 """
 
 from collections.abc import Iterable
-from typing import Protocol as Interface
 from typing import cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IProtocolFactory, IPushProducer, IReactorTime
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from edge.certificates.contexts import Accepting, Dialling, Handshake
+from edge.certificates.contexts import Handshake
 from edge.codes import Code
-from edge.domains import Domain
 from edge.net.links import Cause, DialError, cause_of
 from edge.net.outbox import Outbox
 from edge.net.sink import Sink
 from edge.net.sip_link import Transport
 from edge.net.tcp import tune
-from edge.net.tls import ChunkwiseTLS
 from edge.net.turn import Turn
-from edge.net.xmpp_pings import Pings
-from edge.partners import Peer
+from edge.net.xmpp_owner import NOBODY, Owner
+from edge.net.xmpp_receipts import Receipts
+from edge.net.xmpp_tls import begin_tls
 from edge.xmpp.conditions import StreamError
 from edge.xmpp.element import Element
-from edge.xmpp.negotiation import SERVER, End, Negotiation, Output, Ready, Restart, StartTLS, Verify, Write
+from edge.xmpp.negotiation import (
+    SERVER,
+    Asked,
+    Counted,
+    End,
+    Managed,
+    Negotiation,
+    Output,
+    Ready,
+    Restart,
+    StartTLS,
+    Verify,
+    Write,
+)
 from edge.xmpp.screening import Misaddressed, screen
 from edge.xmpp.stanzas import Iq, Stanza
 from edge.xmpp.stream import Event, StreamParser
@@ -44,39 +54,7 @@ IDLE = 600.0  # seconds without a stanza after which a stream between servers is
 KEEP_ALIVE = 60.0  # seconds of our silence; less than what firewalls commonly remember a connection
 
 STANZAS = frozenset(("message", "presence", "iq"))
-ANSWERS = frozenset(("result", "error"))
 CLOSED = Cause(Code.N03, "closed by us")
-NOBODY = Peer("xmpp", frozenset(), frozenset(), Code.X04)  # who the far end is before it has proved anything
-
-
-class Switchable(Transport, Interface):
-    """A connection under which the protocol can be exchanged, as TCP has it."""
-
-    protocol: object
-
-
-class Owner(Interface):
-    """Who keeps the links, and knows our partners."""
-
-    pings: Pings
-
-    def creator(self, link: "XmppLink") -> Accepting | Dialling:
-        """What makes the TLS connection."""
-
-    def judge(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> Peer:
-        """Say who the far end is; its fault, if any, is why it is refused."""
-
-    def link_ready(self, link: "XmppLink") -> int:
-        """The stream is authenticated. Returns how many octets a stanza may have."""
-
-    def link_closing(self, link: "XmppLink", cause: Cause) -> None:
-        """Nothing more can be sent on this link."""
-
-    def link_lost(self, link: "XmppLink", cause: Cause) -> None:
-        """The connection is gone, or never came up."""
-
-    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
-        """Send a stanza on whatever link is right."""
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -110,6 +88,8 @@ class XmppLink(Protocol):
         self._sink = sink
         self._turn = turn
         self._outbox = outbox
+        self._receipts: Receipts | None = None  # with stream management
+        self._writers: list[Outbox | Receipts] = [] if outbox is None else [outbox]
         self._outbound = ready is not None
         self._ready = ready
         self._parser = StreamParser()
@@ -133,11 +113,18 @@ class XmppLink(Protocol):
             self._sink.unsent(token, Code.N03, Code.N03.sentence)
 
     def answered(self, ping: str) -> None:
-        """`edge.net.xmpp_pings.Pinger`: the answer to a ping of this link has come, on whatever link."""
-        taken = self._outbox.answered(ping) if self._outbox is not None else None
+        """`edge.net.xmpp_pings.Pinger`: an answer for this link has come, on whatever link, and can be believed."""
+        assert self._outbox is not None, "only who asks is answered"
+        taken = self._outbox.answered(ping)
+        self._hold()  # what was counted meanwhile
         if taken:
             self.worked = True
             self._sink.taken(taken)
+
+    def knock(self) -> str:
+        """`edge.net.xmpp_pings.Pinger`: let the peer open its own stream."""
+        assert self._outbox is not None, "only who asks waits for an answer"
+        return self._outbox.knock()
 
     def tick(self, now: float) -> None:
         """Time has come: called every second or so by the pool."""
@@ -222,13 +209,13 @@ class XmppLink(Protocol):
 
     def pauseProducing(self) -> None:
         """The peer reads more slowly than we write."""
-        if self._outbox is not None:
-            self._outbox.pause()
+        for writer in self._writers:
+            writer.pause()
 
     def resumeProducing(self) -> None:
         """The peer has read again."""
-        if self._outbox is not None:
-            self._outbox.resume()
+        for writer in self._writers:
+            writer.resume()
 
     def stopProducing(self) -> None:
         """The connection is going away; `connectionLost` follows."""
@@ -277,12 +264,16 @@ class XmppLink(Protocol):
             for event in events:
                 if type(event) is Element and negotiation.ready and negotiation.receives and event.name in STANZAS:
                     stanza = screen(negotiation, event)
+                    if self._receipts is not None:
+                        self._receipts.arrived(stanza)
                     if isinstance(stanza, Misaddressed):
                         self._give_back(stanza)
                         continue
                     if negotiation.namespace != SERVER:
                         self._owner.pings.heard(self, stanza)
-                    if type(stanza) is Iq and stanza.type in ANSWERS:
+                    elif stanza.type == "error":
+                        self._owner.pings.failed(self)
+                    if type(stanza) is Iq and stanza.type in ("result", "error"):
                         settle = self._owner.pings.answer(self, stanza)
                         if settle is not None:
                             # what came before may be the failure of a stanza that the ping stands behind
@@ -304,6 +295,8 @@ class XmppLink(Protocol):
             self._heard = self._clock.seconds()
             self._sink.stanzas_received(self, stanzas[:])
             stanzas.clear()
+            if self._receipts is not None and self._receipts.overfull:
+                self.fail(Code.L01, condition="policy-violation")
 
     def _give_back(self, stanza: Misaddressed) -> None:
         self._sink.link_event("stanza.refused", code=Code.S08, **self.facts())
@@ -319,38 +312,48 @@ class XmppLink(Protocol):
             elif isinstance(output, Restart):
                 self._parser.reset()
             elif isinstance(output, StartTLS):
-                self._start_tls()
+                self._shaking = self._encrypted = True
+                self._wire = begin_tls(self._wire, self, self._owner.creator(self), self._outbound, self._clock)
             elif isinstance(output, Verify):
                 assert self.handshake is not None, "names are judged behind TLS only"
                 self.peer = self._owner.judge(self, output, self.handshake)
                 self._perform(self.negotiation.verified(self.peer.fault))
             elif isinstance(output, Ready):
                 self._be_ready()
+            elif isinstance(output, Managed):
+                self._receipts = Receipts(self._clock, self._turn, self._wire, self.negotiation)
+                self._writers.append(self._receipts)
+            elif isinstance(output, Asked) and self._receipts is not None:
+                self._receipts.asked()
+            elif isinstance(output, Counted):
+                self._count(output.h)
             elif isinstance(output, End):
                 self._be_ended(output)
-
-    def _start_tls(self) -> None:
-        """Put TLS between TCP and this protocol (RFC 6120 §5.4.3); from now on it is our transport."""
-        tcp = cast(Switchable, self._wire)
-        nobody = cast(IProtocolFactory, Factory())  # the protocol under it is there already
-        factory = TLSMemoryBIOFactory(self._owner.creator(self), self._outbound, nobody, self._clock)
-        tls = ChunkwiseTLS(factory, self, False)  # type: ignore[no-untyped-call]  # so Twisted has it
-        self._shaking = self._encrypted = True
-        self._wire = cast(Transport, tls)
-        tcp.protocol = tls
-        tls.makeConnection(tcp)
 
     def _be_ready(self) -> None:
         self._parser.raise_limit(self._owner.link_ready(self))
         self._wire.registerProducer(self, True)
         if self._outbox is not None:
-            self._outbox.open(self._wire, self.negotiation.local, self.negotiation.remote)
+            negotiation = self.negotiation
+            self._outbox.open(self._wire, negotiation.local, negotiation.remote, self._receipts is not None)
         self.alive = self._announced = True
         self._heard = self._clock.seconds()
         self._sink.link_event("link.up", **self.facts())
         ready, self._ready = self._ready, None
         if ready is not None:
             ready.callback(self)
+
+    def _count(self, h: int) -> None:
+        """The peer has counted stanzas of ours."""
+        if self._outbox is None and h:
+            self._perform(self.negotiation.overclaimed(h, 0))
+        elif self._outbox is not None and not self._outbox.counted(h):
+            self._perform(self.negotiation.overclaimed(h, self._outbox.count))
+        self._hold()
+
+    def _hold(self) -> None:
+        if self._outbox is not None and self._outbox.proved and self._owner.pings.counted(self):
+            self._outbox.hold()
 
     def _be_ended(self, end: End) -> None:
         self.orderly = self.orderly or (end.code is None and self._cause is None)
@@ -374,8 +377,8 @@ class XmppLink(Protocol):
             self._cause = cause
         if self.alive:
             self.alive = False
-            if self._outbox is not None:
-                self._outbox.close()
+            for writer in self._writers:
+                writer.close()
             self._owner.link_closing(self, self._cause)
         ready, self._ready = self._ready, None
         if ready is not None and not ready.called:

@@ -1,6 +1,9 @@
-"""Which answer belongs to which ping, across all streams, and when it is believed.
+"""Which answer belongs to which ping, across all streams, and when an answer or an acknowledgement is believed.
 
 Between servers an answer comes on the peer's own stream (RFC 6120 §4.5). A component server answers where it was asked.
+
+An acknowledgement of XEP-0198 comes on the stream that it is about, while the failure of a stanza comes on the peer's
+own stream. So it is believed a little later, and later still where that stream has to be opened first.
 
 COMPAT(ejabberd): with several `hosts` at one listener it chooses any of our connections by chance, for each stanza.
 There the failure of a stanza may still be on its way on one connection when the answer to the ping that was sent
@@ -16,13 +19,15 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from edge.domains import Domain
 from edge.net.sink import Sink
 from edge.partners import Peer
 from edge.xmpp.negotiation import Negotiation
 from edge.xmpp.stanzas import Iq, Stanza
 
 GRACE = 0.1  # seconds that a failure may come behind the answer, and behind the failure before it
-LONGEST = 2.0  # seconds of that in all, also while failures do not cease; far below the 32 s of a SIP client
+LONGEST = 2.0  # seconds of that in all, also while failures do not cease; far below the 32 s of a SIP client. And as
+# many for a peer that has counted a stanza to open the stream on which it would say that it failed
 AT_HOME = 16  # answers, each where it was asked, that ejabberd gives by chance once in 65,000 times
 SHARED = "the server sends what is for one domain on the connection of another: stanzas may overtake each other"
 
@@ -35,6 +40,9 @@ class Pinger(Protocol):
 
     def answered(self, ping: str) -> None:
         """The ping is answered, and everything that was sent before it is processed."""
+
+    def knock(self) -> str:
+        """Send a ping, so that the peer opens its own stream; return its id."""
 
     def facts(self) -> dict[str, object]:
         """What the log should say of it."""
@@ -50,6 +58,13 @@ class _Server:
     failed: float = float("-inf")  # when an error stanza last came
 
 
+_Ends = tuple[Domain, Domain]
+
+
+def _ends(link: Pinger) -> _Ends:
+    return link.negotiation.local, link.negotiation.remote
+
+
 class Pings:
     """All pings that are out."""
 
@@ -59,6 +74,8 @@ class Pings:
         self._out: dict[str, Pinger] = {}
         self._held: dict[Pinger, tuple[str, IDelayedCall]] = {}
         self._servers: dict[frozenset[str], _Server] = {}
+        self._incoming: set[Pinger] = set()  # streams that other servers have opened to us
+        self._failed: dict[_Ends, float] = {}  # when an error stanza last came on such a stream
 
     def sent(self, link: Pinger, ping: str) -> None:
         """``link`` has sent a ping with this id."""
@@ -69,6 +86,32 @@ class Pings:
         server = self._servers.setdefault(link.peer.systems, _Server())
         server.links.add(link)
         server.at_home = 0
+
+    def stream_up(self, link: Pinger) -> None:
+        """Another server has opened a stream to us."""
+        self._incoming.add(link)
+
+    def failed(self, link: Pinger) -> None:
+        """An error stanza came on a stream that another server has opened."""
+        self._failed[_ends(link)] = self._clock.seconds()
+
+    def counted(self, link: Pinger) -> bool:
+        """The peer has counted stanzas of ``link``, which is told by `answered` when to believe that they got through.
+
+        False if that has begun already, for others.
+        """
+        if link in self._held:
+            return False
+        ends = _ends(link)
+
+        def failed() -> float:
+            return self._failed.get(ends, float("-inf"))
+
+        if any(_ends(each) == ends for each in self._incoming):
+            self._hold(link, "", failed)
+        else:
+            self._hold(link, link.knock(), failed, LONGEST)
+        return True
 
     def heard(self, link: Pinger, stanza: Stanza) -> None:
         """A stanza came on a component connection."""
@@ -91,13 +134,15 @@ class Pings:
         if answer.from_.host != pinger.negotiation.remote or link.peer.systems != pinger.peer.systems:
             return None
         del self._out[answer.id]
+        if pinger in self._held and self._held[pinger][0] == answer.id:
+            return partial(self.settle, pinger)  # it had to open its stream, and whatever failed came before this
         server = self._servers.get(pinger.peer.systems)
         if server is not None:
             server.at_home += 1
             if link is not pinger:
                 self._spread(server, link)
             if len(server.links) > 1 and (server.spreads or server.at_home <= AT_HOME):
-                return partial(self._hold, server, pinger, answer.id)
+                return partial(self._hold, pinger, answer.id, lambda: server.failed)
         return partial(pinger.answered, answer.id)
 
     def settle(self, link: Pinger) -> None:
@@ -111,6 +156,7 @@ class Pings:
     def lost(self, link: Pinger) -> None:
         """``link`` is gone."""
         self.settle(link)
+        self._incoming.discard(link)
         for ping in [ping for ping, sender in self._out.items() if sender is link]:
             del self._out[ping]
         server = self._servers.get(link.peer.systems)
@@ -124,15 +170,15 @@ class Pings:
             server.spreads = True
             self._sink.link_event("link.shared", text=SHARED, **link.facts())
 
-    def _hold(self, server: _Server, pinger: Pinger, ping: str) -> None:
+    def _hold(self, pinger: Pinger, ping: str, failed: Callable[[], float], seconds: float = GRACE) -> None:
         since = self._clock.seconds()
 
         def ripe() -> None:
             now = self._clock.seconds()
-            if now - since < LONGEST and now - server.failed < GRACE:
-                more = max(server.failed + GRACE - now, 0.0)
+            if now - since < LONGEST and now - failed() < GRACE:
+                more = max(failed() + GRACE - now, 0.0)
                 self._held[pinger] = ping, self._clock.callLater(more, ripe)
             else:
                 self.settle(pinger)
 
-        self._held[pinger] = ping, self._clock.callLater(GRACE, ripe)
+        self._held[pinger] = ping, self._clock.callLater(seconds, ripe)

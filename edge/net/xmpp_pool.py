@@ -6,6 +6,7 @@ it is from `edge.certificates`, whether we know it from `edge.partners`.
 
 import random
 from dataclasses import dataclass
+from typing import cast
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
@@ -28,6 +29,7 @@ from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
+from edge.net.xmpp_receipts import Receipt
 from edge.partners import Directory, Peer, System
 from edge.xmpp.component import Component
 from edge.xmpp.initiating import Initiating
@@ -119,6 +121,16 @@ class XmppPool:
         if not isinstance(route, Code):
             route.reach()
 
+    @staticmethod
+    def hold(receipt: object) -> None:
+        """A message that came with ``receipt`` hangs on somebody else: its sender's server must not be told yet."""
+        cast(Receipt, receipt).hold()
+
+    @staticmethod
+    def release(receipt: object) -> None:
+        """Somebody has the message that came with ``receipt``, or its sender was told that nobody does."""
+        cast(Receipt, receipt).release()
+
     def _component_of(self, local: Domain) -> "Route[XmppLink] | Code":
         """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
         routes = [route for (ours, _), route in self._components.items() if ours == local]
@@ -171,6 +183,8 @@ class XmppPool:
         self._entrance.leave(link)
         if isinstance(link.negotiation, Component):
             self.pings.component_up(link)
+        elif isinstance(link.negotiation, Receiving):
+            self.pings.stream_up(link)
         for (_, theirs), route in self._ways.items():
             if theirs in link.peer.names:
                 route.wake()  # who comes to us can be reached again
@@ -267,8 +281,9 @@ class XmppPool:
         if dial.system.link == "component":
             negotiation = Component(dial.local, dial.remote, dial.system.secret, self._ours[dial.system.name])
         else:
-            negotiation = Initiating(dial.local, dial.remote)
-        outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self.pings.sent(link, ping))
+            negotiation = Initiating(dial.local, dial.remote, managed=dial.system.confirm == "ack")
+        trusting = self._sink.taken if dial.system.confirm == "write" else None
+        outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self.pings.sent(link, ping), trusting)
         link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, outbox, ready)
         link.key = dial
         if dial.system.link == "component":

@@ -1,0 +1,40 @@
+"""Who keeps the XMPP links (`edge.net.xmpp_link`): `edge.net.xmpp_pool`, as they see it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from edge.certificates.contexts import Accepting, Dialling, Handshake
+from edge.codes import Code
+from edge.domains import Domain
+from edge.net.links import Cause
+from edge.net.xmpp_pings import Pings
+from edge.partners import Peer
+from edge.xmpp.negotiation import Verify
+
+if TYPE_CHECKING:
+    from edge.net.xmpp_link import XmppLink
+
+NOBODY = Peer("xmpp", frozenset(), frozenset(), Code.X04)  # who the far end is before it has proved anything
+
+
+class Owner(Protocol):
+    """Who keeps the links, and knows our partners."""
+
+    pings: Pings
+
+    def creator(self, link: "XmppLink") -> Accepting | Dialling:
+        """What makes the TLS connection."""
+
+    def judge(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> Peer:
+        """Say who the far end is; its fault, if any, is why it is refused."""
+
+    def link_ready(self, link: "XmppLink") -> int:
+        """The stream is authenticated. Returns how many octets a stanza may have."""
+
+    def link_closing(self, link: "XmppLink", cause: Cause) -> None:
+        """Nothing more can be sent on this link."""
+
+    def link_lost(self, link: "XmppLink", cause: Cause) -> None:
+        """The connection is gone, or never came up."""
+
+    def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
+        """Send a stanza on whatever link is right."""

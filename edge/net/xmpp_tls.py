@@ -1,0 +1,29 @@
+"""The change to TLS within a connection that began in clear (RFC 6120 §5.4.3), for `edge.net.xmpp_link`."""
+
+from typing import Protocol, cast
+
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from edge.certificates.contexts import Accepting, Dialling
+from edge.net.sip_link import Transport
+from edge.net.tls import ChunkwiseTLS
+
+
+class Switchable(Transport, Protocol):
+    """A connection under which the protocol can be exchanged, as TCP has it."""
+
+    protocol: object
+
+
+def begin_tls(
+    tcp: Transport, link: IProtocol, creator: Accepting | Dialling, outbound: bool, clock: IReactorTime
+) -> Transport:
+    """Put TLS between ``tcp`` and ``link``; returns what is the transport of ``link`` from now on."""
+    nobody = cast(IProtocolFactory, Factory())  # the protocol under it is there already
+    factory = TLSMemoryBIOFactory(creator, outbound, nobody, clock)
+    tls = ChunkwiseTLS(factory, link, False)  # type: ignore[no-untyped-call]  # so Twisted has it
+    cast(Switchable, tcp).protocol = tls
+    tls.makeConnection(tcp)
+    return cast(Transport, tls)
