@@ -198,8 +198,9 @@ def _content_request(
         headers = with_texts(begin, content.lang, content.subject)
     if content.sent is not None:
         headers = [*headers, ("Date", date_of(content.sent))]
-    if content.expires is not None and now:
-        headers = [*headers, ("Expires", str(max(int(content.expires - now), 0)))]
+    begins = now if content.sent is None else content.sent  # RFC 3428 §7: counted from the Date, if there is one
+    if content.expires is not None and begins:
+        headers = [*headers, ("Expires", str(max(int(content.expires - begins), 0)))]
     return MessageFacts(headers, body, call_id)
 
 
