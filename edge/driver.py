@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from time import time
-from typing import Protocol, assert_never
+from typing import Protocol, assert_never, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -17,8 +17,10 @@ from edge.gateway.core import Gateway
 from edge.gateway.effects import (
     Effect,
     Forget,
+    Hold,
     Path,
     Reach,
+    Release,
     Remember,
     Report,
     RespondSip,
@@ -56,6 +58,13 @@ class XmppPool(Protocol):
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None: ...
     def reach(self, local: Domain, remote: Domain) -> None: ...
+
+
+class Receipt(Protocol):
+    """One message that came in on a stream with stream management; `edge.net.xmpp_receipts` makes it."""
+
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
 
 
 class Turn(Protocol):
@@ -213,6 +222,10 @@ class Driver:
                     if recorder is not None:
                         recorder.sip_out(effect.system.name, effect.data)
                     self._sip.send(effect.system, effect.domain, effect.data, effect.token)
+                elif isinstance(effect, Hold):
+                    cast(Receipt, effect.receipt).hold()
+                elif isinstance(effect, Release):
+                    cast(Receipt, effect.receipt).release()
                 elif isinstance(effect, Remember):
                     self._store.remember(Record(effect.kind, effect.key, effect.due, effect.data))
                     self._unsaved = True

@@ -11,8 +11,10 @@ from edge.driver import COMMIT_PAUSE
 from edge.gateway.effects import (
     Effect,
     Forget,
+    Hold,
     Path,
     Reach,
+    Release,
     Remember,
     RespondSip,
     SendSip,
@@ -27,6 +29,22 @@ from tests.driving import Link, Scene, logged, scene
 from tests.gateway.bench import message
 
 __all__ = ["logged", "scene"]  # fixtures
+
+
+DOMAINS = Domain("sip.example"), Domain("xmpp.example")
+
+
+class Receipt:
+    """That of one message."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._done = scene.shells.done
+
+    def hold(self) -> None:
+        self._done.append(("hold",))
+
+    def release(self) -> None:
+        self._done.append(("release",))
 
 
 class TestTurn:
@@ -47,6 +65,12 @@ class TestTurn:
         scene.driver.taken(tokens)
         assert scene.shells.names == ["begin", "respond", "respond", "flush"]
         assert [entry[1] for entry in scene.shells.done[1:3]] == [scene.bench.link, scene.bench.link]
+
+    def test_message_is_held_and_released_in_its_turn(self, scene: Scene) -> None:
+        receipt = Receipt(scene)
+        scene.bench.gateway.taken = lambda tokens: [Hold(receipt), SendStanza(*DOMAINS, b"<m/>"), Release(receipt)]
+        scene.driver.taken([])
+        assert scene.shells.names == ["begin", "hold", "stanza", "release", "flush"]
 
     def test_token_that_comes_back_is_one_turn(self, scene: Scene) -> None:
         token = scene.page()[4]

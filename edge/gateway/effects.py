@@ -96,6 +96,23 @@ class Forget:
 
 
 @dataclass(slots=True)
+class Hold:
+    """The message that came with this receipt (`edge.xmpp.stanzas.Message`) is not settled when this input ends.
+
+    A stanza that is not held is settled with the input that it came in.
+    """
+
+    receipt: object
+
+
+@dataclass(slots=True)
+class Release:
+    """The held message is settled: somebody has it, or its sender has been told that nobody does."""
+
+    receipt: object
+
+
+@dataclass(slots=True)
 class Reach:
     """Go on dialling this path until it is up (`edge.gateway.paths`)."""
 
@@ -111,4 +128,4 @@ class Path(NamedTuple):
     remote: Domain | None = None
 
 
-Effect = SendSip | RespondSip | SendStanza | Remember | Forget | Reach | Report
+Effect = SendSip | RespondSip | SendStanza | Hold | Release | Remember | Forget | Reach | Report

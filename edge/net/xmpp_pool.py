@@ -6,7 +6,6 @@ it is from `edge.certificates`, whether we know it from `edge.partners`.
 
 import random
 from dataclasses import dataclass
-from typing import cast
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
@@ -29,7 +28,6 @@ from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
-from edge.net.xmpp_receipts import Receipt
 from edge.partners import Directory, Peer, System
 from edge.xmpp.component import Component
 from edge.xmpp.initiating import Initiating
@@ -120,16 +118,6 @@ class XmppPool:
         route = self._route(local, remote)
         if not isinstance(route, Code):
             route.reach()
-
-    @staticmethod
-    def hold(receipt: object) -> None:
-        """A message that came with ``receipt`` hangs on somebody else: its sender's server must not be told yet."""
-        cast(Receipt, receipt).hold()
-
-    @staticmethod
-    def release(receipt: object) -> None:
-        """Somebody has the message that came with ``receipt``, or its sender was told that nobody does."""
-        cast(Receipt, receipt).release()
 
     def _component_of(self, local: Domain) -> "Route[XmppLink] | Code":
         """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""

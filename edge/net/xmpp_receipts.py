@@ -2,7 +2,7 @@
 
 A stanza counts as handled as soon as the gateway has returned from it; but a message that the gateway holds, because a
 next hop has to answer first, counts when the gateway releases it, and what came behind it not before. The gateway gets
-a `Receipt` with each message and gives it back, by way of `edge.net.xmpp_pool`. `edge.net.xmpp_link` owns this.
+a `Receipt` with each message, which `edge.driver` holds and releases for it. `edge.net.xmpp_link` owns this.
 
 Each request is answered, all those of one chunk with one answer. An answer that was less than all is followed by
 another when there is more to say.
