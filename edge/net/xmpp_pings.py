@@ -134,8 +134,8 @@ class Pings:
         if answer.from_.host != pinger.negotiation.remote or link.peer.systems != pinger.peer.systems:
             return None
         del self._out[answer.id]
-        if pinger in self._held and self._held[pinger][0] == answer.id:
-            return partial(self.settle, pinger)  # it had to open its stream, and whatever failed came before this
+        if pinger.negotiation.received is not None:  # the peer had to open its stream, and what failed came before this
+            return partial(self._settle_knock, pinger, answer.id)
         server = self._servers.get(pinger.peer.systems)
         if server is not None:
             server.at_home += 1
@@ -164,6 +164,11 @@ class Pings:
             server.links.discard(link)
             if not server.links:
                 del self._servers[link.peer.systems]
+
+    def _settle_knock(self, link: Pinger, ping: str) -> None:
+        """A late one proves nothing about what is held now."""
+        if self._held.get(link, ("", None))[0] == ping:
+            self.settle(link)
 
     def _spread(self, server: _Server, link: Pinger) -> None:
         if not server.spreads:

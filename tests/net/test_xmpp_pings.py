@@ -7,7 +7,9 @@ from edge.domains import Domain
 from edge.net.xmpp_pings import AT_HOME, GRACE, LONGEST, Pings
 from edge.partners import Peer
 from edge.xmpp.component import Component
+from edge.xmpp.initiating import Initiating
 from edge.xmpp.jid import JID
+from edge.xmpp.management import Received
 from edge.xmpp.negotiation import Negotiation
 from edge.xmpp.stanzas import Iq, Message
 from tests.net.cable import SIP, THEM, US, Memory
@@ -23,9 +25,14 @@ class Link:
         self.peer = Peer("xmpp", frozenset((THEM,)), frozenset((system,)))
         self.negotiation: Negotiation = Component(local, THEM, "s3cret", OURS)
         self.told: list[str] = []
+        self.knocks: list[str] = []
 
     def answered(self, ping: str) -> None:
         self.told.append(ping)
+
+    def knock(self) -> str:
+        self.knocks.append(f"knock{len(self.knocks)}")
+        return self.knocks[-1]
 
     def facts(self) -> dict[str, object]:
         return {"partner": ",".join(self.peer.systems)}
@@ -180,3 +187,118 @@ def test_lost_link_believes_what_was_answered_and_forgets_the_rest(talk: Convers
     talk.pings.lost(talk.first)
     assert talk.first.told == ["p"] and talk.clock.getDelayedCalls() == []
     assert talk.pings.answer(talk.second, Iq(JID.parse(THEM), JID.parse(US), "another", "result")) is None
+
+
+# --- acknowledgements of XEP-0198 -----------------------------------------------------------------------
+
+
+class Servers:
+    """Our stream to another server; and those that it, or somebody else, opens to us."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.pings = Pings(self.clock, Memory())
+        self.out = self.stream()
+
+    def stream(self, local: Domain = US, remote: Domain = THEM) -> Link:
+        link = Link(local)
+        link.negotiation = Initiating(local, remote)
+        link.negotiation.received = Received()
+        return link
+
+    def comes_in(self, local: Domain = US, remote: Domain = THEM) -> Link:
+        link = self.stream(local, remote)
+        self.pings.stream_up(link)
+        return link
+
+    def answers(self, on: Link, ping: str) -> None:
+        self.pings.sent(self.out, ping)
+        settle = self.pings.answer(on, Iq(JID.parse(THEM), JID.parse(US), ping, "result"))
+        assert settle is not None
+        settle()
+
+
+@pytest.fixture
+def servers() -> Servers:
+    return Servers()
+
+
+def test_acknowledgement_is_believed_when_a_failure_would_have_come(servers: Servers) -> None:
+    servers.comes_in()
+    assert servers.pings.counted(servers.out)
+    servers.clock.advance(GRACE - 0.01)
+    assert servers.out.told == []
+    servers.clock.advance(0.01)
+    assert servers.out.told == [""] and servers.out.knocks == []
+
+
+def test_acknowledgement_is_not_believed_while_failures_come(servers: Servers) -> None:
+    back = servers.comes_in()
+    servers.pings.counted(servers.out)
+    for _ in range(3):
+        servers.clock.advance(GRACE * 0.9)
+        servers.pings.failed(back)
+    assert servers.out.told == []
+    servers.clock.advance(GRACE * 1.01)
+    assert servers.out.told == [""]
+
+
+def test_failures_of_other_streams_do_not_matter(servers: Servers) -> None:
+    servers.comes_in()
+    other = servers.comes_in(SECOND)
+    servers.pings.counted(servers.out)
+    servers.clock.advance(GRACE * 0.9)
+    servers.pings.failed(other)
+    servers.clock.advance(GRACE * 0.2)
+    assert servers.out.told == [""]
+
+
+@pytest.mark.parametrize("way", ["none", "for another domain of ours", "from another domain", "lost"])
+def test_peer_without_a_stream_to_us_is_asked_to_open_one(servers: Servers, way: str) -> None:
+    if way == "for another domain of ours":
+        servers.comes_in(SECOND)
+    elif way == "from another domain":
+        servers.comes_in(US, SECOND)
+    elif way == "lost":
+        servers.pings.lost(servers.comes_in())
+    servers.pings.counted(servers.out)
+    assert servers.out.knocks == ["knock0"]
+    servers.clock.advance(GRACE * 2)
+    assert servers.out.told == []
+    servers.answers(servers.comes_in(), "knock0")
+    assert servers.out.told == ["knock0"], "what failed came before this answer"
+    servers.clock.advance(LONGEST)
+    assert servers.out.told == ["knock0"] and servers.clock.getDelayedCalls() == []
+
+
+def test_acknowledgement_is_believed_in_the_end_when_the_peer_cannot_open_a_stream(servers: Servers) -> None:
+    servers.pings.counted(servers.out)
+    servers.clock.advance(LONGEST - 0.1)
+    assert servers.out.told == []
+    servers.clock.advance(0.1)
+    assert servers.out.told == ["knock0"]
+
+
+def test_late_answer_proves_nothing_about_what_was_counted_after_it(servers: Servers) -> None:
+    servers.pings.counted(servers.out)
+    servers.clock.advance(LONGEST)
+    servers.pings.counted(servers.out)
+    back = servers.comes_in()
+    servers.answers(back, "knock0")
+    assert servers.out.told == ["knock0"]
+    servers.answers(back, "knock1")
+    assert servers.out.told == ["knock0", "knock1"]
+
+
+def test_one_acknowledgement_is_held_at_a_time(servers: Servers) -> None:
+    servers.comes_in()
+    assert servers.pings.counted(servers.out) and not servers.pings.counted(servers.out)
+    servers.clock.advance(GRACE)
+    assert servers.out.told == [""] and servers.pings.counted(servers.out)
+
+
+def test_lost_stream_believes_what_the_peer_had_counted(servers: Servers) -> None:
+    servers.comes_in()
+    servers.pings.counted(servers.out)
+    servers.pings.lost(servers.out)
+    assert servers.out.told == [""] and servers.clock.getDelayedCalls() == []
