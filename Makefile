@@ -17,7 +17,7 @@ run: $(VENV)/.installed certs/edge.pem
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.installed-for-tests peers lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 4 --dist loadscope
 
 lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff check .
