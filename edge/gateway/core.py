@@ -27,6 +27,7 @@ from edge.gateway.restoring import restore
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.partners import Admit, Refuse
+from edge.sip import microsoft
 from edge.sip.checks import refusal
 from edge.sip.layer import Acked, Answer, Cancelled, Deliver, Failed, Output, Overdue, Send
 from edge.sip.message import Request, Response, check_request, response_bytes
@@ -36,8 +37,6 @@ from edge.xmpp.service import Service
 from edge.xmpp.stanzas import PRESENCE_TYPES, Iq, Message, Presence, Stanza, error_bytes
 
 ACCEPT = "text/plain, application/pidf+xml"
-EXTENSIONS = frozenset({"eventlist"})
-# COMPAT(lync): a notifier puts eventlist into Require of plain single-resource NOTIFYs; since OCS 2007. Others: 420.
 
 ABOUT_RECIPIENT = frozenset({Code.A06, Code.A08})  # refusals that come after the sender has been found good
 FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
@@ -95,8 +94,9 @@ class Gateway:
                     self._follow(layer.receive_response(message), effects)
             except Exception as error:  # a bug must not cost the other messages of the chunk, nor the link
                 effects.append(bug(error))
-                if type(message) is Request and message.method != "ACK":
-                    effects.append(RespondSip(link, response_bytes(message, 500)))
+                if type(message) is Request and message.method not in microsoft.UNANSWERED:
+                    headers = [microsoft.plain_diagnostics(500)]
+                    effects.append(RespondSip(link, response_bytes(message, 500, headers=headers)))
         return self._saved(effects)
 
     def sip_sent(self, token: object, link: SipLink) -> None:
@@ -220,6 +220,8 @@ class Gateway:
         """A new request: the checks of RFC 3261 §8.2 in order, then the part that serves its method."""
         node = self.node
         request = transaction.request
+        if request.method == microsoft.NEGOTIATE:
+            return node.refuse(transaction, Code.S03, 405, [("Allow", ALLOW)])
         try:
             sender = request.from_.sip_uri
         except RemoteProtocolError as error:
@@ -235,7 +237,7 @@ class Gateway:
         decision = node.directory.admit(cast(SipLink, transaction.link).peer, sender.host, recipient)
         if isinstance(decision, Refuse) and decision.code not in ABOUT_RECIPIENT:
             return node.refuse(transaction, decision.code, 403)
-        failure = refusal(request, methods=METHODS, extensions=EXTENSIONS)
+        failure = refusal(request, methods=METHODS, extensions=microsoft.extensions(request.method))
         if failure is not None:
             status, headers, code = failure
             return node.refuse(transaction, code, status, headers)
@@ -257,6 +259,8 @@ class Gateway:
         if request.method == "MESSAGE":
             return self.pager.message_received(transaction, decision, sender, target)
         if request.method == "INVITE":
+            if microsoft.is_multiparty(request):
+                return node.refuse(transaction, Code.S04, 488, text="the invitation is to a session of more than two")
             return self.chats.invited(transaction, decision, sender, target)
         return node.refuse(transaction, Code.S05, 481)
 
@@ -316,12 +320,10 @@ class Gateway:
 def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
     """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
     report = Report("sip.refused", error.code, {"method": request.method, "status": error.status, "reason": str(error)})
-    if request.method == "ACK" or not request.headers.raw(b"via"):
+    if request.method in microsoft.UNANSWERED or not request.headers.raw(b"via"):
         return [report]
-    return [
-        RespondSip(link, response_bytes(request, error.status, headers=[warning(error.code, str(error))])),
-        report,
-    ]
+    headers = [warning(error.code, str(error)), microsoft.diagnostics(error.code, str(error))]
+    return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
 
 
 def _refuse_stanza(stanza: Stanza, code: Code, link: XmppLink) -> list[Effect]:

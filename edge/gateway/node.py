@@ -13,6 +13,7 @@ from edge.gateway.settings import PresenceSettings
 from edge.identifiers import Identifiers
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
+from edge.sip.microsoft import DIAGNOSTICS, diagnostics, plain_diagnostics, quotable
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
@@ -84,7 +85,9 @@ class Node:
         reason: str | None = None,
         body: bytes = b"",
     ) -> list[Effect]:
-        """Answer a request."""
+        """Answer a request. Every failure says why, also one that needs no reason code."""
+        if status >= 300 and all(name != DIAGNOSTICS for name, _ in headers):
+            headers = [*headers, plain_diagnostics(status)]
         return performed(self.layer.respond(transaction, status, headers=headers, reason=reason, body=body))
 
     def refuse(
@@ -96,7 +99,7 @@ class Node:
         text: str = "",
     ) -> list[Effect]:
         """Answer a request with a failure that carries a reason code (RFC 3261 §20.43 Warning)."""
-        effects = self.respond(transaction, status or code.status, [*headers, warning(code, text)])
+        effects = self.respond(transaction, status or code.status, [*headers, warning(code, text), diagnostics(code, text)])
         effects.append(
             Report(
                 "sip.refused",
@@ -124,8 +127,7 @@ def speaker(transaction: ServerTransaction) -> str:
 
 def warning(code: Code, text: str = "") -> tuple[str, str]:
     """The Warning header of a refusal: the code and its sentence, never a name of ours (RFC 3261 §20.43)."""
-    said = (text or code.sentence).replace("\\", "").replace('"', "'")
-    return "Warning", f'399 edge "{code} {said}"'
+    return "Warning", f'399 edge "{code} {quotable(text or code.sentence)}"'
 
 
 def bug(error: Exception) -> Report:

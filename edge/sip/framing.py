@@ -13,6 +13,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.sip.headers import MAX_LINE, Headers, split_lines
 from edge.sip.message import Request, Response, parse_message, response_bytes
+from edge.sip.microsoft import diagnostics, quotable
 from edge.sip.values import number_of
 
 MAX_HEAD = 65536  # octets; Microsoft edges send 6 kB and more, every hop adds a signed Record-Route
@@ -190,18 +191,17 @@ def _content_length(headers: Headers, limit: int) -> int:
 
 
 def _answer(head: bytes, error: RemoteProtocolError, name: str) -> bytes | None:
-    """The response to a garbled request; None for a response, an ACK, and what has no readable Via.
+    """The response to a garbled request; None for a response, an ACK or BENOTIFY, and what has no readable Via.
 
     There is no transaction and nothing to be remembered, so the tag comes from the request (RFC 3261 §8.2.7).
     """
-    start = head[:4].upper()
-    if start in (b"SIP/", b"ACK "):
+    if head[:9].upper().startswith((b"SIP/", b"ACK ", b"BENOTIFY ")):
         return None
     request = Request("", "", Headers.salvage(head, _COPIED))
     if b"via" not in request.headers:
         return None
-    warning = f'399 {name} "{error.code} {error}"'
-    return response_bytes(request, error.status, to_tag=f"{crc32(head):08x}", headers=[("Warning", warning)])
+    said = [("Warning", f'399 {name} "{error.code} {quotable(str(error))}"'), diagnostics(error.code, str(error))]
+    return response_bytes(request, error.status, to_tag=f"{crc32(head):08x}", headers=said)
 
 
 _COPIED: Final = frozenset({b"via", b"from", b"to", b"call-id", b"cseq"})  # RFC 3261 §8.2.6

@@ -18,7 +18,7 @@ from edge.sip.values import CSeq, Event, MediaType, SubscriptionState
 __all__ = ["CSeq", "Event", "Headers", "MediaType", "NameAddr", "SubscriptionState", "Via"]
 
 MAX_HEADERS = 256  # lines, continuations included; RFC 4475's longest message has 50, a Microsoft edge sends about 40
-MAX_LINE = 8192  # octets of one row; signed Record-Routes of Microsoft edges have 600, embedded RTF several thousand
+MAX_LINE = 32_768  # octets of one row; an INVITE of Microsoft's has its first message in RTF and base64 in one
 SPELLINGS = 2048  # spellings of header names that are remembered; bounded, because peers choose them
 SPELLING_LENGTH = 64  # octets; a longer header name is read anew each time
 REPEATED = 4096  # lines that are remembered; bounded, because peers choose them

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.identifiers import Identifiers
 from edge.sip.message import Request, Response, request_bytes, response_bytes
+from edge.sip.microsoft import BENOTIFY, plain_diagnostics
 from edge.sip.transaction import (
     TIMER_B,
     TIMER_C,
@@ -143,9 +144,7 @@ class TransactionLayer:
             return self._acknowledge(key, request)
         if method == "CANCEL":
             return self._cancel(key, link, request, received)
-        if method == "BENOTIFY":
-            # COMPAT(lync): a NOTIFY that must never be answered, since Live Communications Server 2005. It is
-            # sent only to who offered `ms-benotify`, which we do not: nothing is lost.
+        if method == BENOTIFY:
             return []
         known = self._servers.get(key)
         if known is not None:
@@ -361,6 +360,8 @@ def _refusal(
     link: object, request: Request, status: int, to_tag: str, received: str, headers: Sequence[tuple[str, str]] = ()
 ) -> Send:
     """A final response that needs no transaction: nothing would be retransmitted."""
+    if status >= 300:
+        headers = [*headers, plain_diagnostics(status)]
     return Send(link, response_bytes(request, status, to_tag=to_tag, headers=headers, received=received))
 
 

@@ -19,6 +19,7 @@ from zlib import crc32
 from edge.errors import LocalProtocolError
 from edge.sip.dialog import Dialog
 from edge.sip.message import Request, Response
+from edge.sip.microsoft import is_superseded
 from edge.sip.subscription import (
     DEFAULT_EXPIRES,
     MAX_EXPIRES,
@@ -182,9 +183,10 @@ class Subscriber:
         if told.state == "terminated":
             before = self.state
             self._step(Input.NOTIFY_TERMINATED)
-            rule = REASONS.get(told.reason or "", UNKNOWN_REASON)
+            reason = "deactivated" if is_superseded(request) else told.reason
+            rule = REASONS.get(reason or "", UNKNOWN_REASON)
             last = [document] if document and (before < State.WITHDRAWN or self.is_fetch) else []
-            return [Reply(200), *last, self._ended(before, Cause.NOTIFY, rule, told.reason, 0, told.retry_after)]
+            return [Reply(200), *last, self._ended(before, Cause.NOTIFY, rule, reason, 0, told.retry_after)]
         if told.expires is not None:
             expires_at = now + min(told.expires, self.expires)
         else:

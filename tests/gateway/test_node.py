@@ -79,6 +79,16 @@ def test_warning_without_a_text_has_the_sentence_of_its_code() -> None:
     assert warning(Code.S02)[1] == f'399 edge "EDGE-S02 {Code.S02.sentence}"'
 
 
+def test_failure_without_a_code_says_what_its_status_means(bench: Bench) -> None:
+    (answer,) = responses(bench.node.respond(delivered(bench), 423, [("Min-Expires", "300")]))
+    assert answer.headers.rows("ms-diagnostics-public") == ['90000;reason="Interval Too Brief"']
+
+
+def test_success_needs_no_reason(bench: Bench) -> None:
+    (answer,) = responses(bench.node.respond(delivered(bench), 200))
+    assert b"ms-diagnostics-public" not in answer.headers
+
+
 def test_only_what_is_sent_is_performed(bench: Bench) -> None:
     transaction = delivered(bench)
     effects = performed([Deliver(transaction), Send(bench.link, b"x")])

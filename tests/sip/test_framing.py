@@ -139,6 +139,7 @@ def test_garbled_request_is_answered_with_what_could_be_read() -> None:
     assert lines[6:] == [
         b"CSeq: 1 MESSAGE",
         b'Warning: 399 edge.example.net "EDGE-S01 the start line is malformed"',
+        b'ms-diagnostics-public: 90501;reason="EDGE-S01 the start line is malformed"',
         b"Content-Length: 0",
         b"",
         b"",
