@@ -40,7 +40,7 @@ class MessageFacts:
 def read_request(request: Request, host: str, now: float = 0.0) -> Said | None:
     """Return what a MESSAGE, or an INFO inside a dialog, says; None if that is nothing for people.
 
-    ``host`` is the authenticated domain of its sender. Without ``now`` nothing is judged old. Raises
+    ``host`` is the authenticated domain of its sender. Without ``now`` no times are read. Raises
     `RemoteProtocolError` with the status of the answer: 415 as `UnsupportedBody` with its headers, 400, 413, 403 for a
     CPIM message of somebody else, 480 for a message that has expired (RFC 3428 §7).
     """
@@ -169,14 +169,15 @@ def _is_identity(rows: list[str]) -> bool:
 
 def _times(request: Request, sent: float | None, now: float) -> tuple[float | None, float | None]:
     """When the message was written, if that is worth telling, and when it expires (RFC 3428 §7)."""
+    if not now:
+        return None, None
     dated = time_of_date(request.headers.get("Date") or "")
     expires = request.expires
-    begin = now if dated is None else dated
-    ends = None if expires is None or not begin else begin + expires
-    if ends is not None and now and ends <= now:
+    ends = None if expires is None else (now if dated is None else dated) + expires
+    if ends is not None and ends <= now:
         raise RemoteProtocolError("the message has expired", Code.M02, status=480)
     sent = dated if sent is None else sent
-    return (None if sent is not None and now and sent > now - LATE else sent), ends
+    return (None if sent is not None and sent > now - LATE else sent), ends
 
 
 def _content_request(

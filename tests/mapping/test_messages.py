@@ -12,6 +12,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.mapping.messages import ACCEPT, MAX_CALL_ID, MessageFacts, request_of, stanza_of
 from edge.sip.message import Request, parse_message, request_bytes
+from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message
 
@@ -292,3 +293,67 @@ def test_every_body_becomes_a_well_formed_stanza_or_a_refusal(body: bytes) -> No
     assert (data is None) == (body == b"")
     if data is not None:
         assert ET.fromstring(data).tag == "message"
+
+
+def test_stanza_of_carries_formatted_text() -> None:
+    element = stanza(b"<b>hi</b> you", "Content-Type: text/html")
+    assert text_of(element, "body") == "hi you"
+    assert "".join(element[-1].itertext()) == "hi you" and element[-1].tag.endswith("}html")
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        (
+            "application/im-iscomposing+xml",
+            b"<isComposing xmlns='urn:ietf:params:xml:ns:im-iscomposing'><state>idle</state></isComposing>",
+        ),
+        ("application/xml", b"<KeyboardActivity><status status='type'/></KeyboardActivity>"),
+    ],
+)
+def test_stanza_of_leaves_chat_states_out(media: str, body: bytes) -> None:
+    assert stanza_of(request(body, f"Content-Type: {media}"), ROMEO, JULIET, id="1", page_type="chat") is None
+
+
+def test_stanza_of_promises_no_receipt() -> None:
+    body = (
+        b"NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: 1\r\nimdn.Disposition-Notification: positive-delivery\r\n"
+        b"\r\nContent-Type: text/plain\r\n\r\nhi"
+    )
+    assert [child.tag for child in stanza(body, "Content-Type: message/cpim")] == ["body", "thread"]
+
+
+def test_stanza_of_says_when_an_old_message_was_written_and_refuses_an_expired_one() -> None:
+    date, now = "Date: Sat, 13 Nov 2010 23:29:00 GMT", 1_289_690_940.0
+    (delay,) = stanza(b"hi", PLAIN, date, now=now + 600).findall("{urn:xmpp:delay}delay")
+    assert delay.attrib == {"from": "xmpp.example", "stamp": "2010-11-13T23:29:00Z"}
+    with pytest.raises(RemoteProtocolError) as caught:
+        stanza(b"hi", PLAIN, date, "Expires: 60", now=now + 600)
+    assert caught.value.status == 480
+
+
+def test_request_of_minds_what_stands_beside_the_text() -> None:
+    file = Element("x", "jabber:x:oob", {}, [Element("url", "jabber:x:oob", {}, ["https://x.example/1"])])
+    delay = Element("delay", "urn:xmpp:delay", {"stamp": "2010-11-13T23:29:00Z"})
+    wanted = Element("request", "urn:xmpp:receipts")
+    found = facts(message("look", extensions=(file, delay, wanted), id="1", thread="abc"))
+    assert found.body == b"look\r\nhttps://x.example/1"
+    assert list(found.headers) == [UTF8, ("Date", "Sat, 13 Nov 2010 23:29:00 GMT")]
+    assert found.call_id == "abc"
+
+
+def test_request_of_promises_no_receipt_and_sends_no_chat_state() -> None:
+    wanted, state = Element("request", "urn:xmpp:receipts"), Element("active", "http://jabber.org/protocol/chatstates")
+    takes = frozenset((*ACCEPT.split(", "),))
+    found = request_of(message(extensions=(wanted, state), id="1"), takes=takes, now=1e9)
+    assert found is not None and list(found.headers) == [UTF8]
+    assert request_of(message("", extensions=(state,)), takes=takes, now=1e9) is None
+
+
+@pytest.mark.parametrize("encrypted", ["fallback", "refuse"])
+def test_request_of_refuses_what_nobody_could_read(encrypted: str) -> None:
+    omemo = Element("encrypted", "eu.siacs.conversations.axolotl")
+    omemo.children.append(Element("payload", "eu.siacs.conversations.axolotl"))
+    with pytest.raises(RemoteProtocolError, match="OMEMO") as caught:
+        request_of(message("", extensions=(omemo,)), encrypted=encrypted)
+    assert caught.value.condition == "not-acceptable"

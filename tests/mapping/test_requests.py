@@ -102,10 +102,9 @@ def test_message_that_has_expired_is_refused(age: float | None, seconds: int, ex
         assert read(b"hi", *lines) == Content("hi", thread="c1", expires=expires)
 
 
-def test_nothing_is_judged_old_without_a_clock() -> None:
-    said = read(b"hi", PLAIN, "Expires: 60", f"Date: {date_of(NOW)}", now=0.0)
-    assert said == Content("hi", thread="c1", sent=NOW, expires=NOW + 60)
-    assert read(b"hi", PLAIN, "Expires: 60", now=0.0) == Content("hi", thread="c1")
+def test_no_times_are_read_without_a_clock() -> None:
+    said = read(b"hi", PLAIN, "Expires: 60", f"Date: {date_of(1e9)}", now=0.0)
+    assert said == Content("hi", thread="c1")
 
 
 def test_subject_alone_is_content_and_nothing_is_nothing() -> None:
