@@ -99,7 +99,8 @@ class Node:
         text: str = "",
     ) -> list[Effect]:
         """Answer a request with a failure that carries a reason code (RFC 3261 §20.43 Warning)."""
-        effects = self.respond(transaction, status or code.status, [*headers, warning(code, text), diagnostics(code, text)])
+        why = warning(code, text), diagnostics(code, text)
+        effects = self.respond(transaction, status or code.status, [*headers, *why])
         effects.append(
             Report(
                 "sip.refused",
