@@ -103,13 +103,13 @@ def _content_stanza(content: Content, sender: JID, recipient: JID, id: str, type
     body, subject, thread, lang = content.body, content.subject, content.thread, content.lang
     if not (body or subject):
         return None
-    more = content_elements(content, recipient.host)
-    if body and not more:
+    if body:
         stanza = message_bytes(sender, recipient, body, id=id, type=type, subject=subject, thread=thread, lang=lang)
-    else:
-        stanza = Message(
-            sender, recipient, id, type, lang, extensions=more, body=body, subject=subject, thread=thread
-        ).to_bytes()
+    else:  # a message without a body, not one with an empty body
+        stanza = Message(sender, recipient, id, type, lang, subject=subject, thread=thread).to_bytes()
+    more = content_elements(content, recipient.host)
+    if more:
+        stanza = b"".join((stanza.removesuffix(_END), *[element.to_bytes() for element in more], _END))
     if content.xhtml and body:
         formatted = stanza.removesuffix(_END) + xhtml.element(content.xhtml).encode() + _END
         stanza = formatted if len(formatted) <= limit else stanza
