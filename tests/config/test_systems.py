@@ -75,6 +75,7 @@ domains = ["jabber.example"]
 via = "xmpp"
 hosts = "srv"
 page_type = "normal"
+confirm = "write"
 """
     found = systems(written, EDGE, partners)
     assert found["lync"] == System(
@@ -97,13 +98,15 @@ page_type = "normal"
         notes="CU10",
     )
     assert (found["jabber"].link, found["jabber"].hosts, found["jabber"].page_type) == ("s2s", None, "normal")
+    assert found["jabber"].confirm == "write"
 
 
 def test_component_has_its_secret(written: Written) -> None:
     office = systems(written)["office"]
-    assert (office.inside, office.link, office.secret, office.hosts) == (
+    assert (office.inside, office.link, office.confirm, office.secret, office.hosts) == (
         True,
         "component",
+        "ack",
         "hush",
         (HostPort("127.0.0.1", 5347),),
     )
@@ -223,6 +226,7 @@ SPOILED = [
     # added to partner "fabrikam" (via = "sip", found by SRV), the fault
     ('link = "s2s"', 13, '"link" in partner "fabrikam" is a key of systems with via = "xmpp"'),
     ('page_type = "chat"', 13, '"page_type" in partner "fabrikam" is a key of systems with via = "xmpp"'),
+    ('confirm = "write"', 13, '"confirm" in partner "fabrikam" is a key of systems with via = "xmpp"'),
     ('secret_file = "x"', 13, '"secret_file" in partner "fabrikam" is a key of systems with link = "component"'),
     (
         'hosts = ["192.0.2.1:5061"]',
