@@ -53,6 +53,7 @@ class LyncEdge:
         self.address, self.port, self.name = address, port, name
         self.domain = name.partition(".")[2]
         self.keep_alive = KEEP_ALIVE
+        self.latency = 0.0  # seconds until something leaves, as over a long way
         self.faults: list[str] = []
         self.links: list[Link] = []  # all that are open
         self.users: dict[str, LyncUser] = {}
@@ -189,6 +190,9 @@ class LyncEdge:
 
     # for links
 
+    def connected(self, link: Link) -> None:
+        self.links.append(link)
+
     def received(self, link: Link, message: Message) -> None:
         if message.status:
             self._answer(link, message)
@@ -239,9 +243,7 @@ class LyncEdge:
         self._loop.close()
 
     def _accepted(self) -> Link:
-        link = Link(self, next(self._numbers))
-        self.links.append(link)
-        return link
+        return Link(self, next(self._numbers))
 
     async def _dial(self) -> Link:
         host, port = self._partner_address
@@ -250,7 +252,6 @@ class LyncEdge:
             lambda: link, host, port, ssl=self._context(False), server_hostname=self._partner,
             local_addr=(self.address, 0),
         )
-        self.links.append(link)
         await link.ready
         return link
 

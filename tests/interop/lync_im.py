@@ -35,6 +35,7 @@ class Habits:
     claims_first: bool = True  # says that it has shown the text that came with the INVITE
     refuses_crossing: bool = True  # answers 488 while an INVITE of its own to the same contact is unanswered
     declines: int = 0  # answer every INVITE with this
+    media: str = "m=message 5060 sip null"  # what it offers
     rich: bool = False  # writes multipart/alternative where the other side takes it
 
 
@@ -181,7 +182,9 @@ class Session:
             ("Allow", ms.ALLOW),
             ("Content-Type", "application/sdp;call-type=im"),
         ]
-        self._sent = self.wires.request("INVITE", self.window.contact, rows, ms.offer(), self._answered)
+        self._sent = self.wires.request(
+            "INVITE", self.window.contact, rows, ms.offer(media=person.habits.media), self._answered
+        )
 
     def _answered(self, answer: Message) -> None:
         if answer.status < 200:
@@ -193,7 +196,8 @@ class Session:
         self.dialog.learn(answer)
         self._sent.again = self.dialog.ack
         self.dialog.ack()
-        if "m=message 5060 sip sip:" not in answer.body or answer.get("Content-Type") != "application/sdp":
+        medium = self.person.habits.media.partition(" null")[0].partition(" sip:")[0]
+        if f"{medium} sip:" not in answer.body or answer.get("Content-Type") != "application/sdp":
             self.wires.fault(f"no answer to the offer in\n{answer}")
         self._opened(answer.body)
         if "ms-text-format" in answer.values("Supported"):
@@ -265,7 +269,7 @@ class Session:
         """Send the first text of the outbox, unless another is under way."""
         if not self.up or self.window.busy or not self.window.outbox:
             return
-        text = self.window.outbox[0]
+        text = self.window.outbox[0].replace("\n", "\r\n")
         self.window.busy = True
         rows, body = [TEXT], text
         if self.person.habits.rich and "multipart/alternative" in self.accepted:
@@ -352,7 +356,8 @@ class Session:
 
 
 def text_of(request: Message) -> str:
-    """The plain part of it."""
+    """The plain part of it, with its lines as the user sees them."""
     head = f"Content-Type: {request.get('Content-Type')}\r\n\r\n"
     parts = email.message_from_string(head + request.body).walk()
-    return next((str(part.get_payload()) for part in parts if part.get_content_type() == "text/plain"), request.body)
+    plain = next((str(part.get_payload()) for part in parts if part.get_content_type() == "text/plain"), request.body)
+    return plain.replace("\r\n", "\n")

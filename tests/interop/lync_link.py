@@ -20,7 +20,9 @@ class Owner(Protocol):
     """What a link tells of itself."""
 
     keep_alive: float  # seconds between two blank lines
+    latency: float  # seconds until something leaves
 
+    def connected(self, link: "Link") -> None: ...
     def received(self, link: "Link", message: Message) -> None: ...
     def lost(self, link: "Link") -> None: ...
     def fault(self, text: str) -> None: ...
@@ -40,18 +42,19 @@ class Link(asyncio.Protocol):
         self.closed = False
         self._owner, self._greeting = owner, greeting
         self._framer = Framer()
+        self._transport: asyncio.Transport | None = None
         self._call_id = ""
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def send(self, data: bytes) -> None:
-        if self.closed:
-            return
-        self._owner.wrote(self, "->", data.decode())
-        self._transport.write(data)
+        if self._owner.latency:
+            asyncio.get_running_loop().call_later(self._owner.latency, self._send, data)
+        else:
+            self._send(data)
 
     def drop(self) -> None:
         """End it as a crash does."""
-        if not self.closed:
+        if self._transport is not None:
             self._transport.abort()
 
     @property
@@ -65,6 +68,7 @@ class Link(asyncio.Protocol):
         self.address = transport.get_extra_info("peername")[:2]
         certificate = transport.get_extra_info("peercert") or {}
         self.names = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
+        self._owner.connected(self)
         self._keep_alive()
         if self._greeting is None:
             self.ready.set_result(None)
@@ -94,12 +98,18 @@ class Link(asyncio.Protocol):
 
     # private parts
 
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self.closed:
+            self._owner.wrote(self, "->", data.decode())
+            self._transport.write(data)
+
     def _keep_alive(self) -> None:
         self._timers["idle"] = asyncio.get_running_loop().call_later(self._owner.keep_alive, self._ping)
 
     def _ping(self) -> None:
-        self._transport.write(b"\r\n\r\n")
-        self._keep_alive()
+        if self._transport is not None:
+            self._transport.write(b"\r\n\r\n")
+            self._keep_alive()
 
     def _negotiate(self, ours: str, theirs: str) -> None:
         self._call_id = token(16)
@@ -119,7 +129,7 @@ class Link(asyncio.Protocol):
         if answer.status < 200 or self.negotiated:
             return
         self.negotiated = answer.status
-        if answer.get("Compression") or answer.status not in (405, 501):
+        if answer.get("Compression") or answer.status < 300:
             self._owner.fault(f"link {self.number}: NEGOTIATE got\n{answer}")
         if not self.ready.done():
             self.ready.set_result(None)

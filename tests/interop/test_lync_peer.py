@@ -232,11 +232,8 @@ def test_text_outside_a_session_is_a_fault(alice: LyncUser, bob: LyncUser) -> No
 
 def test_peer_with_another_name_gets_504_and_no_reason(pair: Pair, alice: LyncUser, bob: LyncUser) -> None:
     bob.wires.knows("sip.tailspin.example", ("127.0.0.1", 1))
-    alice.wires.faults.clear()
     alice.write(BOB, "hello")
     assert alice.is_told_of_failure(BOB, "hello") == 504
-    assert all("NEGOTIATE got" in fault for fault in alice.wires.faults)
-    alice.wires.faults.clear()
 
 
 # on the wire
