@@ -40,11 +40,12 @@ from edge.sip.uri import SipUri
 from edge.timers import Slot, Wheel
 from edge.xmpp.jid import JID
 
-TYPES = ("text/plain",)  # what we read in a session, and therefore all that we say we accept
+TYPES = ("text/plain",)
+"""What we say we accept. More is read, but who may choose sends the text of a person and not the form of a page."""
+
 MAX_OF_SYSTEM = 50_000  # chats with users of one SIP system; each costs some kB while its session lasts
 
 NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.CANCELLED))
-ONCE_MORE = frozenset((408, 480, 481))  # answers to an INVITE after which one more attempt is worth it
 SAME_CONVERSATION = "52035"
 # COMPAT(lync): 488 with this diagnostic: the client still has a window for the conversation; since OCS 2007
 
@@ -52,28 +53,34 @@ TIME = "time"
 
 
 class Call:
-    """One session of a chat. It may outlive its place there, when another has replaced it."""
+    """One session of a chat. It may outlive its place there, when another has replaced it.
 
-    __slots__ = ("_chats", "chat", "session", "slot")
+    ``fault`` is why the last request of ours got no answer.
+    """
+
+    __slots__ = ("_chats", "chat", "session", "slot", "fault")
 
     def __init__(self, chats: "Chats", chat: "Chat", session: Session) -> None:
         self._chats = chats
         self.chat = chat
         self.session = session
         self.slot: Slot[object] | None = None
+        self.fault = Code.N03, Code.N03.sentence
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
         return self._chats.answered(self, response)
 
     def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
-        return self._chats.failed(self, transaction.key, code)
+        self.fault = code, text
+        lost = code is Code.M02 and transaction.link is not None  # it left, and nobody has answered
+        return self._chats.failed(self, transaction.key, 408 if lost else 503)
 
     def expire(self, timer: str) -> list[Effect]:
         return self._chats.expired(self)
 
 
 class Chat:
-    """A SIP user and an XMPP contact, both bare.
+    """A SIP user and an XMPP contact, both bare. It is there while they have a session, or something to say in one.
 
     ``queue`` is what the contact has said and nobody has been told yet, ``pending`` what waits for its answer,
     ``tries`` how many sessions did not come about since the last one that did.
@@ -111,6 +118,18 @@ class Chats:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def takes(self, submission: Submission) -> bool:
+        """Whether a message goes into a session. What the contact has said before, either way, stays before it."""
+        stanza = submission.stanza
+        assert stanza.from_ is not None and stanza.to is not None
+        user = stanza.to.bare()
+        chat = self._chats.get((user, stanza.from_.bare())) if self._chats else None
+        if chat is None:
+            is_session = self._modes.of(submission.decision.recipient, user) == SESSION
+            return is_session and not self._pager.is_busy(submission.target)
+        has_spoken = chat.pending is not None or chat.queue
+        return bool(has_spoken) or not self._pager.is_busy(submission.target)  # in the dialog that there is
+
     # --- from SIP -------------------------------------------------------------------------------------
 
     def invited(
@@ -129,7 +148,7 @@ class Chats:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         chat = self._chat(user, contact, decision.sender, decision.recipient)
         if chat is None:
-            return node.refuse(transaction, Code.L01, 503, text="there are too many sessions already")
+            return node.refuse(transaction, Code.M01, 500, text="there are too many sessions already")
         self._modes.learn(decision.sender, user, SESSION)
         before = chat.call
         effects = self._follow(self._add(chat, session), session.accept(node.wheel.now))
@@ -141,7 +160,7 @@ class Chats:
         """A request within a dialog, on whatever link of the partner."""
         node = self._node
         call = self._calls.get(usage_key(transaction.request))
-        if call is None or call.chat.sip is not decision.sender:
+        if call is None or call.chat.sip.name != decision.sender.name:
             return node.refuse(transaction, Code.S05, 481)
         try:
             outputs = call.session.requested(transaction, node.wheel.now)
@@ -167,6 +186,8 @@ class Chats:
         assert stanza.from_ is not None and stanza.to is not None
         chat = self._chat(stanza.to.bare(), stanza.from_.bare(), decision.recipient, decision.sender)
         if chat is None or not self._submissions.may_wait(submission):
+            if chat is not None:
+                self._rest(chat)
             return self._submissions.failed(submission, Code.M01, Code.M01.sentence)
         chat.queue.append(submission)
         return self._go_on(chat)
@@ -177,9 +198,8 @@ class Chats:
         """A response to a request of ours."""
         return self._follow(call, call.session.answered(response, self._node.wheel.now))
 
-    def failed(self, call: Call, branch: str, code: Code) -> list[Effect]:
-        """A request of ours got no answer, or did not leave."""
-        status = 408 if code is Code.M02 else 503
+    def failed(self, call: Call, branch: str, status: int) -> list[Effect]:
+        """A request of ours got no answer (408), or did not leave (503)."""
         return self._follow(call, call.session.failed(branch, status, self._node.wheel.now))
 
     def expired(self, call: Call) -> list[Effect]:
@@ -204,7 +224,7 @@ class Chats:
                 assert decision is not None
                 effects += self._arrived(call, output, decision)
             elif isinstance(output, Answered):
-                effects += self._answered(chat, output)
+                effects += self._answered(call, output)
             elif isinstance(output, Rearm):
                 self._stop(call)
                 call.slot = node.wheel.start(output.seconds, (call, TIME))
@@ -231,35 +251,42 @@ class Chats:
         """What the SIP user says or does within the session."""
         chat = call.chat
         if arrived.method == "MESSAGE":
-            return self._deliveries.deliver(arrived.transaction, decision, chat.user, chat.contact)
+            return self._deliveries.deliver(arrived.transaction, decision, chat.user, chat.contact, in_session=True)
         return self._node.respond(arrived.transaction, 200)
 
     def _go_on(self, chat: Chat) -> list[Effect]:
         """Say the next thing, if it is time and there is a session; open one if there is none."""
-        if chat.pending is not None or not chat.queue:
+        if chat.pending is not None:
             return []
         call, now = chat.call, self._node.wheel.now
+        if not chat.queue:
+            self._rest(chat)
+            return []
         if call is None:
-            return self._invite(chat)
+            return self._open(chat)
         if not call.session.can_send:
             return []
         submission = chat.pending = chat.queue.popleft()
         self._submissions.goes(submission)
-        return self._follow(
-            call, call.session.send("MESSAGE", submission, now, submission.headers, submission.body or b" ")
-        )  # COMPAT(lync): Communicator does not take an empty text; since 2005
+        return self._follow(call, call.session.send("MESSAGE", submission, now, submission.headers, submission.body))
 
-    def _invite(self, chat: Chat) -> list[Effect]:
-        """Open a session with the SIP user."""
+    def _open(self, chat: Chat) -> list[Effect]:
+        """Open a session with the SIP user, or do without, if that is what he wants by now."""
         node = self._node
+        if self._modes.of(chat.sip, chat.user) == PAGE:
+            effects: list[Effect] = []
+            for submission in self._emptied(chat):
+                effects += self._pager.send(submission)
+            self._rest(chat)
+            return effects
         session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), TYPES)
         # COMPAT(lync): each session is a conversation of its own, or the client refuses it (52035); since OCS 2007
         headers = [("Ms-Conversation-ID", node.ids.tag())]
         return self._follow(self._add(chat, session), session.invite(node.wheel.now, headers))
 
-    def _answered(self, chat: Chat, answered: Answered) -> list[Effect]:
+    def _answered(self, call: Call, answered: Answered) -> list[Effect]:
         """The answer to a MESSAGE of ours, or that there is none."""
-        submission = cast(Submission, answered.token)
+        chat, submission = call.chat, cast(Submission, answered.token)
         chat.pending = None
         submissions, response = self._submissions, answered.response
         effects: list[Effect] = []
@@ -271,8 +298,10 @@ class Chats:
         elif response is not None:
             effects = submissions.refused(submission, response)
         else:
-            code = Code.M02 if answered.status == 408 else Code.N03
-            effects = submissions.failed(submission, code, code.sentence)
+            effects = submissions.failed(submission, *call.fault)
+            if answered.status == 503:  # there is no way: those that wait would not fare better
+                for following in self._emptied(chat):
+                    effects += submissions.failed(following, *call.fault)
         return effects + self._go_on(chat)
 
     def _ended(self, call: Call, ended: Ended) -> list[Effect]:
@@ -286,36 +315,46 @@ class Chats:
             return effects  # it was replaced
         chat.call = None
         if chat.queue and ended.cause in NEVER_BEGAN:
-            effects += self._give_up(chat, ended)
-        if chat.queue and chat.pending is None:
-            return effects + self._invite(chat)
-        if not chat.queue and chat.pending is None and chat.call is None:
-            self._forget(chat)
-        return effects
+            effects += self._give_up(call, ended)
+        return effects + self._go_on(chat)
 
-    def _give_up(self, chat: Chat, ended: Ended) -> list[Effect]:
+    def _give_up(self, call: Call, ended: Ended) -> list[Effect]:
         """No session came about: try once more, or another way, or tell everybody who waits."""
+        chat = call.chat
         chat.tries += 1
-        response = ended.message if isinstance(ended.message, Response) else None
-        if chat.tries == 1 and (ended.status in ONCE_MORE or _same_conversation(response)):
+        response = ended.message if isinstance(ended.message, Response) and ended.cause is Cause.REFUSED else None
+        is_same = response is not None and _same_conversation(response)
+        if is_same and chat.tries == 1:
             return []  # what waits goes into another session
-        waiting = list(chat.queue)
-        chat.queue.clear()
-        effects: list[Effect] = []
-        turns = ended.status in OTHER_MODE and self._modes.may_switch(chat.sip)
+        turns = response is not None and response.status in OTHER_MODE and not is_same
+        turns = turns and self._modes.may_switch(chat.sip)
         if turns:
             self._modes.learn(chat.sip, chat.user, PAGE)
-        for submission in waiting:
-            self._submissions.goes(submission)
+        effects: list[Effect] = []
+        for submission in self._emptied(chat):
             if turns and not submission.was_turned:
                 submission.was_turned = True
                 effects += self._pager.send(submission)
             elif response is not None:
                 effects += self._submissions.refused(submission, response)
             else:
-                code = Code.M02 if ended.cause is Cause.UNANSWERED or ended.status == 408 else Code.N03
-                effects += self._submissions.failed(submission, code, code.sentence)
+                effects += self._submissions.failed(submission, *self._why(call, ended))
         return effects
+
+    @staticmethod
+    def _why(call: Call, ended: Ended) -> tuple[Code, str]:
+        """The reason when no answer gives one."""
+        if ended.cause is Cause.UNANSWERED:
+            return Code.M02, "nobody has answered the invitation"
+        return (Code.M03, ended.cause.value) if ended.cause is Cause.UNUSABLE else call.fault
+
+    def _emptied(self, chat: Chat) -> list[Submission]:
+        """All that waits for its turn, which waits no more."""
+        waiting = list(chat.queue)
+        chat.queue.clear()
+        for submission in waiting:
+            self._submissions.goes(submission)
+        return waiting
 
     def _chat(self, user: JID, contact: JID, sip: System, xmpp: System) -> Chat | None:
         """The chat of these two, made if there is none and the partner may have one more."""
@@ -333,8 +372,11 @@ class Chats:
         """The session whose INVITE this is."""
         return self._calls.get((transaction.request.call_id, transaction.to_tag or transaction.request.to.tag))
 
-    def _forget(self, chat: Chat) -> None:
-        if self._chats.pop((chat.user, chat.contact), None) is not None:
+    def _rest(self, chat: Chat) -> None:
+        """Forget two who have no session and nothing to say."""
+        idle = chat.call is None and chat.pending is None and not chat.queue
+        if idle and self._chats.get((chat.user, chat.contact)) is chat:
+            del self._chats[chat.user, chat.contact]
             self._quota.give(chat.sip.name)
 
     def _stop(self, call: Call) -> None:
@@ -343,8 +385,8 @@ class Chats:
             call.slot = None
 
 
-def _same_conversation(response: Response | None) -> bool:
-    if response is None or response.status != 488:
+def _same_conversation(response: Response) -> bool:
+    if response.status != 488:
         return False
     said = (response.headers.get("ms-client-diagnostics") or "").partition(";")[0]
     return said.strip() == SAME_CONVERSATION

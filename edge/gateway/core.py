@@ -17,7 +17,7 @@ from edge.errors import RemoteProtocolError
 from edge.gateway.chat import Chats
 from edge.gateway.delivery import Deliveries, Delivery
 from edge.gateway.effects import Effect, Path, Report, RespondSip, SendStanza, SipLink, XmppLink
-from edge.gateway.modes import SESSION, Modes
+from edge.gateway.modes import Modes
 from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
@@ -57,9 +57,9 @@ class Gateway:
         self._service = service
         self.deliveries = Deliveries(node)
         self.submissions = Submissions()
-        self._modes = Modes()
-        self.pager = Pager(node, self.deliveries, self.submissions, self._modes)
-        self.chats = Chats(node, self.deliveries, self.submissions, self._modes, self.pager)
+        modes = Modes()
+        self.pager = Pager(node, self.deliveries, self.submissions, modes)
+        self.chats = Chats(node, self.deliveries, self.submissions, modes, self.pager)
         self.pairs = Pairs(node)
         self.subscribers = Subscribers(node, self.pairs)
         self.notifiers = Notifiers(node, self.pairs)
@@ -291,9 +291,7 @@ class Gateway:
         submission = self.submissions.submit(stanza, decision)
         if not isinstance(submission, Submission):
             return submission
-        assert stanza.to is not None
-        in_session = self._modes.of(decision.recipient, stanza.to.bare()) == SESSION
-        return self.chats.send(submission) if in_session else self.pager.send(submission)
+        return self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""

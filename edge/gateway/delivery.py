@@ -43,7 +43,9 @@ class Deliveries:
         self._open: dict[str, Delivery] = {}  # by stanza id
         self._quota = Quota()  # by the SIP system that sends
 
-    def deliver(self, transaction: ServerTransaction, decision: Admit, source: JID, recipient: JID) -> list[Effect]:
+    def deliver(
+        self, transaction: ServerTransaction, decision: Admit, source: JID, recipient: JID, in_session: bool = False
+    ) -> list[Effect]:
         """Translate a MESSAGE and send it on; the answer comes later."""
         node = self._node
         stanza_id = node.ids.stanza_id()
@@ -53,7 +55,7 @@ class Deliveries:
                 source,
                 recipient,
                 id=stanza_id,
-                page_type=decision.recipient.page_type,
+                page_type="chat" if in_session else decision.recipient.page_type,
                 limit=decision.recipient.stanza_bytes,
             )
         except UnsupportedBody as error:

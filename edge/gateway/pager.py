@@ -76,6 +76,10 @@ class Pager:
         self._modes.learn(decision.sender, source.bare(), PAGE)
         return self._deliveries.deliver(transaction, decision, source, recipient)
 
+    def is_busy(self, target: str) -> bool:
+        """Whether a message to this user is under way."""
+        return target in self._waiting
+
     def send(self, submission: Submission) -> list[Effect]:
         """One MESSAGE, in order behind those to the same user."""
         page = self._page(submission)

@@ -41,8 +41,12 @@ class Bench:
     A second XMPP server is there for what one of them must not do in the other's place.
     """
 
-    def __init__(self, pending_messages: int = 500, presence: PresenceSettings | None = None) -> None:
-        sip = System("sip", False, "sip", (domain("sip.example"),), "tls", pending_messages=pending_messages)
+    def __init__(
+        self, pending_messages: int = 500, presence: PresenceSettings | None = None, im_mode: str = "auto"
+    ) -> None:
+        sip = System(
+            "sip", False, "sip", (domain("sip.example"),), "tls", pending_messages=pending_messages, im_mode=im_mode
+        )
         other = System("other", False, "sip", (domain("other.example"),), "tls")
         xmpp = System("xmpp", True, "xmpp", (domain("xmpp.example"),), "component")
         second = System("second", True, "xmpp", (domain("second.example"),), "component")
