@@ -135,7 +135,7 @@ class Pings:
             return None
         del self._out[answer.id]
         if pinger.negotiation.received is not None:  # the peer had to open its stream, and what failed came before this
-            return partial(self._settle_knock, pinger, answer.id)
+            return partial(self.settle, pinger)
         server = self._servers.get(pinger.peer.systems)
         if server is not None:
             server.at_home += 1
@@ -149,6 +149,7 @@ class Pings:
         """Believe now what is held for ``link``, if anything is: it is time, or it is about to be closed."""
         ping, later = self._held.pop(link, ("", None))
         if later is not None:
+            self._out.pop(ping, None)  # an answer that is late proves nothing about what is held then
             if later.active():
                 later.cancel()
             link.answered(ping)
@@ -164,11 +165,6 @@ class Pings:
             server.links.discard(link)
             if not server.links:
                 del self._servers[link.peer.systems]
-
-    def _settle_knock(self, link: Pinger, ping: str) -> None:
-        """A late one proves nothing about what is held now."""
-        if self._held.get(link, ("", None))[0] == ping:
-            self.settle(link)
 
     def _spread(self, server: _Server, link: Pinger) -> None:
         if not server.spreads:
