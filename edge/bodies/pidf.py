@@ -152,18 +152,24 @@ def _parse(body: bytes) -> Document:
     entity = root.get("entity", "").strip()
     if root.tag != _PRESENCE or not entity:
         raise _malformed("the body is not a presence document about an entity")
-    tuples: list[Tuple] = []
+    tuples: dict[str, Tuple] = {}
     notes: list[Note] = []
     persons: list[Person] = []
     devices: list[Device] = []
     display_name = ""
+    count = 0
     lang = root.get(_LANG, "")
     for child in root:
         tag = child.tag
         if tag == _TUPLE:
-            if len(tuples) == MAX_TUPLES:
+            count += 1
+            if count > MAX_TUPLES:
                 raise _malformed(f"the presence document has more than {MAX_TUPLES} tuples")
-            tuples.append(_tuple(child, lang))
+            item = _tuple(child, lang)
+            known = tuples.get(item.id)
+            # An id stands once (RFC 3863 §4.1.2); where a presence server merged documents carelessly, open is right
+            if known is None or _CERTAINTY[item.basic] > _CERTAINTY[known.basic]:
+                tuples[item.id] = item
         elif tag == _NOTE:
             _note(child, lang, notes)
         elif tag == _PERSON:
@@ -174,7 +180,10 @@ def _parse(body: bytes) -> Document:
                 devices.append(_device(child))
         elif tag == _DISPLAY_NAME:
             display_name = _text(child)
-    return Document(intern(entity), tuple(tuples), tuple(notes), tuple(persons), display_name, tuple(devices))
+    return Document(intern(entity), tuple(tuples.values()), tuple(notes), tuple(persons), display_name, tuple(devices))
+
+
+_CERTAINTY = {"": 0, "closed": 1, "open": 2}
 
 
 def _parser() -> "etree.XMLParser":

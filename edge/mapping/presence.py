@@ -102,17 +102,15 @@ def settle(document: Document, previous: Document | None) -> Document:
     What its tuples leave open about availability is filled in (RFC 3863 §4.1.3): a tuple without `basic` is open if it
     or the person says what he is doing, else as it was in ``previous``. What no stanza shows is dropped.
     """
-    known = {item.id: item.basic for item in previous.tuples} if previous is not None else {}
-    active = _active(document)
-    tuples: list[Tuple] = []
-    for item in document.tuples:
-        basic = item.basic
-        if not basic:
-            alive = active or item.show or item.activities or item.user_input
-            basic = "open" if alive else known.get(item.id, "")
-        tuples.append(item._replace(basic=basic, contact="", timestamp=""))
+    known: dict[str, str] = {}
+    if previous is not None:
+        known = dict(zip((item.id for item in previous.tuples), _basics(previous, {}), strict=True))
+    tuples = tuple(
+        item._replace(basic=basic, contact="", timestamp="")
+        for item, basic in zip(document.tuples, _basics(document, known), strict=True)
+    )
     persons = () if _repeats(document) else document.persons
-    return document._replace(tuples=tuple(tuples), persons=persons)
+    return document._replace(tuples=tuples, persons=persons)
 
 
 def stanzas_of(
@@ -273,6 +271,16 @@ def _repeats(document: Document) -> bool:
     )
 
 
+def _basics(document: Document, known: Mapping[str, str]) -> list[str]:
+    """The `basic` of each tuple, with what it leaves open filled in."""
+    active = _active(document)
+    return [
+        item.basic
+        or ("open" if active or item.show or item.activities or item.user_input else known.get(item.id, ""))
+        for item in document.tuples
+    ]
+
+
 def _states(document: Document, contact: JID, lang: str, profile: Profile) -> dict[JID, Presence]:
     """What a settled document says about each resource, by its address."""
     if profile.outbound == "none":
@@ -283,7 +291,7 @@ def _states(document: Document, contact: JID, lang: str, profile: Profile) -> di
     for item in document.tuples:
         sender = _sender(contact, resource_of(item.id))
         known = states.get(sender)
-        # An id stands once (RFC 3863 §4.1.2); where a presence server merged documents carelessly, open is right
+        # two ids may be one resource, with the prefix and without it: open is right
         if item.basic and (known is None or (known.type and item.basic == "open")):
             states[sender] = _stanza(item, document, sender, lang, profile)
     return states

@@ -229,8 +229,8 @@ def test_parse_answers_400_when_the_document_is_hostile_or_broken(name: str) -> 
 
 
 def test_parse_takes_as_much_as_the_limits_allow() -> None:
-    tuples = f"<tuple id='{'i' * 50}'><status><basic>open</basic></status></tuple>" * pidf.MAX_TUPLES
-    assert len(parse(about_a(tuples)).tuples) == pidf.MAX_TUPLES
+    tuples = [f"<tuple id='{'i' * 50}{n}'><status><basic>open</basic></status></tuple>" for n in range(pidf.MAX_TUPLES)]
+    assert len(parse(about_a("".join(tuples))).tuples) == pidf.MAX_TUPLES
     assert parse(about_a(f"<tuple id='{'ü' * (pidf.MAX_ID // 2)}'/>")).tuples[0].id == "ü" * (pidf.MAX_ID // 2)
     assert len(document("<note>x</note>" * (pidf.MAX_NOTES + 1)).notes) == pidf.MAX_NOTES
 
@@ -334,7 +334,7 @@ DEVICES = st.builds(Device, NAMES, st.sampled_from(["active", "idle"]), TIMES)
 DOCUMENTS = st.builds(
     Document,
     entity=WORDS,
-    tuples=st.lists(TUPLES, max_size=3).map(tuple),
+    tuples=st.lists(TUPLES, max_size=3, unique_by=lambda item: item.id).map(tuple),
     notes=NOTES,
     persons=st.lists(PERSONS, max_size=2).map(tuple),
     display_name=st.one_of(st.just(""), WORDS),
@@ -346,3 +346,15 @@ DOCUMENTS = st.builds(
 @given(DOCUMENTS)
 def test_parse_undoes_render(value: Document) -> None:
     assert parse(render(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("basics", "kept"), [(("closed", "open"), "open"), (("open", "closed"), "open"), (("", "closed"), "closed")]
+)
+def test_parse_lets_the_most_certain_win_when_an_id_stands_twice(basics: tuple[str, str], kept: str) -> None:
+    told = [f"<basic>{basic}</basic>" if basic else "" for basic in basics]
+    tuples = [f"<tuple id='a'><status>{each}</status></tuple>" for each in told]
+    (item,) = parse(
+        f"<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:a@x.example'>{''.join(tuples)}</presence>".encode()
+    ).tuples
+    assert item.basic == kept
