@@ -137,8 +137,7 @@ class Outbox:
         """Send a ping for its own sake: whoever wants to answer it has to open a stream to us. Returns its id."""
         ping = f"{self._ids.tag()}-ping"
         self._pinged(ping)
-        if self.is_open:
-            self.send(ping_bytes(*self._ends, ping), None)
+        self.send(ping_bytes(*self._ends, ping), None)
         return ping
 
     def keep_alive(self, now: float) -> None:
@@ -158,7 +157,7 @@ class Outbox:
 
     def overdue(self, now: float) -> bool:
         """The peer has not answered a ping for too long."""
-        return self._trusting is None and self._tokens.overdue(now)
+        return self._tokens.overdue(now)
 
     def stalled(self, now: float) -> bool:
         """The peer does not read what it is sent."""

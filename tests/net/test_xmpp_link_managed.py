@@ -9,6 +9,7 @@ from edge.codes import Code
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import GRACE, LONGEST
 from edge.net.xmpp_receipts import Receipt
+from edge.xmpp import management
 from edge.xmpp.management import STUCK
 from edge.xmpp.stanzas import Message, Stanza
 from tests.net.cable import (
@@ -53,6 +54,17 @@ def out(world: World, *tokens: object) -> Far:
     return far
 
 
+def offered(world: World) -> Far:
+    """Our stream to a server that offers to count."""
+    far = world.answer()
+    far.says(HEADER + OFFER_TLS)
+    far.proceed(Creator(THEIRS))
+    far.says(HEADER + OFFER_EXTERNAL)
+    far.says(SUCCESS)
+    far.says(HEADER + OFFER_MANAGEMENT)
+    return far
+
+
 def held(world: World) -> list[Receipt]:
     """Every message that comes in from now on is held by the gateway; these are their receipts."""
     receipts: list[Receipt] = []
@@ -91,6 +103,30 @@ def test_failure_on_the_other_stream_comes_before_the_acknowledgement_that_overt
     back.says(ERROR)
     world.wait(GRACE * 3)
     assert world.sink.order == ["first", "token"]
+
+
+def test_acknowledgement_is_not_believed_while_failures_come(world: World) -> None:
+    back = world.come_in()
+    far = out(world, "token")
+    far.says(ack(1))
+    for _ in range(3):
+        world.wait(GRACE * 0.9)
+        back.says(ERROR)
+    assert world.sink.done == []
+    world.wait(GRACE * 1.01)
+    assert world.sink.done == ["token"]
+
+
+def test_what_is_counted_while_another_count_is_not_believed_yet_has_its_own_time(world: World) -> None:
+    world.come_in()
+    far = out(world, "one", "two")
+    far.says(ack(1))
+    world.wait(GRACE * 0.9)
+    far.says(ack(2))
+    world.wait(GRACE * 0.2)
+    assert world.sink.done == ["one"]
+    world.wait(GRACE)
+    assert world.sink.done == ["one", "two"], "without having been asked for again"
 
 
 def test_peer_without_a_stream_to_us_is_asked_to_open_one_and_says_there_what_failed(world: World) -> None:
@@ -172,12 +208,7 @@ def test_peer_that_asks_on_our_stream_hears_that_there_was_nothing(world: World)
 def test_stanzas_go_out_on_a_stream_whose_peer_declines_to_count(world: World) -> None:
     world.come_in()
     world.send("token")
-    far = world.answer()
-    far.says(HEADER + OFFER_TLS)
-    far.proceed(Creator(THEIRS))
-    far.says(HEADER + OFFER_EXTERNAL)
-    far.says(SUCCESS)
-    far.says(HEADER + OFFER_MANAGEMENT)
+    far = offered(world)
     far.says("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>")
     assert b"<message/><iq" in far.all and ASK.encode() not in far.all
     assert ping_of(far)
@@ -190,7 +221,7 @@ def test_written_is_taken_by_setting_and_nothing_is_asked(tmp_path: Path) -> Non
     world = World(tmp_path, SIP, s2s(confirm="write"))
     world.send("waits")
     assert world.sink.done == [], "there is no stream yet"
-    far = world.go_out()
+    far = offered(world)
     assert world.sink.done == ["waits"]
     world.send("token")
     assert world.sink.done == ["waits", "token"]
@@ -291,6 +322,15 @@ def test_peer_that_asks_and_does_not_read_fills_no_memory(world: World) -> None:
     assert len(far.cable.near.writes) == before
     producer.resumeProducing()
     assert far.hears() == ack(0).encode()
+
+
+def test_stream_with_more_messages_than_can_be_held_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(management, "UNSETTLED", 2)
+    held(world)
+    far = world.come_in()
+    assert far.says(ENABLE + message() + message()) == b"<enabled xmlns='urn:xmpp:sm:3'/>"
+    assert b"<policy-violation" in far.says(message())
+    assert world.sink.codes("link.down") == [Code.L01]
 
 
 def test_peer_that_acknowledges_what_we_never_send_loses_its_stream(world: World) -> None:
