@@ -77,7 +77,7 @@ SHOW_ROWS = {
 }
 
 
-@pytest.mark.parametrize("show", ["", *SHOWS])
+@pytest.mark.parametrize("show", ["", *sorted(SHOWS)])
 def test_document_of_says_each_show_in_three_vocabularies(show: str) -> None:
     found = document_of(ENTITY, {"r": stanza(show=show)}, NOW)
     activities, user_input = SHOW_ROWS[show]
