@@ -60,8 +60,8 @@ class XmppPool(Protocol):
     def reach(self, local: Domain, remote: Domain) -> None: ...
 
 
-class Receipt(Protocol):
-    """One message that came in on a stream with stream management; `edge.net.xmpp_receipts` makes it."""
+class Ticket(Protocol):
+    """One message that came in on a stream with stream management; `edge.net.xmpp_answers` makes it."""
 
     def hold(self) -> None: ...
     def release(self) -> None: ...
@@ -223,9 +223,9 @@ class Driver:
                         recorder.sip_out(effect.system.name, effect.data)
                     self._sip.send(effect.system, effect.domain, effect.data, effect.token)
                 elif isinstance(effect, Hold):
-                    cast(Receipt, effect.receipt).hold()
+                    cast(Ticket, effect.ticket).hold()
                 elif isinstance(effect, Release):
-                    cast(Receipt, effect.receipt).release()
+                    cast(Ticket, effect.ticket).release()
                 elif isinstance(effect, Remember):
                     self._store.remember(Record(effect.kind, effect.key, effect.due, effect.data))
                     self._unsaved = True

@@ -34,7 +34,7 @@ __all__ = ["logged", "scene"]  # fixtures
 DOMAINS = Domain("sip.example"), Domain("xmpp.example")
 
 
-class Receipt:
+class Ticket:
     """That of one message."""
 
     def __init__(self, scene: Scene) -> None:
@@ -67,8 +67,8 @@ class TestTurn:
         assert [entry[1] for entry in scene.shells.done[1:3]] == [scene.bench.link, scene.bench.link]
 
     def test_message_is_held_and_released_in_its_turn(self, scene: Scene) -> None:
-        receipt = Receipt(scene)
-        scene.bench.gateway.taken = lambda tokens: [Hold(receipt), SendStanza(*DOMAINS, b"<m/>"), Release(receipt)]
+        ticket = Ticket(scene)
+        scene.bench.gateway.taken = lambda tokens: [Hold(ticket), SendStanza(*DOMAINS, b"<m/>"), Release(ticket)]
         scene.driver.taken([])
         assert scene.shells.names == ["begin", "hold", "stanza", "release", "flush"]
 

@@ -97,19 +97,19 @@ class Forget:
 
 @dataclass(slots=True)
 class Hold:
-    """The message that came with this receipt (`edge.xmpp.stanzas.Message`) is not settled when this input ends.
+    """The message that came with this ticket (`edge.xmpp.stanzas.Message`) is not settled when this input ends.
 
     A stanza that is not held is settled with the input that it came in.
     """
 
-    receipt: object
+    ticket: object
 
 
 @dataclass(slots=True)
 class Release:
     """The held message is settled: somebody has it, or its sender has been told that nobody does."""
 
-    receipt: object
+    ticket: object
 
 
 @dataclass(slots=True)

@@ -23,8 +23,8 @@ from edge.net.sink import Sink
 from edge.net.sip_link import Transport
 from edge.net.tcp import tune
 from edge.net.turn import Turn
+from edge.net.xmpp_answers import Answers
 from edge.net.xmpp_owner import NOBODY, Owner
-from edge.net.xmpp_receipts import Receipts
 from edge.net.xmpp_tls import begin_tls
 from edge.xmpp.conditions import StreamError
 from edge.xmpp.element import Element
@@ -88,8 +88,8 @@ class XmppLink(Protocol):
         self._sink = sink
         self._turn = turn
         self._outbox = outbox
-        self._receipts: Receipts | None = None  # with stream management
-        self._writers: list[Outbox | Receipts] = [] if outbox is None else [outbox]
+        self._answers: Answers | None = None  # with stream management
+        self._writers: list[Outbox | Answers] = [] if outbox is None else [outbox]
         self._outbound = ready is not None
         self._ready = ready
         self._parser = StreamParser()
@@ -264,8 +264,8 @@ class XmppLink(Protocol):
             for event in events:
                 if type(event) is Element and negotiation.ready and negotiation.receives and event.name in STANZAS:
                     stanza = screen(negotiation, event)
-                    if self._receipts is not None:
-                        self._receipts.arrived(stanza)
+                    if self._answers is not None:
+                        self._answers.arrived(stanza)
                     if isinstance(stanza, Misaddressed):
                         self._give_back(stanza)
                         continue
@@ -295,7 +295,7 @@ class XmppLink(Protocol):
             self._heard = self._clock.seconds()
             self._sink.stanzas_received(self, stanzas[:])
             stanzas.clear()
-            if self._receipts is not None and self._receipts.overfull:
+            if self._answers is not None and self._answers.overfull:
                 self.fail(Code.L01, condition="policy-violation")
 
     def _give_back(self, stanza: Misaddressed) -> None:
@@ -321,10 +321,10 @@ class XmppLink(Protocol):
             elif isinstance(output, Ready):
                 self._be_ready()
             elif isinstance(output, Managed):
-                self._receipts = Receipts(self._clock, self._turn, self._wire, self.negotiation)
-                self._writers.append(self._receipts)
-            elif isinstance(output, Asked) and self._receipts is not None:
-                self._receipts.asked()
+                self._answers = Answers(self._clock, self._turn, self._wire, self.negotiation)
+                self._writers.append(self._answers)
+            elif isinstance(output, Asked) and self._answers is not None:
+                self._answers.asked()
             elif isinstance(output, Counted):
                 self._count(output.h)
             elif isinstance(output, End):
@@ -335,7 +335,7 @@ class XmppLink(Protocol):
         self._wire.registerProducer(self, True)
         if self._outbox is not None:
             negotiation = self.negotiation
-            self._outbox.open(self._wire, negotiation.local, negotiation.remote, self._receipts is not None)
+            self._outbox.open(self._wire, negotiation.local, negotiation.remote, self._answers is not None)
         self.alive = self._announced = True
         self._heard = self._clock.seconds()
         self._sink.link_event("link.up", **self.facts())

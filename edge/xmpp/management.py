@@ -3,7 +3,7 @@
 An acknowledgement says that somebody *has* the stanzas up to a number, and the numbers are all there is to it: `Sent`
 counts what we write on a stream and `Received` what the peer does. Both belong to one stream and end with it; nothing
 is resumed (docs/decisions/0012-what-an-acknowledgement-proves.md). `edge.xmpp.negotiation` and its ends speak the
-elements, `edge.net.outbox` asks `Sent`, `edge.net.xmpp_receipts` answers from `Received`.
+elements, `edge.net.outbox` asks `Sent`, `edge.net.xmpp_answers` answers from `Received`.
 """
 
 from collections import OrderedDict, deque

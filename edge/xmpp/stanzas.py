@@ -50,7 +50,7 @@ class Message:
     """RFC 6121 §5. A type that the RFC does not know counts as normal (§5.2.2).
 
     ``body`` is the one without a language of its own, else the first; ``bodies`` are all of them, and empty
-    only if there is none. ``receipt`` is the link's own, for whoever answers for a message that has come in.
+    only if there is none. ``ticket`` is the link's own, for whoever answers for a message that has come in.
     """
 
     from_: JID | None
@@ -64,7 +64,7 @@ class Message:
     bodies: Texts = ()
     subject: str = ""
     thread: str = ""
-    receipt: object | None = field(default=None, compare=False, repr=False)
+    ticket: object | None = field(default=None, compare=False, repr=False)
 
     def to_bytes(self) -> bytes:
         kind = "" if self.type == "normal" else self.type

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge.codes import Code
+from edge.net.xmpp_answers import Ticket
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import GRACE, LONGEST
-from edge.net.xmpp_receipts import Receipt
 from edge.xmpp import management
 from edge.xmpp.management import STUCK
 from edge.xmpp.stanzas import Message, Stanza
@@ -65,21 +65,21 @@ def offered(world: World) -> Far:
     return far
 
 
-def held(world: World) -> list[Receipt]:
-    """Every message that comes in from now on is held by the gateway; these are their receipts."""
-    receipts: list[Receipt] = []
+def held(world: World) -> list[Ticket]:
+    """Every message that comes in from now on is held by the gateway; these are their tickets."""
+    tickets: list[Ticket] = []
     deliver = world.sink.stanzas_received
 
     def received(link: XmppLink, stanzas: Sequence[Stanza]) -> None:
         deliver(link, stanzas)
         for stanza in stanzas:
             if isinstance(stanza, Message):
-                assert isinstance(stanza.receipt, Receipt)
-                stanza.receipt.hold()
-                receipts.append(stanza.receipt)
+                assert isinstance(stanza.ticket, Ticket)
+                stanza.ticket.hold()
+                tickets.append(stanza.ticket)
 
     world.sink.stanzas_received = received  # type: ignore[method-assign]
-    return receipts
+    return tickets
 
 
 # --- what we send -----------------------------------------------------------------------------------------
@@ -262,26 +262,26 @@ def test_misaddressed_stanzas_and_answers_to_pings_count_too(world: World) -> No
 
 
 def test_message_counts_when_the_gateway_has_let_go_of_it(world: World) -> None:
-    receipts = held(world)
+    tickets = held(world)
     far = world.come_in()
     far.says(ENABLE)
     assert far.says(message("1") + message("2") + ASK) == ack(0).encode()
     world.wait(1)
-    receipts[1].release()
+    tickets[1].release()
     world.turn.flush()
     assert far.hears() == b""
-    receipts[0].release()
+    tickets[0].release()
     world.turn.flush()
     assert far.hears() == ack(2).encode()
 
 
 def test_stream_ends_with_what_the_gateway_has(world: World) -> None:
-    receipts = held(world)
+    tickets = held(world)
     far = world.come_in()
     far.says(ENABLE + message("1") + message("2"))
-    receipts[0].release()
+    tickets[0].release()
     assert far.says("</stream:stream>") == ack(1).encode() + b"</stream:stream>"
-    receipts[1].release()
+    tickets[1].release()
     world.wait(1)
     assert far.hears() == b""
 
@@ -294,21 +294,21 @@ def test_gateway_that_stops_says_what_it_has(world: World) -> None:
     assert far.hears() == ack(0).encode() + b"</stream:stream>"
 
 
-def test_receipt_of_a_lost_stream_does_no_harm(world: World) -> None:
-    receipts = held(world)
+def test_ticket_of_a_lost_stream_does_no_harm(world: World) -> None:
+    tickets = held(world)
     far = world.come_in()
     far.says(ENABLE + message("1") + ASK)
     far.cable.cut()
-    receipts[0].release()
+    tickets[0].release()
     world.turn.flush()
     world.wait(1)
 
 
-def test_messages_of_a_stream_without_management_have_no_receipt(world: World) -> None:
+def test_messages_of_a_stream_without_management_have_no_ticket(world: World) -> None:
     far = world.come_in()
     far.says(message())
     (stanza,) = world.sink.stanzas
-    assert isinstance(stanza, Message) and stanza.receipt is None
+    assert isinstance(stanza, Message) and stanza.ticket is None
 
 
 def test_peer_that_asks_and_does_not_read_fills_no_memory(world: World) -> None:

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 
 from edge.domains import Domain
 from edge.net.turn import Turn
-from edge.net.xmpp_receipts import Receipt, Receipts
+from edge.net.xmpp_answers import Answers, Ticket
 from edge.xmpp.acknowledgement import MIN_INTERVAL
 from edge.xmpp.initiating import Initiating
 from edge.xmpp.jid import JID
@@ -26,23 +26,23 @@ class Conversation:
         self.said: list[str] = []
         stream = Initiating(Domain("sip.example"), Domain("xmpp.example"))
         stream.received = Received()
-        self.receipts = Receipts(self.clock, self.turn, self, stream)
+        self.answers = Answers(self.clock, self.turn, self, stream)
 
     def write(self, data: bytes) -> None:
         self.said.append(data.decode())
 
-    def message(self, *, held: bool = True) -> Receipt:
+    def message(self, *, held: bool = True) -> Ticket:
         stanza = Message(ROMEO, JULIET)
-        self.receipts.arrived(stanza)
-        assert isinstance(stanza.receipt, Receipt)
+        self.answers.arrived(stanza)
+        assert isinstance(stanza.ticket, Ticket)
         if held:
-            stanza.receipt.hold()
-        return stanza.receipt
+            stanza.ticket.hold()
+        return stanza.ticket
 
     def asks(self) -> list[str]:
         """What is said by the end of the turn in which the peer asks."""
         self.turn.begin()
-        self.receipts.asked()
+        self.answers.asked()
         return self.ends()
 
     def ends(self) -> list[str]:
@@ -65,14 +65,14 @@ def answer(h: int) -> list[str]:
     [Message(ROMEO, JULIET), Presence(ROMEO, JULIET), Iq(ROMEO, JULIET), Misaddressed(ROMEO.host, JULIET.host, b"")],
 )
 def test_stanza_counts_when_nobody_holds_it(talk: Conversation, stanza: Stanza | Misaddressed) -> None:
-    talk.receipts.arrived(stanza)
+    talk.answers.arrived(stanza)
     assert talk.asks() == answer(1)
 
 
 def test_held_message_counts_when_it_is_released_and_what_is_behind_it_too(talk: Conversation) -> None:
-    talk.receipts.arrived(Presence(ROMEO, JULIET))
+    talk.answers.arrived(Presence(ROMEO, JULIET))
     first = talk.message()
-    talk.receipts.arrived(Presence(ROMEO, JULIET))
+    talk.answers.arrived(Presence(ROMEO, JULIET))
     assert talk.asks() == answer(1)
     talk.clock.advance(1)
     first.release()
@@ -99,7 +99,7 @@ def test_many_requests_of_one_chunk_get_one_answer(talk: Conversation) -> None:
     talk.message(held=False)
     talk.turn.begin()
     for _ in range(1000):
-        talk.receipts.asked()
+        talk.answers.asked()
     assert len(talk.turn._links) == 1
     assert talk.ends() == answer(1)
 
@@ -117,8 +117,8 @@ def test_nothing_is_said_that_was_not_asked_for(talk: Conversation) -> None:
 def test_later_answers_keep_their_distance(talk: Conversation) -> None:
     held = [talk.message() for _ in range(3)]
     assert talk.asks() == answer(0)
-    for receipt in held:
-        receipt.release()
+    for ticket in held:
+        ticket.release()
     assert talk.ends() == []
     talk.clock.advance(MIN_INTERVAL * 1.01)
     assert talk.ends() == answer(3)
@@ -128,10 +128,10 @@ def test_later_answers_keep_their_distance(talk: Conversation) -> None:
 
 def test_peer_that_does_not_read_gets_one_answer_when_it_does(talk: Conversation) -> None:
     talk.message(held=False)
-    talk.receipts.pause()
+    talk.answers.pause()
     for _ in range(100):
         assert talk.asks() == []
-    talk.receipts.resume()
+    talk.answers.resume()
     assert talk.ends() == answer(1)
 
 
@@ -139,7 +139,7 @@ def test_nothing_is_said_once_the_stream_is_over(talk: Conversation) -> None:
     first, second = talk.message(), talk.message()
     talk.asks()
     first.release()
-    talk.receipts.close()
+    talk.answers.close()
     second.release()
     talk.clock.advance(1)
     assert talk.asks() == [] and talk.clock.getDelayedCalls() == []
@@ -148,6 +148,6 @@ def test_nothing_is_said_once_the_stream_is_over(talk: Conversation) -> None:
 def test_more_than_can_be_held_is_noticed(talk: Conversation) -> None:
     for _ in range(UNSETTLED):
         talk.message()
-    assert not talk.receipts.overfull
+    assert not talk.answers.overfull
     talk.message()
-    assert talk.receipts.overfull
+    assert talk.answers.overfull

@@ -2,7 +2,7 @@
 
 A stanza counts as handled as soon as the gateway has returned from it; but a message that the gateway holds, because a
 next hop has to answer first, counts when the gateway releases it, and what came behind it not before. The gateway gets
-a `Receipt` with each message, which `edge.driver` holds and releases for it. `edge.net.xmpp_link` owns this.
+a `Ticket` with each message, which `edge.driver` holds and releases for it. `edge.net.xmpp_link` owns this.
 
 Each request is answered, all those of one chunk with one answer. An answer that was less than all is followed by
 another when there is more to say.
@@ -19,25 +19,25 @@ from edge.xmpp.screening import Misaddressed
 from edge.xmpp.stanzas import Message, Stanza
 
 
-class Receipt:
+class Ticket:
     """One message of one stream, for whoever holds it."""
 
-    __slots__ = ("_number", "_receipts")
+    __slots__ = ("_number", "_answers")
 
-    def __init__(self, receipts: "Receipts", number: int) -> None:
-        self._receipts = receipts
+    def __init__(self, answers: "Answers", number: int) -> None:
+        self._answers = answers
         self._number = number
 
     def hold(self) -> None:
         """The message is not handled yet. To be said before the gateway returns from it."""
-        self._receipts.hold(self._number)
+        self._answers.hold(self._number)
 
     def release(self) -> None:
         """Somebody has the message, or its sender has been told that nobody does."""
-        self._receipts.release(self._number)
+        self._answers.release(self._number)
 
 
-class Receipts:
+class Answers:
     """Of one stream, from the moment that its management begins. ``overfull``: more is held than may be."""
 
     def __init__(self, clock: IReactorTime, turn: Turn, wire: Wire, negotiation: Negotiation) -> None:
@@ -59,7 +59,7 @@ class Receipts:
         """The next stanza, before the gateway sees it."""
         number = self._received.arrived()
         if type(stanza) is Message:
-            stanza.receipt = Receipt(self, number)
+            stanza.ticket = Ticket(self, number)
 
     def asked(self) -> None:
         """``<r/>`` has come, behind what has arrived."""
@@ -68,12 +68,12 @@ class Receipts:
         self._register()
 
     def hold(self, number: int) -> None:
-        """`Receipt.hold`."""
+        """`Ticket.hold`."""
         if not self._received.keep(number):
             self.overfull = True
 
     def release(self, number: int) -> None:
-        """`Receipt.release`."""
+        """`Ticket.release`."""
         self._received.settle(number)
         if self._closed or self._told >= self._asked_for or self._received.handled <= self._told:
             return
