@@ -65,6 +65,9 @@ class System:
     stanza_bytes: int = 262144
     presence: Profile = DEFAULT  # what it is told of presence, and how that of its users is shown
     direction: str = "both"  # of presence, for a partner: "both" | "they-see-us" | "we-see-them"
+    presence_format: str = "pidf"  # "pidf" | "msrtc": the documents that a SIP system prefers
+    piggyback: bool = False  # whether a SIP system may be told the presence that is known in the 200 to its SUBSCRIBE
+    verification_marker: str = ""  # a header line for every request to a SIP system; "" for none
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
     contact: str = ""
     notes: str = ""

@@ -60,6 +60,9 @@ class Stage:
                 presence=_profile(settings),
                 direction=settings.get("direction", "both"),
                 im_mode=settings.get("im_mode", "auto"),
+                presence_format=settings.get("format", "pidf"),
+                piggyback=settings.get("piggyback") == "true",
+                verification_marker=settings.get("verification_marker", "").replace("_", " "),
                 resume_per_s=float(settings.get("resume_per_s", "200")),
             )
             for name, kind, how, domains, settings in cast

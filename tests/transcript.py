@@ -2,7 +2,8 @@
 
 A transcript opens with its cast, one line for each system: ``[name]  inside|partner  sip|s2s|component  domains``
 or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list does not know. Behind the domains may
-stand ``key=value``: direction, outbound, notes, resume_per_s, or map:ROW=VALUE with _ for a blank. Then the scenes:
+stand ``key=value``: direction, outbound, notes, format, piggyback, im_mode, resume_per_s, or, with _ for a blank,
+verification_marker or map:ROW=VALUE. Then the scenes:
 
     lync sends:            followed by an indented SIP message or stanzas
     capulet receives:      the next thing that arrives there must match; only what is written is compared

@@ -40,13 +40,13 @@ class Node(NamedTuple):
         return next((child for child in self.children if child.name == name), None)
 
 
-def read(body: bytes, what: str) -> Node:
+def read(body: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_elements: int = MAX_ELEMENTS) -> Node:
     """Return the root of a document. `RemoteProtocolError` (400) if it is no well-formed or no simple XML.
 
-    ``what`` names it in the text of the error.
+    ``what`` names it in the text of the error; a format whose documents are larger says how large.
     """
-    if len(body) > MAX_BYTES:
-        raise _malformed(f"the {what} is longer than {MAX_BYTES} bytes")
+    if len(body) > max_bytes:
+        raise _malformed(f"the {what} is longer than {max_bytes} bytes")
     parser = expat.ParserCreate("UTF-8", SEPARATOR)
     parser.buffer_text = True
     top = Node("", {}, [], [])
@@ -56,7 +56,7 @@ def read(body: bytes, what: str) -> Node:
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal count
         count += 1
-        if count > MAX_ELEMENTS or len(stack) > MAX_DEPTH:
+        if count > max_elements or len(stack) > MAX_DEPTH:
             raise _Refused
         node = Node(name, attributes, [], [])
         stack[-1].children.append(node)

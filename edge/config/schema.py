@@ -26,6 +26,14 @@ Longest = Annotated[int, Meta(ge=3600, le=86_400)]  # seconds
 Pace = Annotated[float, Meta(ge=0, le=60)]  # seconds
 Grace = Annotated[float, Meta(ge=1, le=3600)]  # seconds
 
+Marker = Annotated[
+    str,
+    Meta(
+        pattern=r"^(ms-[A-Za-z0-9-]{1,60}: [!-~]([ -~]{0,198}[!-~])?)?\Z",
+        description='the line of a header whose name begins with "ms-", or ""',
+    ),
+]
+
 Outbound = Literal["full", "basic", "none"]
 Direction = Literal["both", "they-see-us", "we-see-them"]
 
@@ -47,6 +55,8 @@ class SystemPresence(Struct, frozen=True):
     outbound: Outbound | None = None
     notes: bool | None = None
     direction: Direction | None = None
+    format: Literal["pidf", "msrtc"] | None = None
+    piggyback: bool | None = None
     map: dict[str, str] = field(default_factory=dict)
 
 
@@ -62,6 +72,7 @@ class Entry(Struct, frozen=True):
     page_type: Literal["chat", "normal"] | None = None
     confirm: Literal["ack", "write"] | None = None
     im_mode: Literal["auto", "page", "session"] | None = None
+    verification_marker: Marker | None = None
     contact: str = ""
     notes: str = ""
     tls: PeerTls = field(default_factory=PeerTls)
@@ -125,6 +136,7 @@ class Defaults(Struct, frozen=True):
 
     page_type: Literal["chat", "normal"] | None = None
     im_mode: Literal["auto", "page", "session"] | None = None
+    verification_marker: Marker | None = None
     tls: DefaultTls = field(default_factory=DefaultTls)
     limits: Limits = field(default_factory=Limits)
     presence: SystemPresence = field(default_factory=SystemPresence)

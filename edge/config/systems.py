@@ -8,7 +8,7 @@ from edge.codes import Code
 from edge.config.addresses import domain_name, host_port
 from edge.config.places import KeyPath
 from edge.config.presence import direction_of, profile_of
-from edge.config.schema import Defaults, DefaultTls, Entry, Limits
+from edge.config.schema import Defaults, DefaultTls, Entry, Limits, SystemPresence
 from edge.config.tables import Document, quoted
 from edge.domains import Domain, unicode
 from edge.partners import HostPort, System
@@ -22,8 +22,10 @@ SYSTEM_TRUST = "system"  # the value of `ca` that means the operating system's t
 BUILT_IN = Defaults(
     page_type="chat",
     im_mode="auto",
+    verification_marker="",
     tls=DefaultTls(min_version="1.2"),
     limits=Limits(pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, resume_per_s=200.0),
+    presence=SystemPresence(format="pidf", piggyback=False),
 )
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class Gathering:
         tls, limits, built_in = entry.tls, entry.limits, BUILT_IN.limits
         if tls.ca is not None:
             ca = self.trust(document, (*path, "tls", "ca"), tls.ca)
+        of_sip = defaults if entry.via == "sip" else BUILT_IN  # of the keys that are there for SIP systems alone
         system = System(
             name=entry.name,
             inside=inside,
@@ -62,6 +65,7 @@ class Gathering:
             page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
             confirm=_first(entry.confirm, "ack"),
             im_mode=_first(entry.im_mode, defaults.im_mode, BUILT_IN.im_mode),
+            verification_marker=_first(entry.verification_marker, of_sip.verification_marker, ""),
             pending_messages=_first(
                 limits.pending_messages, defaults.limits.pending_messages, built_in.pending_messages
             ),
@@ -69,6 +73,8 @@ class Gathering:
             stanza_bytes=_first(limits.stanza_bytes, defaults.limits.stanza_bytes, built_in.stanza_bytes),
             presence=profile_of(document, path, entry.presence, defaults.presence),
             direction=direction_of(document, path, entry.presence, defaults.presence),
+            presence_format=_first(entry.presence.format, of_sip.presence.format, BUILT_IN.presence.format),
+            piggyback=_first(entry.presence.piggyback, of_sip.presence.piggyback, BUILT_IN.presence.piggyback),
             resume_per_s=_first(limits.resume_per_s, defaults.limits.resume_per_s, _resume_rate(entry, inside)),
             contact=entry.contact,
             notes=entry.notes,
@@ -174,6 +180,9 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "page_type": entry.page_type,
         "confirm": entry.confirm,
         "im_mode": entry.im_mode,
+        "verification_marker": entry.verification_marker,
+        "presence.format": entry.presence.format,
+        "presence.piggyback": entry.presence.piggyback,
         "secret_file": entry.secret_file,
         "tls.ca": entry.tls.ca,
         "tls.peer_names": entry.tls.peer_names,
@@ -184,7 +193,8 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if entry.via == "sip":
         idle = dict.fromkeys(("link", "page_type", "confirm"), 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
-        idle = {"im_mode": 'of systems with via = "sip"'}
+        of_sip = ("im_mode", "verification_marker", "presence.format", "presence.piggyback")
+        idle = dict.fromkeys(of_sip, 'of systems with via = "sip"')
     if is_component:
         in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")

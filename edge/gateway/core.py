@@ -16,7 +16,7 @@ from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.gateway.chat import Chats
 from edge.gateway.delivery import Deliveries, Delivery
-from edge.gateway.effects import Effect, Path, Report, RespondSip, SendStanza, SipLink, XmppLink
+from edge.gateway.effects import Effect, Path, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
 from edge.gateway.modes import Modes
 from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
 from edge.gateway.notifier import Notifiers
@@ -64,6 +64,7 @@ class Gateway:
         self.subscribers = Subscribers(node, self.pairs)
         self.notifiers = Notifiers(node, self.pairs)
         self._paths = Paths(node, self.pairs, self.subscribers, self.notifiers)
+        self._marks = any(system.verification_marker for system in node.directory.systems)
 
     def restored(self, records: Iterable[tuple[int, str, float, bytes]]) -> list[Effect]:
         """At the start: what the store has kept, as (kind, key, due, data) in the order of ``due``."""
@@ -190,6 +191,10 @@ class Gateway:
 
     def _saved(self, effects: list[Effect]) -> list[Effect]:
         """At the end of an input the store hears what has changed; the driver commits before anything is sent."""
+        if self._marks:
+            for effect in effects:
+                if type(effect) is SendSip and effect.system.verification_marker:
+                    effect.data = microsoft.with_header(effect.data, effect.system.verification_marker)
         return effects + self.node.save() if self.node.unsaved else effects
 
     def _follow(self, outputs: list[Output], effects: list[Effect]) -> None:

@@ -80,7 +80,7 @@ class Notifications:
         state, expires_at = _ACTIVE if record.active else NotifierState.PENDING, node.moment_of(record.expires_at)
         if not node.directory.may_watch(pair.sip, pair.xmpp):
             state, expires_at = _LEAVING, node.wheel.now
-        usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at)
+        usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at, record.content_type)
         notification = Notification(self, view := self.view_of(pair), usage)
         view.notifications.append(notification)
         self._usages[usage.key] = notification
@@ -96,7 +96,7 @@ class Notifications:
         notification.reserved = dialog.local_cseq + BLOCK
         record = NotificationRecord(
             str(pair.user), str(pair.contact), dialog_record(dialog, notification.reserved), usage.event,
-            usage.state is _ACTIVE, expires_at,
+            usage.state is _ACTIVE, expires_at, usage.content_type,
         )
         return Remember(Kind.NOTIFICATION, key, expires_at, encode(record))
 
@@ -145,9 +145,19 @@ class Notifications:
             return self.follow(notification, usage.notify(node.wheel.now, active=active))
         notification.sent = snapshot
         notification.not_before = node.wheel.now + node.presence.pace
-        body, language = self._document(view.pair, snapshot)
+        body, language = self._document(notification, snapshot)
         node.counters.updates[view.pair.sip.name, OUT] += 1
         return self.follow(notification, usage.notify(node.wheel.now, active=True, body=body, language=language))
+
+    def piggyback(self, notification: Notification, reply: Reply) -> Reply:
+        """The 200 to a SUBSCRIBE with the document that is known in it: it stands for the first NOTIFY."""
+        node, view, snapshot = self._node, notification.view, notification.view.snapshot
+        assert snapshot is not None
+        notification.sent = snapshot
+        notification.not_before = node.wheel.now + node.presence.pace
+        body, language = self._document(notification, snapshot)
+        node.counters.updates[view.pair.sip.name, OUT] += 1
+        return notification.usage.piggyback(reply, node.wheel.now, body, language)
 
     def terminate(self, notification: Notification, reason: str = "timeout", retry_after: int = 0) -> list[Effect]:
         """The last NOTIFY of a dialog, with what is known if its watcher may know it."""
@@ -172,7 +182,7 @@ class Notifications:
                 assert transaction is not None
                 code = REFUSED.get(output.status)
                 if code is None:
-                    effects += node.respond(transaction, output.status, output.headers)
+                    effects += node.respond(transaction, output.status, output.headers, body=output.body)
                 else:
                     effects += node.refuse(transaction, code, output.status, output.headers)
             elif isinstance(output, Rearm):
@@ -244,8 +254,10 @@ class Notifications:
 
     # --- private ----------------------------------------------------------------------------------------
 
-    def _document(self, pair: Pair, snapshot: Snapshot) -> Rendered:
-        return self._presentities.document(pair.contact, snapshot, self._pairs.profile(pair.sip, pair.xmpp))
+    def _document(self, notification: Notification, snapshot: Snapshot) -> Rendered:
+        pair = notification.view.pair
+        profile = self._pairs.profile(pair.sip, pair.xmpp)
+        return self._presentities.document(pair.contact, snapshot, profile, notification.usage.content_type)
 
     def _missed(self, notification: Notification, retry_after: int, seconds: float) -> None:
         """A NOTIFY was in vain: after a while the newest state goes instead. News goes before, if he named no time."""
@@ -268,7 +280,7 @@ class Notifications:
         self, notification: Notification, reason: str, retry_after: int, last: Snapshot | None
     ) -> list[Effect]:
         """The last NOTIFY, with what is ``last`` known."""
-        body, language = self._document(notification.view.pair, last) if last is not None else NOTHING
+        body, language = self._document(notification, last) if last is not None else NOTHING
         self._node.unsaved[notification] = None
         return self.follow(notification, notification.usage.terminate(
             self._node.wheel.now, reason, retry_after=retry_after, body=body, language=language,

@@ -7,6 +7,7 @@ What a SUBSCRIBE asks for, and what the contact's server says of him, decides wh
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.documents import formats
 from edge.gateway.echoes import ECHO_SECONDS, Echoes
 from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.node import Node
@@ -17,10 +18,11 @@ from edge.gateway.probe import LONGEST_DOUBT, Probe
 from edge.gateway.records import NotificationRecord
 from edge.gateway.view import ANSWER, Notification, View, presence_to
 from edge.mapping.addresses import SipsNotAllowed, jid_of
-from edge.partners import Admit
+from edge.partners import Admit, System
 from edge.sip.message import Request
-from edge.sip.notifier import Notifier, takes_documents
-from edge.sip.subscription import PIDF, PRESENCE, Left, Output, too_brief, usage_key
+from edge.sip.microsoft import PIGGYBACK, offers
+from edge.sip.notifier import Notifier, document_type
+from edge.sip.subscription import PRESENCE, Left, Output, Reply, too_brief, usage_key
 from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
@@ -66,7 +68,7 @@ class Notifiers:
             if notification is None or notification.view.pair.sip is not decision.sender:
                 return node.refuse(transaction, Code.S05, 481)
             return self._refreshed(transaction, notification)
-        refusal = self._unsuitable(transaction, request)
+        refusal = self._unsuitable(transaction, request, decision.sender)
         if refusal is not None:
             return refusal
         try:
@@ -86,7 +88,8 @@ class Notifiers:
         elif len(pair.view.notifications) >= MAX_DIALOGS:
             return node.refuse(transaction, Code.L01, 403, text=f"no more than {MAX_DIALOGS} dialogs")
         try:
-            usage, outputs = Notifier.accept(node.agent, request, transaction.to_tag, node.wheel.now)
+            media_type = document_type(request, formats(decision.sender))
+            usage, outputs = Notifier.accept(node.agent, request, transaction.to_tag, node.wheel.now, media_type)
         except RemoteProtocolError as error:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         pair = self._pairs.open(user, contact, decision.sender, decision.recipient)
@@ -101,17 +104,18 @@ class Notifiers:
         self._node.unsaved[notification] = None
         return self._told.follow(notification, outputs, transaction)
 
-    def _unsuitable(self, transaction: ServerTransaction, request: Request) -> list[Effect] | None:
+    def _unsuitable(self, transaction: ServerTransaction, request: Request, sender: System) -> list[Effect] | None:
         """Event package, Accept and interval (RFC 6665 §4.2.1, RFC 3856 §6.5)."""
         node = self._node
         try:
-            event, readable, brief = request.event, takes_documents(request), too_brief(node.agent, request)
+            event, brief = request.event, too_brief(node.agent, request)
+            readable = document_type(request, formats(sender))
         except RemoteProtocolError as error:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if event is None or event.package != PRESENCE:
             return node.refuse(transaction, Code.S06, 489, [("Allow-Events", PRESENCE)])
         if not readable:
-            return node.refuse(transaction, Code.S04, 406, [("Accept", PIDF)])
+            return node.refuse(transaction, Code.S04, 406, [("Accept", ", ".join(formats(sender)))])
         if brief is not None:
             return node.respond(transaction, brief.status, brief.headers)
         return None
@@ -124,9 +128,14 @@ class Notifiers:
         notification = told.add(view, usage)
         fetch = any(isinstance(output, Left) for output in outputs)
         outputs = [output for output in outputs if not isinstance(output, Left)]  # a fetch ends below
-        effects = told.follow(notification, outputs, transaction)
-        if not fetch:
-            effects += told.notify(notification)
+        known = pair.user_sees and view.snapshot is not None and not fetch
+        if known and pair.sip.piggyback and offers(transaction.request, PIGGYBACK) and isinstance(outputs[0], Reply):
+            outputs[0] = told.piggyback(notification, outputs[0])
+            effects = told.follow(notification, outputs, transaction)
+        else:
+            effects = told.follow(notification, outputs, transaction)
+            if not fetch:
+                effects += told.notify(notification)
         if pair.user_sees:
             if view.snapshot is None and view.probe is None:
                 effects.append(self._probe(view))

@@ -10,10 +10,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from edge.bodies import pidf
+from edge.gateway.documents import rendered
 from edge.mapping.addresses import bare_uri_of
 from edge.mapping.presence import closed_document, content_language, document_of, timestamp
 from edge.mapping.profile import DEFAULT, Profile
+from edge.sip.subscription import PIDF
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence, Texts
@@ -65,7 +66,7 @@ class Presentities:
 
     def __init__(self) -> None:
         self._latest: dict[JID, Snapshot] = {}
-        self._documents: dict[tuple[Snapshot, Profile], Rendered] = {}
+        self._documents: dict[tuple[Snapshot, Profile, str], Rendered] = {}
 
     def after(self, contact: JID, before: Snapshot | None, stanza: Presence, wall: float) -> Snapshot | None:
         """The state after one more stanza of ``contact``; None if it is no news."""
@@ -95,11 +96,11 @@ class Presentities:
         """Nobody is there, or nobody can know."""
         return self._shared(contact, before, {}, note, wall)
 
-    def document(self, contact: JID, snapshot: Snapshot, profile: Profile) -> Rendered:
-        """The PIDF document of a snapshot, as a partner with this profile is to see it."""
-        key = snapshot, profile
-        rendered = self._documents.get(key)
-        if rendered is None:
+    def document(self, contact: JID, snapshot: Snapshot, profile: Profile, media_type: str = PIDF) -> Rendered:
+        """The document of a snapshot in one of our formats, as a partner with this profile is to see it."""
+        key = snapshot, profile, media_type
+        found = self._documents.get(key)
+        if found is None:
             entity, at = bare_uri_of(contact, "pres"), timestamp(snapshot.at)
             if snapshot.states:
                 document = document_of(entity, snapshot.states, at, profile)
@@ -108,8 +109,8 @@ class Presentities:
                 document = closed_document(entity, at, snapshot.note if speaks else "")
             if len(self._documents) >= RECENT:
                 self._documents.clear()
-            rendered = self._documents[key] = Rendered(pidf.render(document), content_language(document))
-        return rendered
+            found = self._documents[key] = Rendered(rendered(document, media_type), content_language(document))
+        return found
 
     def _shared(
         self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], note: str, wall: float

@@ -10,6 +10,7 @@ from enum import IntEnum
 import msgspec
 
 from edge.sip.dialog import Dialog
+from edge.sip.subscription import PIDF
 
 BLOCK = 64
 """CSeq numbers that a notification dialog reserves at once: one write for as many NOTIFYs. When the records are read
@@ -67,6 +68,7 @@ class NotificationRecord(msgspec.Struct, array_like=True, frozen=True):
     event: str
     active: bool
     expires_at: float
+    content_type: str = PIDF
 
 
 def dialog_record(dialog: Dialog, local_cseq: int) -> DialogRecord:

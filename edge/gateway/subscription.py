@@ -7,11 +7,12 @@ that passes (`edge.gateway.ending`). Correlation is by Call-ID and our tag, neve
 
 from itertools import count
 
-from edge.bodies import pidf
+from edge.bodies.document import Document as PresenceDocument
 from edge.bodies.text import language_tag
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import IN, UNCHANGED
+from edge.gateway.documents import formats, understood
 from edge.gateway.effects import Effect, Report, SendSip
 from edge.gateway.ending import BRIEF_LIFE, Show, verdict
 from edge.gateway.node import Node
@@ -25,7 +26,6 @@ from edge.mapping.addresses import uri_of
 from edge.sip.message import Response
 from edge.sip.subscriber import Subscriber
 from edge.sip.subscription import (
-    PIDF,
     Active,
     Document,
     Ended,
@@ -46,7 +46,7 @@ from edge.xmpp.stanzas import Presence, error_bytes
 
 MAX_OF_SYSTEM = 200_000  # watches of one XMPP system; each costs a few kB for as long as it lasts
 
-Read = pidf.Document | RemoteProtocolError | None
+Read = PresenceDocument | RemoteProtocolError | None
 """The document of a NOTIFY, or why it cannot be read; None: there is none."""
 
 
@@ -88,7 +88,8 @@ class Subscriptions:
         watch.asleep, watch.shown = record.asleep, tuple(record.shown)
         if record.dialog is not None:
             state = SubscriberState.ACTIVE if record.active else SubscriberState.PENDING
-            usage = Subscriber(node.agent, dialog_of(record.dialog), record.expires, state)
+            accept = ", ".join(formats(pair.sip))
+            usage = Subscriber(node.agent, dialog_of(record.dialog), record.expires, state, accept)
             usage.expires_at, usage.since, usage.was_active = node.moment_of(record.expires_at), 0.0, record.active
             watch.usage = usage
             self._usages[usage.key] = watch
@@ -103,7 +104,8 @@ class Subscriptions:
             self._start(watch, self._pacing.rest_of(pair))
             return []
         expires = node.presence.expires
-        watch.usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), expires)
+        accept = ", ".join(formats(pair.sip))
+        watch.usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), expires, accept)
         self._usages[watch.usage.key] = watch
         return self.follow(watch, watch.usage.subscribe(node.wheel.now))
 
@@ -139,9 +141,9 @@ class Subscriptions:
         read: Read = None
         for output in outputs:
             if type(output) is Document and output.body:
-                read = _read(output)
+                read = understood(output.content_type, output.body)
         if isinstance(read, RemoteProtocolError):  # what was known stays (RFC 3856 §6.8)
-            outputs[0] = Reply(read.status, (("Accept", PIDF),) if read.status == 415 else ())
+            outputs[0] = Reply(read.status, (("Accept", watch.usage.accept),) if read.status == 415 else ())
         return self.follow(watch, outputs, transaction, read, request.headers.get("content-language") or "")
 
     def follow(
@@ -380,13 +382,3 @@ class Subscriptions:
         if watch.slot is not None:
             Wheel.stop(watch.slot, (watch, watch.timer))
             watch.slot, watch.timer = None, 0
-
-
-def _read(document: Document) -> Read:
-    """A document, or why it is none."""
-    if document.content_type != PIDF:
-        return RemoteProtocolError(f"a presence document is {PIDF}", Code.S04)
-    try:
-        return pidf.parse(document.body)
-    except RemoteProtocolError as error:
-        return error

@@ -19,6 +19,7 @@ from sys import intern
 from edge.sip.dialog import Dialog
 from edge.sip.headers import Event
 from edge.sip.message import Request, Response
+from edge.sip.microsoft import PIGGYBACK
 from edge.sip.subscription import (
     PIDF,
     PRESENCE,
@@ -53,32 +54,35 @@ LEAVING_SECONDS = 5.0  # what the user may take for the last document; the peer'
 class Notifier:
     """One subscription. Its attributes are plain values: a store that keeps them can build it again.
 
-    ``event`` is the Event header of the SUBSCRIBE, ``branch`` that of the NOTIFY that waits for its answer.
-    ``user`` belongs to the transaction user.
+    ``event`` is the Event header of the SUBSCRIBE, ``branch`` that of the NOTIFY that waits for its answer,
+    ``content_type`` that of all documents of the dialog. ``user`` belongs to the transaction user.
     """
 
-    __slots__ = ("agent", "dialog", "event", "state", "expires_at", "branch", "waiting", "user")
+    __slots__ = ("agent", "dialog", "event", "state", "expires_at", "content_type", "branch", "waiting", "user")
 
-    def __init__(self, agent: UserAgent, dialog: Dialog, event: str, state: State, expires_at: float) -> None:
+    def __init__(
+        self, agent: UserAgent, dialog: Dialog, event: str, state: State, expires_at: float, content_type: str = PIDF
+    ) -> None:
         self.agent = agent
         self.dialog = dialog
         self.event = event
         self.state = state
         self.expires_at = expires_at
+        self.content_type = intern(content_type)
         self.branch = ""
         self.waiting: tuple[str, bytes, str] | None = None  # reason of a termination, body, its language
         self.user: object = None
 
     @classmethod
     def accept(
-        cls, agent: UserAgent, request: Request, local_tag: str, now: float
+        cls, agent: UserAgent, request: Request, local_tag: str, now: float, content_type: str = PIDF
     ) -> tuple["Notifier", list[Output]]:
         """Accept a SUBSCRIBE that is not in a dialog. `RemoteProtocolError` if it cannot make one."""
         event = request.event
         header = PRESENCE if event is None else intern(_header(event))
         granted = grant(agent, request)
         state = State.PENDING if granted else State.LEAVING
-        notifier = cls(agent, Dialog.as_uas(request, local_tag), header, state, now + granted)
+        notifier = cls(agent, Dialog.as_uas(request, local_tag), header, state, now + granted, content_type)
         outputs: list[Output] = [acceptance(agent, notifier.dialog.route_set, header, granted)]
         return notifier, outputs + ([Rearm(granted)] if granted else notifier._leave())
 
@@ -91,7 +95,7 @@ class Notifier:
         event = request.event
         granted = grant(self.agent, request)
         routes = request.record_route
-        readable = takes_documents(request)
+        readable = document_type(request, (self.content_type,))
         if not self.dialog.covers(request):
             return [Reply(481)]
         if event is None or event.package != PRESENCE:
@@ -101,7 +105,7 @@ class Notifier:
         if not self.dialog.accepts(request):
             return [Reply(500)]
         if granted and not readable:  # leave he may, whatever he reads
-            return [Reply(406, (("Accept", PIDF),))]
+            return [Reply(406, (("Accept", self.content_type),))]
         refusal = too_brief(self.agent, request)
         if refusal is not None:
             return [refusal]
@@ -124,6 +128,17 @@ class Notifier:
         if not body and active and self.waiting is not None:
             return []  # what waits is newer than what the watcher has
         return self._notify(now, "", body, language)
+
+    def piggyback(self, reply: Reply, now: float, body: bytes, language: str = "") -> Reply:
+        """Put the first document into the 200 to the SUBSCRIBE: it counts as the first NOTIFY (MS-SIP §3.4).
+
+        COMPAT(lync): instead of an active NOTIFY, where the watcher offers it; since Live Communications Server 2005.
+        """
+        self._step(_NOTIFY_ACTIVE)
+        self.dialog.local_cseq = 1
+        state = f"active;expires={max(ceil(self.expires_at - now), 0)}"
+        headers = (("Supported", PIGGYBACK), ("ms-piggyback-cseq", "1"), ("subscription-state", state))
+        return Reply(reply.status, (*reply.headers, *headers, *self._about(body, language)), body)
 
     def terminate(
         self, now: float, reason: str, *, retry_after: int = 0, body: bytes = b"", language: str = ""
@@ -183,6 +198,12 @@ class Notifier:
         self.waiting = None
         return self._notify(now, *waiting)
 
+    def _about(self, body: bytes, language: str) -> tuple[tuple[str, str], ...]:
+        """The headers of a document."""
+        if not body:
+            return ()
+        return (("Content-Type", self.content_type), *((("Content-Language", language),) if language else ()))
+
     def _notify(self, now: float, reason: str, body: bytes, language: str) -> list[Output]:
         if self.branch:
             self.waiting = (reason, body, language)
@@ -192,23 +213,23 @@ class Notifier:
         else:
             left = max(ceil(self.expires_at - now), 0)
             state = f"active;expires={left}" if self.state is _ACTIVE else f"pending;expires={left}"
-        headers = [("Event", self.event), ("Subscription-State", state)]
-        if body:
-            headers.append(("Content-Type", PIDF))
-            if language:
-                headers.append(("Content-Language", language))
+        headers = [("Event", self.event), ("Subscription-State", state), *self._about(body, language)]
         branch = self.branch = self.agent.ids.branch()
         data = self.dialog.request("NOTIFY", self.agent.via(branch), self.agent.contact, headers, body)
         return [SendRequest("NOTIFY", branch, self.dialog.call_id, data)]
 
 
-def takes_documents(request: Request) -> bool:
-    """Whether the Accept of a SUBSCRIBE, if it has one, lists what we send (RFC 3856 §6.5, §6.7)."""
-    accepted = request.headers.elements("accept")
-    return not accepted or not _READABLE.isdisjoint(each.partition(";")[0].strip().lower() for each in accepted)
+def document_type(request: Request, formats: tuple[str, ...] = (PIDF,)) -> str:
+    """The first of ``formats`` that the Accept of a SUBSCRIBE lists; "" if it lists none (RFC 3856 §6.5, §6.7).
+
+    A wildcard, or no Accept at all, means the one format that everybody reads.
+    """
+    accepted = {each.partition(";")[0].strip().lower() for each in request.headers.elements("accept")}
+    listed = next((each for each in formats if each in accepted), "")
+    return listed or ("" if accepted and accepted.isdisjoint(_ANY) else PIDF)
 
 
-_READABLE = frozenset((PIDF, "application/*", "*/*"))
+_ANY = frozenset(("application/*", "*/*"))
 
 
 def _header(event: Event) -> str:

@@ -82,14 +82,16 @@ class Subscriber:
     """
 
     __slots__ = (
-        "agent", "dialog", "expires", "state", "timer", "branch", "expires_at", "since", "raised", "was_active", "user",
+        "agent", "dialog", "expires", "state", "accept", "timer", "branch", "expires_at", "since", "raised",
+        "was_active", "user",
     )
 
-    def __init__(self, agent: UserAgent, dialog: Dialog, expires: int, state: State) -> None:
+    def __init__(self, agent: UserAgent, dialog: Dialog, expires: int, state: State, accept: str = PIDF) -> None:
         self.agent = agent
         self.dialog = dialog
         self.expires = expires
         self.state = state
+        self.accept = accept  # the formats that are read, as they stand in Accept
         self.timer = Timer.NONE
         self.branch = ""
         self.expires_at = 0.0
@@ -99,10 +101,12 @@ class Subscriber:
         self.user: object = None
 
     @classmethod
-    def open(cls, agent: UserAgent, watcher: str, presentity: str, expires: int = DEFAULT_EXPIRES) -> "Subscriber":
+    def open(
+        cls, agent: UserAgent, watcher: str, presentity: str, expires: int = DEFAULT_EXPIRES, accept: str = PIDF
+    ) -> "Subscriber":
         """A subscription of one SIP URI to another, with a Call-ID and tag of its own; 0 seconds make it a fetch."""
         dialog = Dialog.initiate(agent.ids.call_id(), agent.ids.tag(), watcher, presentity)
-        return cls(agent, dialog, expires, State.NOTIFY_WAIT if expires else State.ENDING)
+        return cls(agent, dialog, expires, State.NOTIFY_WAIT if expires else State.ENDING, accept)
 
     @property
     def key(self) -> UsageKey:
@@ -257,7 +261,7 @@ class Subscriber:
     def _send(self, expires: int) -> list[Output]:
         branch = self.branch = self.agent.ids.branch()
         headers = (
-            ("Event", PRESENCE), ("Accept", PIDF), ("Expires", str(expires)), ("Allow-Events", PRESENCE),
+            ("Event", PRESENCE), ("Accept", self.accept), ("Expires", str(expires)), ("Allow-Events", PRESENCE),
         )
         data = self.dialog.request("SUBSCRIBE", self.agent.via(branch), self.agent.contact, headers)
         return [SendRequest("SUBSCRIBE", branch, self.dialog.call_id, data), self._start(Timer.N, TIMER_N)]

@@ -82,6 +82,7 @@ class Reply:
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 @dataclass(slots=True)

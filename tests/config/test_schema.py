@@ -83,11 +83,15 @@ def test_document_tells_the_defaults_that_apply() -> None:
     assert documented("`[edge]`")["state"] == f'`"{Edge("x", "x").state}"`'
     assert documented("`[edge]`")["state_sync"] == f'`"{Edge("x", "x").state_sync}"`'
     told = {key: json.loads(default.strip("`")) for key, default in documented("`[partner.presence]`").items()}
-    assert told == {"outbound": DEFAULT.outbound, "notes": DEFAULT.notes, "direction": BOTH, "map": {}}
+    assert told == {
+        "outbound": DEFAULT.outbound, "notes": DEFAULT.notes, "direction": BOTH,
+        "format": BUILT_IN.presence.format, "piggyback": BUILT_IN.presence.piggyback, "map": {},
+    }
     assert documented("`[defaults.presence]`") == documented("`[partner.presence]`")
     for section in ("`[[partner]]`", "`[defaults]`"):
         assert documented(section)["page_type"] == f'`"{BUILT_IN.page_type}"`'
         assert documented(section)["im_mode"] == f'`"{BUILT_IN.im_mode}"`'
+        assert documented(section)["verification_marker"] == f'`"{BUILT_IN.verification_marker}"`'
     for section in ("`[partner.tls]`", "`[defaults.tls]`"):
         assert documented(section)["min_version"] == f'`"{BUILT_IN.tls.min_version}"`'
     for section, listen in (("`[sip]`", SIP_LISTEN), ("`[xmpp]`", XMPP_LISTEN)):

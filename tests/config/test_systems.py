@@ -38,6 +38,8 @@ def test_built_in_defaults_are_those_of_a_system() -> None:
     bare = System("x", False, "sip", ())
     assert BUILT_IN.page_type == bare.page_type
     assert BUILT_IN.im_mode == bare.im_mode
+    assert BUILT_IN.verification_marker == bare.verification_marker
+    assert (BUILT_IN.presence.format, BUILT_IN.presence.piggyback) == (bare.presence_format, bare.piggyback)
     assert BUILT_IN.tls.min_version == bare.min_version
     for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "resume_per_s"):
         assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
@@ -52,6 +54,7 @@ domains = ["Bücher.example"]
 via = "sip"
 hosts = ["edge1.contoso.com:5061", "192.0.2.7:5062", "[2001:db8::7]:5063"]
 im_mode = "page"
+verification_marker = "ms-asserted-verification-level: ms-source-verified-user=verified"
 contact = "uc-team@contoso.com"
 notes = "CU10"
 [partner.tls]
@@ -67,6 +70,8 @@ resume_per_s = 0.5
 outbound = "basic"
 notes = false
 direction = "we-see-them"
+format = "msrtc"
+piggyback = true
 [partner.presence.map]
 "sip:busy" = "away+Busy"
 [[partner]]
@@ -88,12 +93,15 @@ confirm = "write"
         ca=written.folder / "certs" / "ca.pem",
         min_version="1.3",
         im_mode="page",
+        verification_marker="ms-asserted-verification-level: ms-source-verified-user=verified",
         pending_messages=7,
         pending_seconds=5.0,
         stanza_bytes=20000,
         resume_per_s=0.5,
         presence=Profile.build(outbound="basic", notes=False, rows={"sip:busy": "away+Busy"}),
         direction="we-see-them",
+        presence_format="msrtc",
+        piggyback=True,
         contact="uc-team@contoso.com",
         notes="CU10",
     )
@@ -258,6 +266,21 @@ JABBER = '[[partner]]\nname = "jabber"\ndomains = ["jabber.example"]\nvia = "xmp
 
 SPOILED_XMPP = [
     ('im_mode = "page"', 17, '"im_mode" in partner "jabber" is a key of systems with via = "sip"'),
+    (
+        'verification_marker = "ms-x: y"',
+        17,
+        '"verification_marker" in partner "jabber" is a key of systems with via = "sip"',
+    ),
+    (
+        '[partner.presence]\nformat = "msrtc"',
+        18,
+        '"format" in [partner.presence] of partner "jabber" is a key of systems with via = "sip"',
+    ),
+    (
+        "[partner.presence]\npiggyback = true",
+        18,
+        '"piggyback" in [partner.presence] of partner "jabber" is a key of systems with via = "sip"',
+    ),
     ('link = "component"\nhosts = ["h.example:5347"]', 13, 'a component link needs "secret_file" in partner "jabber"'),
     ('link = "component"\nsecret_file = "component.secret"', 13, 'a component link needs "hosts" in partner "jabber"'),
     (
@@ -323,3 +346,25 @@ def test_trust_bundle_that_is_none_is_one_fault(written: Written, content: bytes
     [(code, place, said)] = written.faults(EDGE, changed(PARTNERS, "version = 1\n", head) + own)
     assert (code, place) == ("K04", "partners.toml line 3")
     assert text in said
+
+
+MARKERS = ["X-Mine: yes", "ms-a:b", "ms-a: b\\r\\nVia: c", "ms-a: b ", "ms-: ä", "ms-a", "Via: SIP/2.0/TLS x"]
+
+
+@pytest.mark.parametrize("line", MARKERS)
+def test_marker_of_verification_is_one_header_of_its_kind(written: Written, line: str) -> None:
+    partners = changed(PARTNERS, 'via = "sip"\nhosts', f'via = "sip"\nverification_marker = "{line}"\nhosts')
+    [(code, place, said)] = written.faults(EDGE, partners)
+    assert (code, place) == ("K02", "partners.toml line 7")
+    assert 'must be the line of a header whose name begins with "ms-", or ""' in said
+
+
+def test_defaults_that_are_for_sip_partners_alone_leave_the_others_out(written: Written) -> None:
+    head = 'version = 1\n[defaults]\nverification_marker = "ms-a: b"\n[defaults.presence]\nformat = "msrtc"\n'
+    own = '[partner.presence]\nformat = "pidf"\npiggyback = true\n'
+    found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own + JABBER)
+    told = {name: (each.verification_marker, each.presence_format, each.piggyback) for name, each in found.items()}
+    assert told == {
+        "office": ("", "pidf", False), "contoso": ("ms-a: b", "msrtc", False),
+        "fabrikam": ("ms-a: b", "pidf", True), "jabber": ("", "pidf", False),
+    }

@@ -3,8 +3,10 @@
 import pytest
 
 from edge.gateway import presentities
+from edge.gateway.documents import MSRTC
 from edge.gateway.presentities import MAX_NAME, MAX_STATUS, Presentities, Snapshot, kept
 from edge.mapping.profile import DEFAULT, Profile
+from edge.sip.subscription import PIDF
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
 from tests.gateway.bench import presence
@@ -113,6 +115,15 @@ class TestState:
 
 
 class TestSharing:
+    def test_each_format_is_rendered_once(self, watching: Watching) -> None:
+        watching.hears("a")
+        assert watching.snapshot is not None
+        pidf, msrtc, again = (
+            watching.known.document(JULIET, watching.snapshot, DEFAULT, each) for each in (PIDF, MSRTC, MSRTC)
+        )
+        assert msrtc is again and pidf is not msrtc
+        assert b"<tuple" in pidf.body and b'<availability aggregate="300"' in msrtc.body
+
     def test_watchers_who_hear_the_same_share_state_and_document(self) -> None:
         one = Watching()
         other = Watching(one.known)

@@ -45,6 +45,11 @@ def test_notification_is_read_as_it_was_written() -> None:
     assert decode_notification(encode(record)) == record
 
 
+def test_notification_of_an_older_release_is_told_in_pidf() -> None:
+    old = msgspec.msgpack.encode(["romeo@sip.example", "juliet@xmpp.example", RECORD, "presence", True, 1.5])
+    assert decode_notification(old).content_type == "application/pidf+xml"
+
+
 def test_record_of_a_newer_release_is_read_without_what_it_adds() -> None:
     """Fields are only added, at the end: who has to go back to the release before keeps his state."""
     data = msgspec.msgpack.encode(["romeo@sip.example", "juliet@xmpp.example", 6, 0.0, None, "more", 7])

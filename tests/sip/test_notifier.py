@@ -4,7 +4,7 @@ import pytest
 
 from edge.errors import RemoteProtocolError
 from edge.sip.message import Request
-from edge.sip.notifier import LEAVING_SECONDS, Notifier
+from edge.sip.notifier import LEAVING_SECONDS, Notifier, document_type
 from edge.sip.subscription import (
     REMOVING,
     Closed,
@@ -298,3 +298,53 @@ class TestLeaving:
         assert service.notify(OPEN) == service.terminate("timeout") == service.answer() == []
         assert service.notifier.expire(service.now) == []
         assert service.notifier.state is NotifierState.TERMINATED
+
+
+OWN = "text/xml+msrtc.pidf"
+
+
+class TestFormats:
+    @pytest.mark.parametrize(
+        ("accept", "found"),
+        [
+            ([], "application/pidf+xml"),
+            (["application/pidf+xml"], "application/pidf+xml"),
+            ([f"application/pidf+xml, {OWN.upper()};q=0.5"], OWN),
+            (["application/xpidf+xml", OWN], OWN),
+            (["*/*"], "application/pidf+xml"),
+            (["application/*", "text/*"], "application/pidf+xml"),
+            (["text/*"], ""),
+            (["application/xpidf+xml"], ""),
+        ],
+    )
+    def test_first_of_ours_that_is_listed_is_taken(self, accept: list[str], found: str) -> None:
+        asked = request("SUBSCRIBE", headers=[("Accept", row) for row in accept])
+        assert document_type(asked, (OWN, "application/pidf+xml")) == found
+
+    def test_format_of_a_dialog_is_that_of_all_its_documents(self) -> None:
+        service = Service()
+        service.notifier.content_type = OWN
+        service.notify(OPEN)
+        assert service.last.headers.get("Content-Type") == OWN
+        service.answer()
+        other = request(
+            "SUBSCRIBE", from_=f"<{ROMEO}>;tag=romeo1", to=f"<{JULIET}>;tag=ours", cseq="2 SUBSCRIBE",
+            headers=[("Event", "presence"), ("Accept", "application/xpidf+xml"), ("Expires", "60")],
+        )
+        assert service.notifier.refreshed(other, service.now) == [Reply(406, (("Accept", OWN),))]
+
+
+class TestPiggyback:
+    def test_first_document_stands_in_the_200_and_the_next_in_the_second_notify(self) -> None:
+        service = Service()
+        reply = service.opening[0]
+        assert isinstance(reply, Reply)
+        answered = service.notifier.piggyback(reply, service.now, OPEN, "en")
+        assert (answered.status, answered.body, answered.headers[: len(reply.headers)]) == (200, OPEN, reply.headers)
+        assert answered.headers[len(reply.headers) :] == (
+            ("Supported", "ms-piggyback-first-notify"), ("ms-piggyback-cseq", "1"),
+            ("subscription-state", "active;expires=3600"), ("Content-Type", "application/pidf+xml"),
+            ("Content-Language", "en"),
+        )
+        service.notify(CLOSED)
+        assert (service.last.cseq.number, service.notifier.state) == (2, NotifierState.ACTIVE)
