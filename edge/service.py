@@ -105,6 +105,7 @@ class EdgeService(TwistedService):
             recorder = Ladder(_print, config.systems)
         self._checkpoints = LoopingCall(self._checkpoint)
         self._checkpoints.clock = reactor
+        self._checkpointed: Deferred[LoopingCall] = Deferred()
         self._driver.attach(self.sip, self.xmpp, turn, recorder)
 
     def privilegedStartService(self) -> None:
@@ -141,7 +142,7 @@ class EdgeService(TwistedService):
             raise SystemExit(1) from None
         finally:
             gc.enable()
-        self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
+        self._checkpointed = self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
         gc.collect()
         gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
@@ -151,10 +152,11 @@ class EdgeService(TwistedService):
         """Close everything politely; links that do not close in time are cut by their pools."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
         self._driver.stop()
-        if self._checkpoints.running:
-            self._checkpoints.stop()
         # XMPP first: what it has not taken goes back to the SIP senders while they are still linked
         stopping: list[Deferred[object]] = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]
+        if self._checkpoints.running:
+            self._checkpoints.stop()
+            stopping.append(maybeDeferred(lambda: self._checkpointed))  # one that is under way comes to its end
         if self._admin is not None:
             stopping.append(maybeDeferred(self._admin.stop))
         self._locator.stop()
