@@ -102,9 +102,14 @@ class LyncEdge:
         self._loop.call_soon_threadsafe(run)
         return done.result(STARTED_WITHIN)
 
-    def restart(self) -> None:
-        """All connections and dialogs are gone at once; it listens again at once, and nobody is told."""
+    def restart(self, away: float = 0.0) -> None:
+        """All connections and dialogs are gone at once, and nobody is told; for ``away`` seconds it takes none."""
+        if away:
+            self.do(lambda: self._server.close())
         self.do(self._forget)
+        if away:
+            time.sleep(away)
+            asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(STARTED_WITHIN)
 
     def cut(self) -> None:
         """All connections are gone; what was spoken of on them is not."""
@@ -227,20 +232,24 @@ class LyncEdge:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        listening = self._loop.create_server(self._accepted, self.address, self.port, ssl=self._context(True))
         try:
-            server = self._loop.run_until_complete(listening)
+            self._loop.run_until_complete(self._listen())
         except OSError as error:
             self._ready.set_exception(error)
             return
         self._ready.set_result(None)
         self._loop.run_forever()
-        server.close()
+        self._server.close()
         self._forget()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
+
+    async def _listen(self) -> None:
+        self._server = await self._loop.create_server(
+            self._accepted, self.address, self.port, ssl=self._context(True), reuse_address=True
+        )
 
     def _accepted(self) -> Link:
         return Link(self, next(self._numbers))
@@ -353,6 +362,8 @@ class LyncEdge:
                 dialog.owner.cancelled()
 
     def _forget(self) -> None:
+        for task in self._tasks:
+            task.cancel()
         self._sent.clear()
         self._dialogs.clear()
         self._served.clear()

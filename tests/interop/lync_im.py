@@ -31,10 +31,13 @@ class Habits:
 
     answers_after: float = 0.0  # seconds until an INVITE gets its 200
     takes_after: float = 0.0  # seconds until a text is shown, and answered
+    invites_after: float = 0.0  # seconds that an INVITE takes on its way within the house
+    acks_after: float = 0.0  # seconds until a 200 gets its ACK; the first MESSAGE does not wait for it
     shows_progress: bool = True  # sends 101 and 180
     claims_first: bool = True  # says that it has shown the text that came with the INVITE
     refuses_crossing: bool = True  # answers 488 while an INVITE of its own to the same contact is unanswered
     declines: int = 0  # answer every INVITE with this
+    refuses: int = 0  # answer the next MESSAGE with this, and know nothing of the session any more if it means that
     media: str = "m=message 5060 sip null"  # what it offers
     rich: bool = False  # writes multipart/alternative where the other side takes it
 
@@ -182,9 +185,11 @@ class Session:
             ("Allow", ms.ALLOW),
             ("Content-Type", "application/sdp;call-type=im"),
         ]
-        self._sent = self.wires.request(
-            "INVITE", self.window.contact, rows, ms.offer(media=person.habits.media), self._answered
-        )
+        self.wires.later(person.habits.invites_after, lambda: self._invite(rows))
+
+    def _invite(self, rows: list[tuple[str, str]]) -> None:
+        body = ms.offer(media=self.person.habits.media)
+        self._sent = self.wires.request("INVITE", self.window.contact, rows, body, self._answered)
 
     def _answered(self, answer: Message) -> None:
         if answer.status < 200:
@@ -194,8 +199,7 @@ class Session:
             self._failed(answer)
             return
         self.dialog.learn(answer)
-        self._sent.again = self.dialog.ack
-        self.dialog.ack()
+        self.wires.later(self.person.habits.acks_after, self._acknowledge)
         medium = self.person.habits.media.partition(" null")[0].partition(" sip:")[0]
         if f"{medium} sip:" not in answer.body or answer.get("Content-Type") != "application/sdp":
             self.wires.fault(f"no answer to the offer in\n{answer}")
@@ -205,6 +209,10 @@ class Session:
         if self._unwanted:  # another session has taken its place, or the window is closed
             self.end()
         self.window.go()
+
+    def _acknowledge(self) -> None:
+        self._sent.again = self.dialog.ack
+        self.dialog.ack()
 
     def _failed(self, answer: Message) -> None:
         self.over()
@@ -349,6 +357,12 @@ class Session:
         self._asked = False
         if self.state == "over":
             self.wires.respond(link, request, 481)
+            return
+        if refusal := self.person.habits.refuses:
+            self.person.habits.refuses = 0
+            self.wires.respond(link, request, refusal)
+            if refusal in GONE:
+                self.over()
             return
         self.window.lines.append(text_of(request))
         self.window.typing = ""

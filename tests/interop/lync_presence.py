@@ -36,8 +36,9 @@ class Person(Protocol):
 class Watch:
     """A subscription of the user's. `activity` is online, busy, away, offline, or "" while nothing is known."""
 
-    def __init__(self, person: Person, contact: str) -> None:
+    def __init__(self, person: Person, contact: str, *, old: bool = False) -> None:
         self.person, self.contact = person, contact
+        self._old = old  # as in the days of Live Communications Server
         self.activity = ""
         self.name = ""
         self.documents: list[str] = []
@@ -60,11 +61,11 @@ class Watch:
         )
         self.dialog.cseq = 1
         rows += self._offers()
-        self.person.wires.request("SUBSCRIBE", self.contact, rows, ms.one_contact(self.contact), self._answered)
+        self.person.wires.request("SUBSCRIBE", self.contact, rows, self._body(), self._answered)
 
     def refresh(self) -> None:
         self.status = 0
-        self.dialog.request("SUBSCRIBE", self._offers(), ms.one_contact(self.contact), self._refreshed)
+        self.dialog.request("SUBSCRIBE", self._offers(), self._body(), self._refreshed)
 
     def stop(self) -> None:
         self.status = 0
@@ -83,15 +84,17 @@ class Watch:
             wires.respond(link, request, 200)
         self._read(request)
 
+    def _body(self) -> str:
+        return "" if self._old else ms.one_contact(self.contact)
+
     def _offers(self) -> list[tuple[str, str]]:
         return [
             ("Event", "presence"),
-            ("Accept", ms.ACCEPT_OF_SUBSCRIBE),
-            ("Supported", "com.microsoft.autoextend"),
+            ("Accept", ms.ACCEPT_OF_LCS if self._old else ms.ACCEPT_OF_SUBSCRIBE),
+            *([] if self._old else [("Supported", "com.microsoft.autoextend"), ("Content-Type", ms.LIST_TYPE)]),
             ("Supported", "ms-benotify"),
             ("Proxy-Require", "ms-benotify"),
             ("Supported", "ms-piggyback-first-notify"),
-            ("Content-Type", ms.LIST_TYPE),
         ]
 
     def _answered(self, answer: Message) -> None:

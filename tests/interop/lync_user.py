@@ -94,9 +94,9 @@ class LyncUser:
 
     # presence
 
-    def subscribes(self, contact: str, seconds: float = WITHIN) -> Watch:
+    def subscribes(self, contact: str, *, old: bool = False, seconds: float = WITHIN) -> Watch:
         """Subscribe to a contact and wait for the answer."""
-        watch = self.watches[contact] = Watch(self, contact)
+        watch = self.watches[contact] = Watch(self, contact, old=old)
         self.wires.do(watch.start)
         self._wait(lambda: watch.status > 0, lambda: f"an answer to the SUBSCRIBE for {contact}", seconds)
         return watch

@@ -1,6 +1,7 @@
 """People at Microsoft clients and at a real XMPP server, and the gateway between them; new ones for each test."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
 
 import pytest
@@ -48,6 +49,17 @@ class Contoso:
         stack.enter_context(self.edge.start())
         wait_until(lambda: self.edge.says("link.up", "partner=capulet"), "both are connected", WITHIN)
 
+    @contextmanager
+    def strict(self) -> Iterator[None]:
+        """What the gateway does wrong meanwhile is an error."""
+        faults = self.lync.faults
+        faults.clear()
+        yield
+        self.lync.latency = 0.0
+        found = list(faults)
+        faults.clear()
+        assert not found, "\n\n".join(found)
+
     def couple(self) -> "Couple":
         return Couple(self, next(self._numbers))
 
@@ -87,7 +99,7 @@ class Couple:
 
     def juliet_writes(self, *texts: str, more: str = "") -> None:
         for text in texts:
-            self.juliet.message(self.for_juliet, text, id=text, more=more)
+            self.juliet.message(self.for_juliet, text, id=text[:40], more=more)
 
     def juliet_reads(self, *texts: str, seconds: float = WITHIN) -> None:
         """These are all that has come since the last time."""

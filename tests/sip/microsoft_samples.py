@@ -23,6 +23,7 @@ ACCEPT_OF_SUBSCRIBE = (
     "application/msrtc-event-categories+xml, text/xml+msrtc.pidf, application/xpidf+xml, application/pidf+xml, "
     "application/rlmi+xml, multipart/related"
 )
+ACCEPT_OF_LCS = "application/xpidf+xml, text/xml+msrtc.pidf, application/pidf+xml"
 LIST_TYPE = "application/msrtc-adrl-categorylist+xml"
 PIDF_TYPE = "application/pidf+xml"
 RTF = r"{\rtf1\fbidis\ansi\ansicpg1252\deff0{\fonttbl{\f0\fnil\fcharset0 Segoe UI;}}{\colortbl ;\red0\green0\blue0;}"
