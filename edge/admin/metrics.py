@@ -4,7 +4,7 @@ Imported by `edge.service` only if [admin] has a listener; `edge.admin.http` ser
 docs/configuration.md lists the metrics.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import ProcessCollector as Process
@@ -55,11 +55,18 @@ def _families(counts: Counts) -> Iterator[Metric]:
         "Changes of presence that were not told: unchanged for the watcher, or coalesced with a later one.",
         labels=["partner", "reason"],
     )
+    messages = CounterMetricFamily(
+        "edge_messages",
+        "Messages that have ended: delivered, failed (given back to the sender), or rejected (not taken).",
+        labels=["partner", "from_protocol", "direction", "result"],
+    )
     family: GaugeMetricFamily | CounterMetricFamily
+    numbers: Mapping[tuple[str, ...], int]
     for family, numbers in (
         (subscriptions, counts.subscriptions),
         (updates, counts.updates),
         (suppressed, counts.suppressed),
+        (messages, counts.messages),
     ):
         for labels, number in sorted(numbers.items()):
             family.add_metric(labels, number)

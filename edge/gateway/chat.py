@@ -5,19 +5,22 @@ queue of what the contact has said. A session that turns out to be over is opene
 said again. Called by `edge.gateway.core`.
 """
 
-from collections import deque
 from typing import cast
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.conversation import TIME, Call, Chat
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Report, SendSip
 from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
 from edge.gateway.node import Node, performed
 from edge.gateway.pager import Pager
 from edge.gateway.quota import Quota
-from edge.gateway.submission import Submission, Submissions
+from edge.gateway.submission import Aside, Submission, Submissions
+from edge.gateway.typing import Talk, Typists
+from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
+from edge.mapping.messages import MessageFacts, Typing
 from edge.partners import Admit, System
 from edge.sip.message import Response
 from edge.sip.session import GONE, Session
@@ -35,9 +38,9 @@ from edge.sip.session_outputs import (
     SendAck,
 )
 from edge.sip.subscription import Rearm, SendRequest, UsageKey, usage_key
-from edge.sip.transaction import ClientTransaction, ServerTransaction
+from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
-from edge.timers import Slot, Wheel
+from edge.timers import Wheel
 from edge.xmpp.jid import JID
 
 TYPES = ("text/plain",)
@@ -49,67 +52,19 @@ NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.
 SAME_CONVERSATION = "52035"
 # COMPAT(lync): 488 with this diagnostic: the client still has a window for the conversation; since OCS 2007
 
-TIME = "time"
-
-
-class Call:
-    """One session of a chat. It may outlive its place there, when another has replaced it.
-
-    ``fault`` is why the last request of ours got no answer.
-    """
-
-    __slots__ = ("_chats", "chat", "session", "slot", "fault")
-
-    def __init__(self, chats: "Chats", chat: "Chat", session: Session) -> None:
-        self._chats = chats
-        self.chat = chat
-        self.session = session
-        self.slot: Slot[object] | None = None
-        self.fault = Code.N03, Code.N03.sentence
-
-    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
-        return self._chats.answered(self, response)
-
-    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
-        self.fault = code, text
-        lost = code is Code.M02 and transaction.link is not None  # it left, and nobody has answered
-        return self._chats.failed(self, transaction.key, 408 if lost else 503)
-
-    def expire(self, timer: str) -> list[Effect]:
-        return self._chats.expired(self)
-
-
-class Chat:
-    """A SIP user and an XMPP contact, both bare. It is there while they have a session, or something to say in one.
-
-    ``queue`` is what the contact has said and nobody has been told yet, ``pending`` what waits for its answer,
-    ``tries`` how many sessions did not come about since the last one that did.
-    """
-
-    __slots__ = ("user", "contact", "sip", "xmpp", "call", "queue", "pending", "tries")
-
-    def __init__(self, user: JID, contact: JID, sip: System, xmpp: System) -> None:
-        self.user = user
-        self.contact = contact
-        self.sip = sip
-        self.xmpp = xmpp
-        self.call: Call | None = None
-        self.queue: deque[Submission] = deque()
-        self.pending: Submission | None = None
-        self.tries = 0
-
 
 class Chats:
     """All chats, and their sessions."""
 
     def __init__(
-        self, node: Node, deliveries: Deliveries, submissions: Submissions, modes: Modes, pager: Pager
+        self, node: Node, deliveries: Deliveries, submissions: Submissions, modes: Modes, pager: Pager, typists: Typists
     ) -> None:
         self._node = node
         self._deliveries = deliveries
         self._submissions = submissions
         self._modes = modes
         self._pager = pager
+        self._typists = typists
         self._chats: dict[tuple[JID, JID], Chat] = {}
         self._calls: dict[UsageKey, Call] = {}
         self._quota = Quota()  # by the SIP system
@@ -192,6 +147,25 @@ class Chats:
         chat.queue.append(submission)
         return self._go_on(chat)
 
+    def has(self, user: JID, contact: JID) -> bool:
+        """Whether these two have a session, or something to say in one."""
+        return (user, contact) in self._chats
+
+    def whisper(self, user: JID, contact: JID, facts: MessageFacts, talk: Talk) -> list[Effect] | None:
+        """Say something beside the messages; None if it is not the time for it."""
+        call = self._chats[user, contact].call
+        if call is None or not call.session.can_send:
+            return None
+        now = self._node.wheel.now
+        return self._follow(call, call.session.send(facts.method, talk, now, facts.headers, facts.body))
+
+    def hang_up(self, user: JID, contact: JID) -> list[Effect]:
+        """The contact has closed his window. What is not confirmed yet, or not opened, is waited for."""
+        chat = self._chats.get((user, contact))
+        if chat is None or chat.call is None or chat.pending is not None or chat.queue:
+            return []
+        return self._follow(chat.call, chat.call.session.bye(self._node.wheel.now))
+
     # --- what comes back, and time ----------------------------------------------------------------------
 
     def answered(self, call: Call, response: Response) -> list[Effect]:
@@ -252,7 +226,13 @@ class Chats:
         chat = call.chat
         if arrived.method == "MESSAGE":
             return self._deliveries.deliver(arrived.transaction, decision, chat.user, chat.contact, in_session=True)
-        return self._node.respond(arrived.transaction, 200)
+        effects = self._node.respond(arrived.transaction, 200)
+        try:
+            said = messages.read_request(arrived.transaction.request, chat.user.host)
+        except RemoteProtocolError:
+            # COMPAT(lync): INFO says a lot that nobody else understands, and some hang up if it is refused; since 2005
+            return effects
+        return effects + self._typists.shows(chat.user, chat.contact, said) if isinstance(said, Typing) else effects
 
     def _go_on(self, chat: Chat) -> list[Effect]:
         """Say the next thing, if it is time and there is a session; open one if there is none."""
@@ -286,12 +266,14 @@ class Chats:
 
     def _answered(self, call: Call, answered: Answered) -> list[Effect]:
         """The answer to a MESSAGE of ours, or that there is none."""
-        chat, submission = call.chat, cast(Submission, answered.token)
+        chat, submission = call.chat, answered.token
+        if not isinstance(submission, Submission):
+            return cast(Aside, submission).over(answered.status) + self._go_on(chat)
         chat.pending = None
         submissions, response = self._submissions, answered.response
         effects: list[Effect] = []
         if answered.status < 300:
-            submissions.delivered(submission)
+            effects = submissions.delivered(submission)
         elif answered.status in GONE and not submission.was_tried and submissions.may_wait(submission):
             submission.was_tried = True  # their BYE was lost: say it once more, in a new session
             chat.queue.appendleft(submission)
@@ -314,6 +296,7 @@ class Chats:
         if chat.call is not call:
             return effects  # it was replaced
         chat.call = None
+        effects += self._typists.left(chat.user, chat.contact, ended.cause is Cause.BYE)
         if chat.queue and ended.cause in NEVER_BEGAN:
             effects += self._give_up(call, ended)
         return effects + self._go_on(chat)

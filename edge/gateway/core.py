@@ -23,9 +23,11 @@ from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
 from edge.gateway.pairs import Pairs
 from edge.gateway.paths import Paths
+from edge.gateway.receipts import Receipts
 from edge.gateway.restoring import restore
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
+from edge.gateway.typing import Typists
 from edge.partners import Admit, Refuse
 from edge.sip import microsoft
 from edge.sip.checks import refusal
@@ -55,11 +57,13 @@ class Gateway:
     def __init__(self, node: Node, service: Service) -> None:
         self.node = node
         self._service = service
-        self.deliveries = Deliveries(node)
-        self.submissions = Submissions()
         modes = Modes()
-        self.pager = Pager(node, self.deliveries, self.submissions, modes)
-        self.chats = Chats(node, self.deliveries, self.submissions, modes, self.pager)
+        self.typists, self.receipts = Typists(node, modes), Receipts(node)
+        self.deliveries = Deliveries(node, self.typists, self.receipts)
+        self.submissions = Submissions(node, self.typists, self.receipts)
+        self.pager = Pager(node, self.deliveries, self.submissions, modes, self.receipts)
+        self.chats = Chats(node, self.deliveries, self.submissions, modes, self.pager, self.typists)
+        self.typists.sessions, self.typists.pages, self.receipts.pages = self.chats, self.pager, self.pager
         self.pairs = Pairs(node)
         self.subscribers = Subscribers(node, self.pairs)
         self.notifiers = Notifiers(node, self.pairs)

@@ -6,11 +6,16 @@ by the name of their `System`, of which there are only as many as are configured
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from edge.partners import Admit
 
 UNCHANGED, COALESCED = "unchanged", "coalesced"  # why a notification was not sent: no news; told with the next one
-IN, OUT = "in", "out"  # presence of the partner's users, presence told to them
+IN, OUT = "in", "out"  # what the partner's users say and show, what they are told
+DELIVERED, FAILED, REJECTED = "delivered", "failed", "rejected"
+"""What became of a message: the other side has it; its sender was told that it has not; we did not even take it."""
 
+Messages = Mapping[tuple[str, str, str, str], int]  # by (partner, protocol of the sender, direction, result)
 Pairs = Mapping[tuple[str, str], int]
 Subscriptions = Mapping[tuple[str, str, str], int]  # by (partner, direction, state): how many there are now
 
@@ -22,17 +27,27 @@ class Counts:
     suppressed: Pairs
     updates: Pairs
     subscriptions: Subscriptions
+    messages: Messages = field(default_factory=dict)
 
 
 class Counters:
     """``counters.updates[partner, OUT] += 1``; a number that nobody has added to is 0."""
 
-    __slots__ = ("suppressed", "updates")
+    __slots__ = ("messages", "suppressed", "updates")
 
     def __init__(self) -> None:
+        self.messages: dict[tuple[str, str, str, str], int] = defaultdict(int)
         self.suppressed: dict[tuple[str, str], int] = defaultdict(int)  # by (partner, UNCHANGED or COALESCED)
         self.updates: dict[tuple[str, str], int] = defaultdict(int)  # by (partner, IN or OUT)
 
+    def message(self, protocol: str, decision: Admit, result: str) -> None:
+        """One message, sent by ``protocol``, has ended. It is counted for the partner, whichever side he is."""
+        sender = decision.sender
+        if sender.inside:
+            self.messages[decision.recipient.name, protocol, OUT, result] += 1
+        else:
+            self.messages[sender.name, protocol, IN, result] += 1
+
     def counts(self, subscriptions: Subscriptions) -> Counts:
         """The numbers of now, with what only their owners can count."""
-        return Counts(dict(self.suppressed), dict(self.updates), dict(subscriptions))
+        return Counts(dict(self.suppressed), dict(self.updates), dict(subscriptions), dict(self.messages))

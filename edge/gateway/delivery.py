@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from edge.bodies.text import UnsupportedBody
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.counters import DELIVERED, FAILED, REJECTED
 from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.node import ALLOW, Node
 from edge.gateway.quota import Quota
+from edge.gateway.receipts import Receipts
+from edge.gateway.typing import Typists
 from edge.mapping import failures, messages
+from edge.mapping.messages import ACCEPT, Content, Receipt, Typing
 from edge.partners import Admit
 from edge.sip.transaction import ServerTransaction
 from edge.xmpp.jid import JID
@@ -22,24 +26,33 @@ from edge.xmpp.stanzas import Message
 MAX_OPEN = 5_000  # messages of one SIP system that wait for the XMPP side; half a second's worth at full speed
 MAX_OPEN_BYTES = 16 << 20  # of their bodies: as many short ones, but not as many long ones
 
+PLAIN = "text/plain"
+DROPPED = frozenset(("application/ms-imdn+xml",))
+# COMPAT(lync): receipts of a server that delivers for absent users, which say nothing of the user; since Lync 2013.
+
 
 class Delivery:
     """One message on its way from SIP to XMPP; the token of its stanza."""
 
-    __slots__ = ("stanza_id", "recipient", "system", "transaction")
+    __slots__ = ("stanza_id", "recipient", "decision", "transaction", "in_session")
 
-    def __init__(self, stanza_id: str, recipient: JID, system: str, transaction: ServerTransaction) -> None:
+    def __init__(
+        self, stanza_id: str, recipient: JID, decision: Admit, transaction: ServerTransaction, in_session: bool
+    ) -> None:
         self.stanza_id = stanza_id
         self.recipient = recipient
-        self.system = system  # who sent it
+        self.decision = decision
         self.transaction = transaction
+        self.in_session = in_session
 
 
 class Deliveries:
     """All messages on their way from SIP to XMPP."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, typists: Typists, receipts: Receipts) -> None:
         self._node = node
+        self._typists = typists
+        self._receipts = receipts
         self._open: dict[str, Delivery] = {}  # by stanza id
         self._quota = Quota()  # by the SIP system that sends
 
@@ -47,36 +60,62 @@ class Deliveries:
         self, transaction: ServerTransaction, decision: Admit, source: JID, recipient: JID, in_session: bool = False
     ) -> list[Effect]:
         """Translate a MESSAGE and send it on; the answer comes later."""
-        node = self._node
+        node, request = self._node, transaction.request
         stanza_id = node.ids.stanza_id()
+        page_type = "chat" if in_session else decision.recipient.page_type
+        limit = decision.recipient.stanza_bytes
+        user, contact = source.bare(), recipient.bare()
         try:
-            data = messages.stanza_of(
-                transaction.request,
-                source,
-                recipient,
-                id=stanza_id,
-                page_type="chat" if in_session else decision.recipient.page_type,
-                limit=decision.recipient.stanza_bytes,
-            )
+            media = request.content_type
+            is_plain = media is None or media.type == PLAIN
+            wants_states = is_plain and self._typists.showed(user, contact)
+            if is_plain and not wants_states:  # nearly all
+                data = messages.stanza_of(
+                    request, source, recipient, id=stanza_id, page_type=page_type, limit=limit, now=node.wall
+                )
+            elif in_session and media is not None and media.type in DROPPED:
+                data = None
+            else:
+                said = messages.read_request(request, source.host, node.wall)
+                if said is not None and not isinstance(said, Content):
+                    return node.respond(transaction, 200) + self._beside(user, contact, said)
+                data = None
+                if said is not None:
+                    wants_states = wants_states or self._typists.showed(user, contact)
+                    asked = None if in_session else said.asked
+                    if asked is not None:
+                        self._receipts.owe(stanza_id, asked, source, recipient, decision)
+                    said = said._replace(asked=asked, typing="active" if wants_states else "")
+                    data = messages.write_stanza(
+                        said, source, recipient, id=stanza_id, type="chat" if wants_states else page_type, limit=limit
+                    )
         except UnsupportedBody as error:
+            node.counters.message("sip", decision, REJECTED)
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
         except RemoteProtocolError as error:
+            node.counters.message("sip", decision, REJECTED)
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if data is None:
             return node.respond(transaction, 200)
-        system = decision.sender.name
-        if not self._quota.take(system, MAX_OPEN, len(transaction.request.body), MAX_OPEN_BYTES):
+        if not self._quota.take(decision.sender.name, MAX_OPEN, len(request.body), MAX_OPEN_BYTES):
+            node.counters.message("sip", decision, REJECTED)
+            self._receipts.refused(stanza_id)
             return node.refuse(transaction, Code.M01, 480)
-        transaction.user = delivery = Delivery(stanza_id, recipient, system, transaction)
+        transaction.user = delivery = Delivery(stanza_id, recipient, decision, transaction, in_session)
         self._open[stanza_id] = delivery
         return [SendStanza(source.host, recipient.host, data, delivery)]
+
+    def _beside(self, user: JID, contact: JID, said: Typing | Receipt) -> list[Effect]:
+        if isinstance(said, Typing):
+            return self._typists.shows(user, contact, said)
+        return self._receipts.told(user, said)
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """XMPP has these: now, and not before, the SIP sender gets its 200."""
         effects: list[Effect] = []
         respond = self._node.respond
         for token in tokens:
-            if isinstance(token, Delivery) and self._closed(token):
+            if isinstance(token, Delivery) and self._closed(token, DELIVERED):
                 effects += respond(token.transaction, 200)
         return effects
 
@@ -85,17 +124,20 @@ class Deliveries:
         delivery = self._open.get(stanza.id)
         error = stanza.error
         if delivery is None or error is None or stanza.from_ is None:
-            return [Report("message.failed", Code.M03, {"late": True, "condition": error.condition if error else ""})]
+            late = {"late": True, "condition": error.condition if error else ""}
+            return [*self._receipts.failed(stanza), Report("message.failed", Code.M03, late)]
         recipient, sender = delivery.recipient, stanza.from_
         if sender.bare() != recipient.bare() and (sender.local or sender.host != recipient.host):
             return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
-        self._closed(delivery)
-        failure = failures.failure_of(error, full=bool(recipient.resource), allow=ALLOW)
+        self._closed(delivery, FAILED)
+        failure = failures.failure_of(
+            error, full=bool(recipient.resource), allow=ALLOW, in_session=delivery.in_session, accept=ACCEPT
+        )
         return self._node.refuse(delivery.transaction, Code.M03, failure.status, failure.headers, failure.reason)
 
     def unsent(self, delivery: Delivery, code: Code, text: str) -> list[Effect]:
         """The stanza did not reach the next hop."""
-        if not self._closed(delivery):
+        if not self._closed(delivery, FAILED):
             return []
         return self._node.refuse(delivery.transaction, code, failures.status_of_code(code), text=text)
 
@@ -105,9 +147,12 @@ class Deliveries:
             return self.unsent(transaction.user, Code.M02, Code.M02.sentence)
         return self._node.refuse(transaction, Code.M02)
 
-    def _closed(self, delivery: Delivery) -> bool:
+    def _closed(self, delivery: Delivery, result: str) -> bool:
         """The message is about to be answered; False if it was already."""
         if self._open.pop(delivery.stanza_id, None) is None:
             return False
-        self._quota.give(delivery.system, len(delivery.transaction.request.body))
+        if result is FAILED:
+            self._receipts.refused(delivery.stanza_id)
+        self._quota.give(delivery.decision.sender.name, len(delivery.transaction.request.body))
+        self._node.counters.message("sip", delivery.decision, result)
         return True

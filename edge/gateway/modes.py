@@ -30,12 +30,16 @@ class Modes:
 
     def learn(self, system: System, user: JID, mode: str) -> None:
         """He has used this mode, or has refused the other one."""
-        if system.im_mode != AUTO or self._of_user.get(user) == mode:
+        if self._of_user.get(user) == mode:
             return
         if len(self._of_user) >= MAX_LEARNT:
             self._of_user.clear()
         self._of_user[user] = mode
         self._of_system[system.name] = mode
+
+    def pages(self, system: System, user: JID) -> bool:
+        """Whether it is known, and not only tried, that messages to him go one by one."""
+        return self._of_user.get(user) == PAGE and self.of(system, user) == PAGE
 
     def may_switch(self, system: System) -> bool:
         """Whether a refusal of one mode is answered by the other."""

@@ -13,6 +13,7 @@ from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, SendSip
 from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
 from edge.gateway.node import Node
+from edge.gateway.receipts import Receipts
 from edge.gateway.submission import Submission, Submissions
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
@@ -52,11 +53,14 @@ class OtherWay(Protocol):
 class Pager:
     """All page-mode messages to SIP users."""
 
-    def __init__(self, node: Node, deliveries: Deliveries, submissions: Submissions, modes: Modes) -> None:
+    def __init__(
+        self, node: Node, deliveries: Deliveries, submissions: Submissions, modes: Modes, receipts: Receipts
+    ) -> None:
         self._node = node
         self._deliveries = deliveries
         self._submissions = submissions
         self._modes = modes
+        self._receipts = receipts
         self.other_way: OtherWay | None = None
         self._waiting: dict[str, deque[Page]] = {}  # by target URI: one is under way, these wait
 
@@ -83,6 +87,9 @@ class Pager:
     def send(self, submission: Submission) -> list[Effect]:
         """One MESSAGE, in order behind those to the same user."""
         page = self._page(submission)
+        if len(page.data) > messages.RFC3428_LIMIT and submission.asking is not None:
+            submission.asking = None
+            page = self._page(submission)
         if len(page.data) > messages.RFC3428_LIMIT:
             text = f"the message is longer than {messages.RFC3428_LIMIT} bytes with its headers (RFC 3428)"
             return self._submissions.failed(submission, Code.S09, text, "policy-violation", "modify")
@@ -100,7 +107,12 @@ class Pager:
             return []
         effects: list[Effect] = []
         if response.status < 300:
-            self._submissions.delivered(page.submission)
+            effects = self._submissions.delivered(page.submission)
+        elif response.status == 415 and page.submission.asking is not None:  # RFC 5438 §5: so he cannot be asked
+            page.submission.asking = None
+            assert page.submission.stanza.to is not None
+            self._receipts.unknown(page.submission.stanza.to)
+            return self._send(self._page(page.submission))
         elif self._is_turned(page.submission, response.status):
             return self._turn(page.submission)
         else:
@@ -139,6 +151,7 @@ class Pager:
         stanza, target, branch = submission.stanza, submission.target, node.ids.branch()
         assert stanza.from_ is not None
         call_id = submission.call_id or node.ids.call_id()
+        facts = submission if submission.asking is None else submission.asking
         headers = [
             ("Via", node.agent.via(branch)),
             ("Max-Forwards", "70"),
@@ -146,9 +159,9 @@ class Pager:
             ("To", f"<{target}>"),
             ("Call-ID", call_id),
             ("CSeq", "1 MESSAGE"),
-            *submission.headers,
+            *facts.headers,
         ]
-        data = request_bytes("MESSAGE", target, headers, submission.body)
+        data = request_bytes("MESSAGE", target, headers, facts.body)
         return Page(self, submission, branch, call_id, data)
 
     def _send(self, page: Page) -> list[Effect]:

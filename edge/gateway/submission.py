@@ -6,13 +6,17 @@ believe that it was delivered. A message goes by itself (`edge.gateway.pager`) o
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.counters import DELIVERED, FAILED, REJECTED
 from edge.gateway.effects import Effect, Report, SendStanza
+from edge.gateway.node import Node
 from edge.gateway.quota import Quota
 from edge.mapping import failures, messages
 from edge.mapping.addresses import uri_of
+from edge.mapping.messages import Content, MessageFacts, Receipt, Typing
 from edge.partners import Admit
 from edge.sip.message import Response
 from edge.xmpp.stanzas import Message, error_bytes
@@ -20,14 +24,26 @@ from edge.xmpp.stanzas import Message, error_bytes
 MAX_UNDER_WAY = 5_000  # messages of one XMPP system that wait for SIP answers or for their turn
 
 
-class Submission:
-    """One message of an XMPP user, ready to go. ``target`` is the URI of the SIP user it is for."""
+class Aside(Protocol):
+    """Who says something that is no message of anybody: he hears its end, and nobody else does."""
 
-    __slots__ = ("stanza", "decision", "target", "headers", "body", "call_id", "was_tried", "was_turned")
+    def over(self, status: int) -> list[Effect]: ...
+
+
+class Submission:
+    """One message of an XMPP user, ready to go. ``target`` is the URI of the SIP user it is for.
+
+    ``asking`` is the same message in a form that asks for notifications, for who goes by himself; ``aside`` is set if
+    it is no message, but a state or a receipt.
+    """
+
+    __slots__ = (
+        "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "was_tried", "was_turned",
+    )  # fmt: skip
 
     def __init__(
         self, stanza: Message, decision: Admit, target: str, headers: Sequence[tuple[str, str]], body: bytes,
-        call_id: str | None,
+        call_id: str | None, aside: Aside | None = None,
     ) -> None:
         self.stanza = stanza
         self.decision = decision
@@ -35,32 +51,70 @@ class Submission:
         self.headers = headers
         self.body = body
         self.call_id = call_id
+        self.aside = aside
+        self.asking: MessageFacts | None = None
         self.was_tried = False  # in a session that turned out to be over
-        self.was_turned = False  # to the other mode, because the first one was refused
+        self.was_turned = aside is not None  # to the other mode, because the first one was refused
+
+
+class Typists(Protocol):
+    """Chat states, as this module needs them (`edge.gateway.typing`)."""
+
+    def writes(self, stanza: Message, typing: Typing, decision: Admit) -> list[Effect]: ...
+    def wrote(self, stanza: Message, state: str, decision: Admit) -> None: ...
+
+
+class Receipts(Protocol):
+    """Receipts, as this module needs them (`edge.gateway.receipts`)."""
+
+    def received(self, stanza: Message, receipt: Receipt) -> list[Effect]: ...
+    def asking(self, stanza: Message, content: Content) -> MessageFacts | None: ...
 
 
 class Submissions:
     """Counts what is under way, and tells senders what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node, typists: Typists | None = None, receipts: Receipts | None = None) -> None:
+        self._node = node
+        self.typists = typists
+        self.receipts = receipts
         self._under_way = Quota()  # by the XMPP system that sends
         self._waiting = Quota()  # by the SIP system they are for: how many have to wait for their turn
 
     def submit(self, stanza: Message, decision: Admit) -> Submission | list[Effect]:
-        """Translate once, when the stanza arrives; or what the sender has to hear. An empty list: it says nothing."""
+        """Translate once, when the stanza arrives; or what follows from a stanza that is no message."""
         assert stanza.from_ is not None and stanza.to is not None
+        asking: MessageFacts | None = None
+        state = ""
         try:
-            facts = messages.request_of(stanza)
+            if stanza.extensions:
+                said = messages.read_stanza(stanza)
+                if said is None:
+                    return []
+                if not isinstance(said, Content):
+                    return self._aside(stanza, said, decision)
+                facts = messages.write_request(said, stanza.from_, stanza.to, now=self._node.wall)
+                state = said.typing
+                if said.asked is not None and self.receipts is not None and stanza.to.local:
+                    asking = self.receipts.asking(stanza, said)
+            else:
+                facts = messages.request_of(stanza)
             if facts is None:
                 return []
             if not stanza.to.local:
-                return bounce(stanza, "service-unavailable", "this address takes no messages", Code.A06)
+                return self._rejected(
+                    stanza, decision, "service-unavailable", "this address takes no messages", Code.A06
+                )
             target = uri_of(stanza.to)
         except RemoteProtocolError as error:
-            return bounce(stanza, error.condition, str(error), error.code)
+            return self._rejected(stanza, decision, error.condition, str(error), error.code)
         if not self._under_way.take(decision.sender.name, MAX_UNDER_WAY):
-            return bounce(stanza, Code.M01.condition, Code.M01.sentence, Code.M01)
-        return Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id)
+            return self._rejected(stanza, decision, Code.M01.condition, Code.M01.sentence, Code.M01)
+        if self.typists is not None:
+            self.typists.wrote(stanza, state, decision)
+        submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id)
+        submission.asking = asking
+        return submission
 
     def may_wait(self, submission: Submission) -> bool:
         """Whether one more message may wait for its turn. If so, `goes` has to follow."""
@@ -71,15 +125,20 @@ class Submissions:
         """A message that had to wait has its turn, or is given up."""
         self._waiting.give(submission.decision.recipient.name)
 
-    def delivered(self, submission: Submission) -> None:
+    def delivered(self, submission: Submission) -> list[Effect]:
         """The SIP side has it."""
-        self._under_way.give(submission.decision.sender.name)
+        if submission.aside is not None:
+            return submission.aside.over(200)
+        self._ended(submission, DELIVERED)
+        return []
 
     def refused(self, submission: Submission, response: Response) -> list[Effect]:
         """The SIP side has answered, and does not have it (RFC 7247 §7.2)."""
-        self._under_way.give(submission.decision.sender.name)
+        if submission.aside is not None:
+            return submission.aside.over(response.status)
+        self._ended(submission, FAILED)
         condition, kind, address = failures.condition_of_response(response)
-        text = f"{Code.M03} {response.status} {response.reason}"
+        text = f"{Code.M03} {failures.said_by(response)}"
         fields: dict[str, object] = {"status": response.status, "partner": submission.decision.recipient.name}
         return [
             error_to(submission.stanza, condition, text, kind, address), Report("message.failed", Code.M03, fields),
@@ -89,8 +148,27 @@ class Submissions:
         self, submission: Submission, code: Code, text: str, condition: str = "", kind: str = ""
     ) -> list[Effect]:
         """It will not get there."""
-        self._under_way.give(submission.decision.sender.name)
+        if submission.aside is not None:
+            return submission.aside.over(503)
+        self._ended(submission, FAILED)
         return bounce(submission.stanza, condition or code.condition, text, code, kind)
+
+    def _ended(self, submission: Submission, result: str) -> None:
+        decision = submission.decision
+        self._under_way.give(decision.sender.name)
+        self._node.counters.message("xmpp", decision, result)
+
+    def _rejected(self, stanza: Message, decision: Admit, condition: str, text: str, code: Code) -> list[Effect]:
+        self._node.counters.message("xmpp", decision, REJECTED)
+        return bounce(stanza, condition, text, code)
+
+    def _aside(self, stanza: Message, said: Typing | Receipt, decision: Admit) -> list[Effect]:
+        """What somebody's client says beside his messages."""
+        if stanza.to is None or not stanza.to.local:
+            return []
+        if isinstance(said, Typing):
+            return self.typists.writes(stanza, said, decision) if self.typists is not None else []
+        return self.receipts.received(stanza, said) if self.receipts is not None else []
 
 
 def bounce(stanza: Message, condition: str, text: str, code: Code, kind: str = "") -> list[Effect]:

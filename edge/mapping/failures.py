@@ -44,19 +44,26 @@ def status_of(condition: str, *, full: bool, address: str = "", message: bool = 
     return row if isinstance(row, int) else row[0 if full else 1]
 
 
-def failure_of(error: StanzaError, *, full: bool, message: bool = True, allow: str = "") -> Failure:
+def failure_of(
+    error: StanzaError, *, full: bool, message: bool = True, allow: str = "", in_session: bool = False, accept: str = ""
+) -> Failure:
     """Return the whole SIP answer to a stanza error: status, phrase, and the headers that the status demands.
 
-    ``allow`` is the value of the Allow header of a 405 (RFC 3261 §8.2.1). A new address goes into Contact, when it
-    can be expressed in SIP; an address that cannot is as good as none.
+    ``allow`` is the value of the Allow header of a 405 (RFC 3261 §8.2.1), ``accept`` that of the Accept header of a
+    415. A new address goes into Contact, when it can be expressed in SIP; an address that cannot is as good as none.
+    ``in_session``: the message came within a session of text.
     """
     contact = _contact_of(error.address) if error.address else ""
     status = status_of(error.condition, full=full, address=contact, message=message)
+    if in_session:
+        status = _IN_SESSION.get(error.condition, status)
     headers: tuple[tuple[str, str], ...] = ()
     if status in (301, 302):
         headers = (("Contact", f"<{contact}>"),)
     elif status == 405:
         headers = (("Allow", allow),)
+    elif status == 415:
+        headers = (("Accept", accept),)
     return Failure(status, _one_line(error.text), headers)
 
 
@@ -89,7 +96,21 @@ def condition_of_response(response: Response) -> tuple[str, str, str]:
     status = response.status
     address = _address_of(response) if 300 <= status < 400 else ""
     condition, kind = condition_of(status, retry_after=response.retry_after, address=address)
+    better = _CONDITION_OF_ID.get(_diagnosis(response)[0])
+    if better is not None and status >= 400:
+        condition = better
+        kind = "wait" if response.retry_after is not None else STANZA_CONDITIONS[condition]
     return condition, kind, address if condition in ("gone", "redirect") else ""
+
+
+def said_by(response: Response) -> str:
+    """What a SIP failure says of itself: its status line, and the reason that a Microsoft edge gives behind it.
+
+    The number is what the partner's administrator finds in his logs.
+    """
+    said = f"{response.status} {_one_line(response.reason)}"
+    number, reason = _diagnosis(response)
+    return f"{said} ({f'{number} {reason}'.rstrip()})" if number else said
 
 
 # --- private: the tables ----------------------------------------------------------------------------------------------
@@ -158,6 +179,37 @@ _CONDITION = {
     604: "item-not-found",
     606: "not-acceptable",
 }
+
+# COMPAT(lync): the status of RFC 7247 §7.1 makes Microsoft's clients say something else than what happened, for example
+# that an administrator has forbidden it (606) or that the service is down (603); since Communicator 2005.
+_IN_SESSION = {
+    "feature-not-implemented": 415,  # "cannot be sent to this recipient", and so for the next one
+    "forbidden": 403,
+    "item-not-found": 404,
+    "not-acceptable": 415,
+    "policy-violation": 403,
+    "recipient-unavailable": 480,
+    "remote-server-not-found": 504,
+}
+
+# COMPAT(lync): the reason behind a status, by its number in ms-diagnostics; 403, 404, 480 and 504 are all used for
+# several of them, and a number that is not here says no more than the status does; since OCS 2007.
+_CONDITION_OF_ID = {
+    1001: "forbidden",  # we may not send as a public provider
+    1002: "forbidden",  # their user may not talk to partners
+    1003: "item-not-found",  # no such user
+    1005: "remote-server-not-found",  # they do not know the domain
+    1006: "recipient-unavailable",  # the way to the client is broken
+    1007: "remote-server-timeout",  # cannot be routed just now
+    1008: "remote-server-not-found",  # they do not find our domain in DNS
+    1009: "remote-server-not-found",  # what they find of us is in another domain
+    1010: "remote-server-not-found",  # they do not trust our certificate
+    1012: "forbidden",  # our user may not talk to theirs
+    1014: "remote-server-not-found",  # they find no address for our host
+    1017: "forbidden",  # these domains do not go together
+    4003: "forbidden",  # the user is not enabled for it
+    4005: "item-not-found",  # the user is not enabled for SIP
+}
 _CONDITION_OF_CLASS = {3: "redirect", 4: "bad-request", 5: "internal-server-error", 6: "recipient-unavailable"}
 
 
@@ -184,6 +236,22 @@ def _address_of(response: Response) -> str:
         return xmpp_uri_of(jid_of(contact.sip_uri)) if contact is not None else ""
     except RemoteProtocolError:
         return ""
+
+
+_DIAGNOSTICS = ("ms-diagnostics-public", "ms-diagnostics", "ms-client-diagnostics")
+_NUMBER = re.compile(r"[ \t]*([0-9]{1,9})[ \t]*(?:;|$)")
+_REASON = re.compile(r';[ \t]*reason[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+
+
+def _diagnosis(response: Response) -> tuple[int, str]:
+    """Number and reason of the first header with diagnostics that can be read; 0 if there is none."""
+    for name in _DIAGNOSTICS:
+        for row in response.headers.rows(name):
+            number = _NUMBER.match(row)
+            if number is not None:
+                reason = _REASON.search(row)
+                return int(number[1]), _one_line(reason[1].replace("\\", "")) if reason is not None else ""
+    return 0, ""
 
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

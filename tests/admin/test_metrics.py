@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from edge import __version__
 from edge.admin.metrics import Collector, registry_of
-from edge.gateway.counters import COALESCED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.gateway.counters import COALESCED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
 
 
 class Gateway:
@@ -35,6 +35,7 @@ def test_numbers_stand_under_their_names() -> None:
     gateway.counters.updates["contoso", OUT] += 1
     gateway.counters.suppressed["contoso", UNCHANGED] += 5
     gateway.counters.suppressed["contoso", COALESCED] += 4
+    gateway.counters.messages["contoso", "xmpp", OUT, FAILED] += 6
     gateway.subscriptions["fabrikam", OUT, "pending"] = 0
     gateway.subscriptions["contoso", IN, "active"] = 3
     assert told(registry_of(gateway.counts))[1:] == [
@@ -44,6 +45,7 @@ def test_numbers_stand_under_their_names() -> None:
         'edge_presence_updates_total{direction="out",partner="contoso"} 1.0',
         'edge_presence_suppressed_total{partner="contoso",reason="coalesced"} 4.0',
         'edge_presence_suppressed_total{partner="contoso",reason="unchanged"} 5.0',
+        'edge_messages_total{direction="out",from_protocol="xmpp",partner="contoso",result="failed"} 6.0',
     ]
 
 

@@ -6,11 +6,13 @@ from itertools import count
 
 from edge.codes import Code
 from edge.gateway.effects import Effect, Report, RespondSip, SendSip, SendStanza
+from edge.mapping.extensions import NS_STATES
 from edge.sip.message import Request, Response
 from edge.sip.transaction import ClientTransaction
+from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, StanzaError
-from tests.gateway.bench import CONTACT, Bench, answer_to, message, spoken
+from tests.gateway.bench import CONTACT, JULIET_JID, Bench, answer_to, message, spoken
 from tests.sip.samples import JULIET, ROMEO, Rows, as_request, parsed, request
 
 SDP = ("Content-Type", "application/sdp")
@@ -32,6 +34,7 @@ class Talk:
         self.responses: deque[Response] = deque()
         self.stanzas: deque[SendStanza] = deque()
         self.reports: list[Report] = []
+        self.met: Response | None = None  # the session that Romeo has opened last
         self._numbers = count(1)
 
     def do(self, effects: Iterable[Effect]) -> None:
@@ -76,6 +79,19 @@ class Talk:
         error = StanzaError(condition)
         back = Message(JID.parse("juliet@xmpp.example"), stanza.from_, stanza.id, "error", error=error)
         self.do(self.bench.stanzas(back))
+
+    def shows(self, state: str, text: str = "", to: str = "romeo@sip.example", id: str = "") -> None:
+        """Juliet's client tells a chat state, by itself or with a text."""
+        states = (Element(state, NS_STATES),)
+        stanza = Message(JULIET_JID, JID.parse(to), id or text, "chat", body=text, extensions=states)
+        self.do(self.bench.stanzas(stanza))
+
+    def sees(self) -> list[str]:
+        """The chat states that came to Juliet since the last time."""
+        stanzas, self.stanzas = list(self.stanzas), deque()
+        self.do(self.gateway.taken([stanza.token for stanza in stanzas if stanza.token is not None]))
+        found = [each for each in spoken(stanzas) if isinstance(each, Message)]
+        return [element.name for each in found for element in each.extensions if element.namespace == NS_STATES]
 
     # --- Romeo's side, who is called
 
@@ -123,6 +139,11 @@ class Talk:
         assert self.responses.popleft().status == 100
         return self.responses.popleft()
 
+    def inside(self, method: str, body: bytes = b"", headers: Rows = (), number: int = 2) -> Request:
+        """A request of Romeo's in the session that he has opened."""
+        assert self.met is not None
+        return self.within(self.met, method, body, headers, number)
+
     def within(
         self, answer: Response | SendSip, method: str, body: bytes = b"", headers: Rows = (), number: int = 2
     ) -> Request:
@@ -141,6 +162,7 @@ class Talk:
         answer = self.invites(call_id)
         assert answer.status == 200
         self.within(answer, "ACK", number=1)
+        self.met = answer
         return answer
 
     def _from_romeo(self, method: str, rows: Rows, body: bytes, tag: str = "r1", **changes: str) -> Request:

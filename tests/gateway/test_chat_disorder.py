@@ -1,26 +1,29 @@
 """Random conversations: whatever a peer does and in whatever order, every message ends once and nothing is left."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.codes import Code
-from edge.gateway.effects import SendSip
+from edge.gateway.effects import Effect, SendSip, SendStanza
 from edge.sip.message import Response
 from tests.gateway.talking import TEXT, Talk
-from tests.sip.samples import as_request
+from tests.sip.microsoft_samples import typing
+from tests.sip.samples import Rows, as_request
 
 USERS = ("romeo", "mercutio")
 INVITE_ANSWERS = (*(200,) * 12, 100, 180, 301, 404, 408, 480, 481, 486, 487, 488, 500, 501, 503, 603)
 MESSAGE_ANSWERS = (*(200,) * 8, 202, 404, 405, 408, 415, 480, 481, 488, 500, 501, 503, 603)
+KEYBOARD = (("Content-Type", "application/xml"),)
 LONG = 40.0  # seconds: longer than any transaction lives
 SAME = [("Ms-client-diagnostics", "52035")]
 
 STEP = st.tuples(
     st.sampled_from([
-        *["says"] * 6, *["answers"] * 10, "invites", "acks", "texts", "hangs up", "pages", "hears", "returns", "loses",
-        "fails", "soon", "later",
+        *["says"] * 6, *["answers"] * 10, "invites", "acks", "texts", "types", "hangs up", "pages", "hears", "returns",
+        "shows", "loses", "fails", "soon", "later",
     ]),
     st.integers(0, 2**16),
 )
@@ -36,6 +39,7 @@ class Disorder(Talk):
         self.delivered: list[str] = []
         self.dialogs: list[Response | SendSip] = []
         self.number = 1
+        self.carried = 0  # messages that went to XMPP
         self.asked_of_us = 0
         self.answered_by_us: Counter[str] = Counter()  # by branch; the 2xx to an INVITE is repeated until its ACK
 
@@ -51,11 +55,16 @@ class Disorder(Talk):
         elif what == "invites":
             self.invite(USERS[chance % 2], bool(chance % 3))
         elif what == "acks" and self.dialogs:
-            self.inside(chance, "ACK", number=1)
+            self.inside_of(chance, "ACK", number=1)
         elif what == "texts" and self.dialogs:
-            self.inside(chance, "MESSAGE", b"text", number=self.number)
+            self.inside_of(chance, "MESSAGE", b"text", TEXT, self.number)
+        elif what == "types" and self.dialogs:
+            self.inside_of(chance, "INFO", typing(("type", "idle")[chance % 2]).encode(), KEYBOARD, self.number)
+        elif what == "shows":
+            state = ("composing", "paused", "active", "gone")[chance // 2 % 4]
+            self.shows(state, to=f"{USERS[chance % 2]}@sip.example")
         elif what == "hangs up" and self.dialogs:
-            self.inside(chance, "BYE", number=self.number)
+            self.inside_of(chance, "BYE", number=self.number)
         elif what == "pages":
             page = self.bench.page("text", from_=f"<sip:{USERS[chance % 2]}@sip.example>;tag=t")
             self.asked_of_us += 1
@@ -89,17 +98,19 @@ class Disorder(Talk):
             self.answers(sent, status, SAME if status == 488 and chance % 3 else ())
         elif method == b"MESSAGE":
             status = MESSAGE_ANSWERS[chance % len(MESSAGE_ANSWERS)]
-            if status < 300:
-                text = as_request(sent.data).body.decode()
+            text = as_request(sent.data).body.decode()
+            if status < 300 and not text.startswith("<"):  # else it is a state
                 self.fates[text] += 1
                 self.delivered.append(text)
             self.answers(sent, status)
         elif method == b"BYE":
             self.answers(sent, (200, 481)[chance % 2])
+        elif method == b"INFO":
+            self.answers(sent, (200, 408, 415, 481)[chance % 4])
 
     def answers_well(self) -> None:
         sent = self.requests[0]
-        if sent.data.startswith((b"MESSAGE ", b"BYE ")):
+        if sent.data.startswith((b"MESSAGE ", b"BYE ", b"INFO ")):
             self.answer(0)
         else:
             self.requests.popleft()
@@ -114,10 +125,10 @@ class Disorder(Talk):
             if acknowledges:
                 self.within(answer, "ACK", number=1)
 
-    def inside(self, chance: int, method: str, body: bytes = b"", number: int = 1) -> None:
+    def inside_of(self, chance: int, method: str, body: bytes = b"", rows: Rows = (), number: int = 1) -> None:
         dialog = self.dialogs[chance % len(self.dialogs)]
         self.asked_of_us += method != "ACK"
-        self.within(dialog, method, body, TEXT if body else (), number)
+        self.within(dialog, method, body, rows, number)
 
     def listen(self) -> None:
         for heard in self.hears():
@@ -136,6 +147,18 @@ class Disorder(Talk):
         self.responses.clear()
         under_way = self.gateway.submissions._under_way.count("xmpp")
         assert len(self.said) == sum(self.fates.values()) + under_way
+        assert len(self.said) == self.counted("xmpp") + under_way
+        assert self.carried == self.counted("sip") + len(self.gateway.deliveries._open)
+
+    def counted(self, protocol: str) -> int:
+        """How many messages have ended, by the counters."""
+        numbers = self.gateway.node.counters.messages
+        return sum(number for labels, number in numbers.items() if labels[1] == protocol)
+
+    def do(self, effects: Iterable[Effect]) -> None:
+        effects = list(effects)
+        self.carried += sum(isinstance(each, SendStanza) and each.token is not None for each in effects)
+        super().do(effects)
 
     def ends(self) -> None:
         """Everybody answers, and then nobody says anything any more."""

@@ -1,6 +1,11 @@
 """Counting, and the numbers of one moment."""
 
-from edge.gateway.counters import COALESCED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.domains import domain
+from edge.gateway.counters import COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.partners import Admit, System
+
+OURS = System("capulet", True, "xmpp", (domain("capulet.example"),))
+THEIRS = System("contoso", False, "sip", (domain("contoso.example"),))
 
 
 def test_counting_begins_at_nothing() -> None:
@@ -29,3 +34,13 @@ def test_asking_for_numbers_makes_none() -> None:
     counters = Counters()
     assert counters.updates.get(("contoso", OUT), 0) == 0
     assert counters.counts({}).updates == {}
+
+
+def test_message_is_counted_for_the_partner_whichever_side_he_is() -> None:
+    counters = Counters()
+    counters.message("xmpp", Admit(OURS, THEIRS), DELIVERED)
+    counters.message("sip", Admit(THEIRS, OURS), FAILED)
+    counters.message("sip", Admit(THEIRS, OURS), FAILED)
+    assert counters.counts({}).messages == {
+        ("contoso", "xmpp", OUT, DELIVERED): 1, ("contoso", "sip", IN, FAILED): 2,
+    }  # fmt: skip

@@ -35,6 +35,15 @@ def test_what_the_administrator_says_stands(said: str) -> None:
     assert not known.may_switch(system(said))
 
 
+@pytest.mark.parametrize(("im_mode", "pages"), [("auto", True), ("page", True), ("session", False)])
+def test_who_has_written_one_by_one_is_known_to(im_mode: str, pages: bool) -> None:
+    known = Modes()
+    assert not known.pages(system(im_mode), ROMEO)
+    known.learn(system(im_mode), ROMEO, PAGE)
+    assert known.pages(system(im_mode), ROMEO) == pages
+    assert not known.pages(system(im_mode), MERCUTIO)
+
+
 def test_as_many_users_are_remembered_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modes, "MAX_LEARNT", 2)
     known = Modes()

@@ -9,6 +9,7 @@ from edge.mapping.failures import (
     condition_of,
     condition_of_response,
     failure_of,
+    said_by,
     status_of,
     status_of_code,
 )
@@ -222,3 +223,72 @@ def test_condition_of_response_reads_contact_and_retry_after(
     status: int, lines: tuple[str, ...], expected: tuple[str, str, str]
 ) -> None:
     assert condition_of_response(response(status, *lines)) == expected
+
+
+# --- Microsoft's clients and edges
+
+IN_SESSION = {
+    "bad-request": 400, "conflict": 400, "feature-not-implemented": 415, "forbidden": 403,
+    "internal-server-error": 500, "item-not-found": 404, "not-acceptable": 415, "not-allowed": 403,
+    "not-authorized": 403, "policy-violation": 403, "recipient-unavailable": 480, "redirect": 480,
+    "registration-required": 403, "remote-server-not-found": 504, "remote-server-timeout": 504,
+    "resource-constraint": 500, "service-unavailable": 480, "undefined-condition": 400,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", IN_SESSION)
+def test_failure_in_a_session_has_a_status_that_says_so_to_the_user(condition: str) -> None:
+    failure = failure_of(StanzaError(condition), full=False, in_session=True, accept="text/plain")
+    assert failure.status == IN_SESSION[condition]
+    assert (("Accept", "text/plain") in failure.headers) == (failure.status == 415)
+
+
+@pytest.mark.parametrize("condition", set(STANZA_CONDITIONS) - {"gone"})
+def test_no_failure_in_a_session_is_the_word_of_an_administrator_or_of_the_whole_gateway(condition: str) -> None:
+    status = failure_of(StanzaError(condition), full=False, in_session=True).status
+    assert status < 600 and status != 503
+
+
+def diagnosed(status: int, value: str, name: str = "ms-diagnostics-public") -> Response:
+    return response(status, f"{name}: {value}")
+
+
+@pytest.mark.parametrize(
+    ("number", "condition"),
+    [
+        (1001, "forbidden"), (1002, "forbidden"), (1003, "item-not-found"), (1005, "remote-server-not-found"),
+        (1006, "recipient-unavailable"), (1007, "remote-server-timeout"), (1008, "remote-server-not-found"),
+        (1009, "remote-server-not-found"), (1010, "remote-server-not-found"), (1012, "forbidden"),
+        (1014, "remote-server-not-found"), (1017, "forbidden"), (4003, "forbidden"), (4005, "item-not-found"),
+    ],
+)  # fmt: skip
+def test_number_behind_a_status_says_more_than_the_status(number: int, condition: str) -> None:
+    answer = diagnosed(480, f'{number};reason="Why";source="sip.contoso.example"')
+    assert condition_of_response(answer)[0] == condition
+    assert said_by(answer) == f"480 Reason ({number} Why)"
+
+
+@pytest.mark.parametrize("number", [1004, 1011, 1013, 1034, 10003, 52035, 99999])
+def test_other_numbers_leave_it_at_the_status(number: int) -> None:
+    assert condition_of_response(diagnosed(480, f'{number};reason="Why"'))[0] == "recipient-unavailable"
+
+
+@pytest.mark.parametrize("name", ["ms-diagnostics-public", "ms-diagnostics", "Ms-client-diagnostics"])
+def test_diagnostics_have_three_names(name: str) -> None:
+    assert condition_of_response(diagnosed(504, '1003; reason="User does not exist"', name))[0] == "item-not-found"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "403 Reason"), ("none", "403 Reason"), ("1;", "403 Reason (1)"), ("1002", "403 Reason (1002)"),
+        ('1002;reason="open', "403 Reason (1002)"), ('1002;reason="say \\"no\\""', '403 Reason (1002 say "no")'),
+        ("12345678901", "403 Reason"),
+    ],
+)  # fmt: skip
+def test_what_is_not_written_well_is_read_as_far_as_it_goes(value: str, said: str) -> None:
+    assert said_by(diagnosed(403, value)) == said
+
+
+def test_long_reason_of_a_peer_is_cut() -> None:
+    assert len(said_by(diagnosed(403, f'1002;reason="{"x" * 1000}"'))) < MAX_REASON + 40

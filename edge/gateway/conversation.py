@@ -1,0 +1,71 @@
+"""Two who talk in sessions, and one session of theirs: what `edge.gateway.chat` keeps of them, and nothing decided."""
+
+from collections import deque
+from typing import Protocol
+
+from edge.codes import Code
+from edge.gateway.effects import Effect
+from edge.gateway.submission import Submission
+from edge.partners import System
+from edge.sip.message import Response
+from edge.sip.session import Session
+from edge.sip.transaction import ClientTransaction
+from edge.timers import Slot
+from edge.xmpp.jid import JID
+
+TIME = "time"  # the one timer of a session
+
+
+class Sessions(Protocol):
+    """Who decides (`edge.gateway.chat`)."""
+
+    def answered(self, call: "Call", response: Response) -> list[Effect]: ...
+    def failed(self, call: "Call", branch: str, status: int) -> list[Effect]: ...
+    def expired(self, call: "Call") -> list[Effect]: ...
+
+
+class Call:
+    """One session of a chat. It may outlive its place there, when another has replaced it.
+
+    ``fault`` is why the last request of ours got no answer.
+    """
+
+    __slots__ = ("_chats", "chat", "session", "slot", "fault")
+
+    def __init__(self, chats: "Sessions", chat: "Chat", session: Session) -> None:
+        self._chats = chats
+        self.chat = chat
+        self.session = session
+        self.slot: Slot[object] | None = None
+        self.fault = Code.N03, Code.N03.sentence
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
+        return self._chats.answered(self, response)
+
+    def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
+        self.fault = code, text
+        lost = code is Code.M02 and transaction.link is not None  # it left, and nobody has answered
+        return self._chats.failed(self, transaction.key, 408 if lost else 503)
+
+    def expire(self, timer: str) -> list[Effect]:
+        return self._chats.expired(self)
+
+
+class Chat:
+    """A SIP user and an XMPP contact, both bare. It is there while they have a session, or something to say in one.
+
+    ``queue`` is what the contact has said and nobody has been told yet, ``pending`` what waits for its answer,
+    ``tries`` how many sessions did not come about since the last one that did.
+    """
+
+    __slots__ = ("user", "contact", "sip", "xmpp", "call", "queue", "pending", "tries")
+
+    def __init__(self, user: JID, contact: JID, sip: System, xmpp: System) -> None:
+        self.user = user
+        self.contact = contact
+        self.sip = sip
+        self.xmpp = xmpp
+        self.call: Call | None = None
+        self.queue: deque[Submission] = deque()
+        self.pending: Submission | None = None
+        self.tries = 0

@@ -1,0 +1,191 @@
+"""Receipts: never made up, told once, and only to who knows them."""
+
+import re
+
+import pytest
+
+from edge.gateway import receipts
+from edge.mapping.extensions import NS_MARKERS, NS_RECEIPTS
+from edge.xmpp.element import Element
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Message
+from tests.gateway.bench import JULIET_JID, spoken
+from tests.gateway.talking import QUIET, Talk
+from tests.sip.samples import as_request
+
+CPIM = (("Content-Type", "message/cpim"),)
+REQUEST, MARKABLE = Element("request", NS_RECEIPTS), Element("markable", NS_MARKERS)
+
+
+def cpim(text: str = "Hi", wants: str = "positive-delivery, negative-delivery, display", id: str = "imdn1") -> bytes:
+    """A message of Romeo's that asks for notifications."""
+    return (
+        "From: <im:romeo@sip.example>\r\nTo: <im:juliet@xmpp.example>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+        f"imdn.Message-ID: {id}\r\nDateTime: 2023-11-14T22:13:20Z\r\nimdn.Disposition-Notification: {wants}\r\n\r\n"
+        f"Content-type: text/plain; charset=utf-8\r\n\r\n{text}"
+    ).encode()
+
+
+def notification(id: str, kind: str = "delivery", status: str = "delivered") -> bytes:
+    """A notification of Romeo's client."""
+    return (
+        "From: <im:romeo@sip.example>\r\nTo: <im:juliet@xmpp.example>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+        "imdn.Message-ID: own1\r\n\r\nContent-type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n"
+        f"<imdn xmlns='urn:ietf:params:xml:ns:imdn'><message-id>{id}</message-id><datetime>2023-11-14T22:13:20Z"
+        f"</datetime><{kind}-notification><status><{status}/></status></{kind}-notification></imdn>"
+    ).encode()
+
+
+def receipt(id: str, name: str = "received", from_: JID = JULIET_JID) -> Message:
+    namespace = NS_RECEIPTS if name == "received" else NS_MARKERS
+    extensions = (Element(name, namespace, {"id": id}),)
+    return Message(from_, JID.parse("romeo@sip.example"), "r1", "chat", extensions=extensions)
+
+
+def asks(talk: Talk, wants: str = "positive-delivery, negative-delivery, display") -> Message:
+    """Romeo writes and asks; the stanza that Juliet gets."""
+    talk.do(talk.bench.sip(talk.bench._request("MESSAGE", CPIM, cpim(wants=wants))))
+    stanza = talk.stanzas.popleft()
+    talk.do(talk.gateway.taken([stanza.token]))
+    assert talk.answered() == [200]
+    (message,) = spoken([stanza])
+    assert isinstance(message, Message)
+    return message
+
+
+def reported(talk: Talk) -> list[tuple[str, str]]:
+    """What Romeo was told: (Message-ID, status). He has heard it."""
+    found = []
+    while talk.requests:
+        sent = talk.requests.popleft()
+        body = as_request(sent.data).body.decode()
+        id, status = re.search("<message-id>(.*?)<", body), re.search("<status><(.*?)/", body)
+        assert id is not None and status is not None, body
+        found.append((id[1], status[1]))
+        talk.answers(sent)
+    return found
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk("page")
+
+
+class TestOwed:
+    """Romeo asks."""
+
+    def test_each_thing_is_told_once_and_only_when_the_client_says_it(self, talk: Talk) -> None:
+        message = asks(talk)
+        assert {element.name for element in message.extensions} == {"request", "markable"}
+        assert reported(talk) == []
+        for name in ("received", "received", "displayed", "displayed"):
+            talk.do(talk.bench.stanzas(receipt(message.id, name)))
+        assert reported(talk) == [("imdn1", "delivered"), ("imdn1", "displayed")]
+        assert not talk.gateway.receipts._owed
+        talk.passes(QUIET)
+        talk.is_over()
+
+    def test_who_has_seen_it_has_received_it(self, talk: Talk) -> None:
+        message = asks(talk, "positive-delivery")
+        talk.do(talk.bench.stanzas(receipt(message.id, "displayed")))
+        assert reported(talk) == [("imdn1", "delivered")]
+
+    def test_what_was_not_asked_for_is_not_told(self, talk: Talk) -> None:
+        message = asks(talk, "display")
+        talk.do(talk.bench.stanzas(receipt(message.id)))
+        assert reported(talk) == []
+
+    def test_receipt_of_somebody_else_is_none(self, talk: Talk) -> None:
+        message = asks(talk)
+        talk.do(talk.bench.stanzas(receipt(message.id, from_=JID.parse("nurse@xmpp.example/kitchen"))))
+        assert reported(talk) == []
+
+    def test_failure_after_the_200_is_told_as_one(self, talk: Talk) -> None:
+        message = asks(talk)
+        error = Message(JULIET_JID.bare(), message.from_, message.id, "error", error=message.error)
+        talk.do(talk.bench.stanzas(error))
+        assert reported(talk) == [("imdn1", "failed")]
+        talk.do(talk.bench.stanzas(receipt(message.id)))
+        assert reported(talk) == []  # RFC 5438 §7.2.1.3: never both
+
+    def test_failure_that_the_answer_tells_is_not_told_again(self, talk: Talk) -> None:
+        talk.do(talk.bench.sip(talk.bench._request("MESSAGE", CPIM, cpim())))
+        talk.returns("service-unavailable")
+        assert talk.answered() == [480]
+        assert reported(talk) == [] and not talk.gateway.receipts._owed
+
+    def test_report_that_is_refused_is_nobodys_error(self, talk: Talk) -> None:
+        message = asks(talk)
+        talk.do(talk.bench.stanzas(receipt(message.id)))
+        talk.answers(talk.asked("MESSAGE"), 415)
+        assert talk.hears() == [] and not talk.requests
+        assert talk.gateway.node.counters.messages == {("sip", "sip", "in", "delivered"): 1}
+
+    def test_as_many_are_remembered_as_there_is_room_for(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(receipts, "MAX_OPEN", 2)
+        first, *others = [asks(talk) for _ in range(3)]
+        for message in (first, *others):
+            talk.do(talk.bench.stanzas(receipt(message.id)))
+        assert len(reported(talk)) == 2
+
+
+class TestWanted:
+    """Juliet asks."""
+
+    @staticmethod
+    def says(talk: Talk, text: str = "hello") -> None:
+        stanza = Message(
+            JULIET_JID, JID.parse("romeo@sip.example"), text, "chat", body=text, extensions=(REQUEST, MARKABLE)
+        )
+        talk.do(talk.bench.stanzas(stanza))
+
+    def test_who_is_not_known_to_tell_is_not_asked(self, talk: Talk) -> None:
+        self.says(talk)
+        assert talk.texts() == ["hello"]
+
+    def test_who_has_asked_is_asked_and_what_he_tells_goes_to_who_has_asked(self, talk: Talk) -> None:
+        asks(talk)
+        self.says(talk)
+        sent = talk.asked("MESSAGE")
+        body = as_request(sent.data).body.decode()
+        assert "imdn.Disposition-Notification: positive-delivery, display" in body and body.endswith("hello")
+        found = re.search("imdn.Message-ID: (.*)\r", body)
+        assert found is not None
+        id = found[1]
+        talk.answers(sent)
+        assert talk.hears() == []  # a final response is no receipt
+        for kind, status in (("delivery", "delivered"), ("display", "displayed"), ("display", "displayed")):
+            page = talk.bench._request("MESSAGE", CPIM, notification(id, kind, status))
+            talk.do(talk.bench.sip(page))
+        assert talk.answered() == [200, 200, 200]
+        stanzas = [each for each in spoken(talk.stanzas) if isinstance(each, Message)]
+        told = [(each.extensions[0].name, each.extensions[0].attributes["id"], str(each.to)) for each in stanzas]
+        assert told == [("received", "hello", str(JULIET_JID)), ("displayed", "hello", str(JULIET_JID))]
+
+    def test_who_takes_no_wrapping_gets_the_message_without_and_is_asked_no_more(self, talk: Talk) -> None:
+        asks(talk)
+        self.says(talk)
+        talk.answers(talk.asked("MESSAGE"), 415)
+        again = talk.asked("MESSAGE")
+        assert as_request(again.data).body == b"hello"
+        talk.answers(again)
+        asks(talk)
+        self.says(talk, "again")
+        assert talk.texts() == ["again"]
+        assert talk.hears() == []
+
+    def test_message_that_is_too_long_with_its_wrapping_goes_without(self, talk: Talk) -> None:
+        asks(talk)
+        self.says(talk, "x" * 700)
+        assert talk.texts() == ["x" * 700]
+
+    def test_notification_about_nothing_is_taken_and_dropped(self, talk: Talk) -> None:
+        talk.do(talk.bench.sip(talk.bench._request("MESSAGE", CPIM, notification("nothing"))))
+        assert (talk.answered(), talk.hears()) == ([200], [])
+
+    def test_nobody_is_asked_in_a_session(self) -> None:
+        talk = Talk("auto")
+        asks(talk)
+        talk.meets()
+        self.says(talk)
+        assert talk.texts() == ["hello"]
