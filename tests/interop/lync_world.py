@@ -25,7 +25,12 @@ class Contoso:
     """A Microsoft edge as a partner, and the XMPP server of the house."""
 
     def __init__(
-        self, stack: ExitStack, folders: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+        self,
+        stack: ExitStack,
+        folders: pytest.TempPathFactory,
+        authority: Authority,
+        addresses: Addresses,
+        im_mode: str = "session",
     ) -> None:
         self._numbers = count()
         name = f"sip.{CONTOSO}"
@@ -39,7 +44,7 @@ class Contoso:
         accounts = {f"juliet{number}": "pencil" for number in range(COUPLES)}
         stack.enter_context(self.prosody.start(accounts=accounts, components={CONTOSO: SECRET}))
         link = {"link": "component", "hosts": [f"{self.prosody.address}:{self.prosody.component}"]}
-        there = {"hosts": [f"{self.lync.address}:{port}"], "im_mode": "session"}
+        there = {"hosts": [f"{self.lync.address}:{port}"], "im_mode": im_mode}
         self.edge.configure(
             [System("capulet", CAPULET, "xmpp", link, secret=SECRET)],
             [System("contoso", CONTOSO, "sip", there, tls={"peer_names": [name]})],

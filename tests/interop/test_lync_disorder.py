@@ -107,6 +107,24 @@ def test_hypertext_is_shown_as_text(they: Couple) -> None:
     they.juliet_reads("What light\nthrough & yonder window")
 
 
+def test_gateway_learns_that_sessions_are_wanted(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+) -> None:
+    with ExitStack() as stack:
+        contoso = Contoso(stack, tmp_path_factory, authority, addresses, im_mode="auto")
+        first, second = contoso.couple(), contoso.couple()
+        for each in (first, second):
+            stack.enter_context(each.juliet.log_in())
+        first.juliet_writes("by itself?", "and this?")
+        first.alice.reads(first.for_alice, "by itself?", "and this?")
+        assert all("outside a session" in fault for fault in contoso.lync.faults)
+        contoso.lync.faults.clear()
+        second.juliet_writes("and now?")
+        second.alice.reads(second.for_alice, "and now?")
+        first.alice.write(first.for_alice, "like this")
+        first.juliet_reads("like this")
+
+
 # presence
 
 
