@@ -4,7 +4,7 @@ Imported by `edge.service` only if [admin] has a listener; `edge.admin.http` ser
 docs/configuration.md lists the metrics.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import ProcessCollector as Process
@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector as Collecting
 
 from edge import __version__
-from edge.gateway.counters import Counts
+from edge.gateway.counters import Counts, Messages, Pairs, Subscriptions
 
 
 def registry_of(counts: Callable[[], Counts]) -> CollectorRegistry:
@@ -61,7 +61,7 @@ def _families(counts: Counts) -> Iterator[Metric]:
         labels=["partner", "from_protocol", "direction", "result"],
     )
     family: GaugeMetricFamily | CounterMetricFamily
-    numbers: Mapping[tuple[str, ...], int]
+    numbers: Pairs | Subscriptions | Messages
     for family, numbers in (
         (subscriptions, counts.subscriptions),
         (updates, counts.updates),
