@@ -271,8 +271,6 @@ class XmppLink(Protocol):
                         continue
                     if negotiation.namespace != SERVER:
                         self._owner.pings.heard(self, stanza)
-                    elif stanza.type == "error":
-                        self._owner.pings.failed(self)
                     if type(stanza) is Iq and stanza.type in ("result", "error"):
                         settle = self._owner.pings.answer(self, stanza)
                         if settle is not None:

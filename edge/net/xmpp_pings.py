@@ -3,7 +3,7 @@
 Between servers an answer comes on the peer's own stream (RFC 6120 §4.5). A component server answers where it was asked.
 
 An acknowledgement of XEP-0198 comes on the stream that it is about, while the failure of a stanza comes on the peer's
-own stream. So it is believed a little later, and later still where that stream has to be opened first.
+own stream. So a ping follows it, whose answer comes on that stream, behind the failures.
 
 COMPAT(ejabberd): with several `hosts` at one listener it chooses any of our connections by chance, for each stanza.
 There the failure of a stanza may still be on its way on one connection when the answer to the ping that was sent
@@ -19,13 +19,12 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from edge.domains import Domain
 from edge.net.sink import Sink
 from edge.partners import Peer
 from edge.xmpp.negotiation import Negotiation
 from edge.xmpp.stanzas import Iq, Stanza
 
-GRACE = 0.1  # seconds that a failure may come behind the answer, and behind the failure before it
+GRACE = 0.1  # seconds that a failure may come behind an answer on another connection, and behind the failure before it
 LONGEST = 2.0  # seconds of that in all, also while failures do not cease; far below the 32 s of a SIP client. And as
 # many for a peer that has counted a stanza to open the stream on which it would say that it failed
 AT_HOME = 16  # answers, each where it was asked, that ejabberd gives by chance once in 65,000 times
@@ -58,13 +57,6 @@ class _Server:
     failed: float = float("-inf")  # when an error stanza last came
 
 
-_Ends = tuple[Domain, Domain]
-
-
-def _ends(link: Pinger) -> _Ends:
-    return link.negotiation.local, link.negotiation.remote
-
-
 class Pings:
     """All pings that are out."""
 
@@ -74,8 +66,6 @@ class Pings:
         self._out: dict[str, Pinger] = {}
         self._held: dict[Pinger, tuple[str, IDelayedCall]] = {}
         self._servers: dict[frozenset[str], _Server] = {}
-        self._incoming: set[Pinger] = set()  # streams that other servers have opened to us
-        self._failed: dict[_Ends, float] = {}  # when an error stanza last came on such a stream
 
     def sent(self, link: Pinger, ping: str) -> None:
         """``link`` has sent a ping with this id."""
@@ -87,14 +77,6 @@ class Pings:
         server.links.add(link)
         server.at_home = 0
 
-    def stream_up(self, link: Pinger) -> None:
-        """Another server has opened a stream to us."""
-        self._incoming.add(link)
-
-    def failed(self, link: Pinger) -> None:
-        """An error stanza came on a stream that another server has opened."""
-        self._failed[_ends(link)] = self._clock.seconds()
-
     def counted(self, link: Pinger) -> bool:
         """The peer has counted stanzas of ``link``, which is told by `answered` when to believe that they got through.
 
@@ -102,15 +84,9 @@ class Pings:
         """
         if link in self._held:
             return False
-        ends = _ends(link)
-
-        def failed() -> float:
-            return self._failed.get(ends, float("-inf"))
-
-        if any(_ends(each) == ends for each in self._incoming):
-            self._hold(link, "", failed)
-        else:
-            self._hold(link, link.knock(), failed, LONGEST)
+        # A failure comes on the stream that the peer has opened, so the count may overtake it. The answer to a ping
+        # comes on that stream too, and behind it.
+        self._hold(link, link.knock(), _never, LONGEST)
         return True
 
     def heard(self, link: Pinger, stanza: Stanza) -> None:
@@ -157,7 +133,6 @@ class Pings:
     def lost(self, link: Pinger) -> None:
         """``link`` is gone."""
         self.settle(link)
-        self._incoming.discard(link)
         for ping in [ping for ping, sender in self._out.items() if sender is link]:
             del self._out[ping]
         server = self._servers.get(link.peer.systems)
@@ -183,3 +158,7 @@ class Pings:
                 self.settle(pinger)
 
         self._held[pinger] = ping, self._clock.callLater(seconds, ripe)
+
+
+def _never() -> float:
+    return float("-inf")

@@ -171,8 +171,6 @@ class XmppPool:
         self._entrance.leave(link)
         if isinstance(link.negotiation, Component):
             self.pings.component_up(link)
-        elif isinstance(link.negotiation, Receiving):
-            self.pings.stream_up(link)
         for (_, theirs), route in self._ways.items():
             if theirs in link.peer.names:
                 route.wake()  # who comes to us can be reached again
