@@ -16,7 +16,7 @@ from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.gateway.chat import Chats
 from edge.gateway.delivery import Deliveries, Delivery
-from edge.gateway.effects import Effect, Path, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
+from edge.gateway.effects import Effect, Hold, Path, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
 from edge.gateway.modes import Modes
 from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
 from edge.gateway.notifier import Notifiers
@@ -300,7 +300,8 @@ class Gateway:
         submission = self.submissions.submit(stanza, decision)
         if not isinstance(submission, Submission):
             return submission
-        return self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
+        effects = self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
+        return effects if stanza.ticket is None else [Hold(stanza.ticket), *effects]
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""

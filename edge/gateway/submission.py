@@ -11,7 +11,7 @@ from typing import Protocol
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import DELIVERED, FAILED, REJECTED
-from edge.gateway.effects import Effect, Report, SendStanza
+from edge.gateway.effects import Effect, Release, Report, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.quota import Quota
 from edge.mapping import failures, messages
@@ -129,19 +129,18 @@ class Submissions:
         """The SIP side has it."""
         if submission.aside is not None:
             return submission.aside.over(200)
-        self._ended(submission, DELIVERED)
-        return []
+        return self._ended(submission, DELIVERED)
 
     def refused(self, submission: Submission, response: Response) -> list[Effect]:
         """The SIP side has answered, and does not have it (RFC 7247 §7.2)."""
         if submission.aside is not None:
             return submission.aside.over(response.status)
-        self._ended(submission, FAILED)
         condition, kind, address = failures.condition_of_response(response)
         text = f"{Code.M03} {failures.said_by(response)}"
         fields: dict[str, object] = {"status": response.status, "partner": submission.decision.recipient.name}
         return [
             error_to(submission.stanza, condition, text, kind, address), Report("message.failed", Code.M03, fields),
+            *self._ended(submission, FAILED),
         ]
 
     def failed(
@@ -150,13 +149,16 @@ class Submissions:
         """It will not get there."""
         if submission.aside is not None:
             return submission.aside.over(503)
-        self._ended(submission, FAILED)
-        return bounce(submission.stanza, condition or code.condition, text, code, kind)
+        effects = bounce(submission.stanza, condition or code.condition, text, code, kind)
+        return effects + self._ended(submission, FAILED)
 
-    def _ended(self, submission: Submission, result: str) -> None:
+    def _ended(self, submission: Submission, result: str) -> list[Effect]:
+        """It is under way no more, and its sender's server may be told so."""
         decision = submission.decision
         self._under_way.give(decision.sender.name)
         self._node.counters.message("xmpp", decision, result)
+        ticket = submission.stanza.ticket
+        return [] if ticket is None else [Release(ticket)]
 
     def _rejected(self, stanza: Message, decision: Admit, condition: str, text: str, code: Code) -> list[Effect]:
         self._node.counters.message("xmpp", decision, REJECTED)

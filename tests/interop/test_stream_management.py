@@ -15,7 +15,7 @@ import pytest
 from demo.authority import Authority
 from tests.interop.process import Addresses, wait_until
 from tests.interop.sip_user import SipMessage, SipUser
-from tests.interop.test_end_to_end import again
+from tests.interop.test_end_to_end import again, text_of
 from tests.interop.world import CAPULET, MONTAGUE, World
 from tests.interop.xmpp_user import XmppUser
 
@@ -88,6 +88,56 @@ def test_sender_is_told_of_a_failure_that_the_acknowledgement_overtakes(world: W
     with world.sip_user("gregory") as gregory:
         answers = [gregory.message(f"sip:nobody{number}@{CAPULET}", "Are you there?") for number in range(10)]
         assert {answer.status for answer in answers} <= {404, 480}
+
+
+@by_prosody
+def test_message_is_not_counted_before_the_sip_side_has_answered(world: World) -> None:
+    with world.xmpp_user("nurse").log_in() as nurse, world.sip_user("peter") as peter:
+        peter.register()
+        begin(world, nurse, peter)
+        world.kamailio.freeze()
+        nurse.message(f"peter@{MONTAGUE}", "My fan")
+        wait_until(lambda: unacknowledged_by_us(world) == 1, "we have said that we have not got it", 4)
+        time.sleep(0.5)
+        assert unacknowledged_by_us(world) == 1
+        world.kamailio.thaw()
+        peter.expect("MESSAGE", body="My fan")
+        wait_until(lambda: unacknowledged_by_us(world) == 0, "it is counted", 4)
+
+
+@by_prosody
+def test_xmpp_senders_are_told_when_the_gateway_is_killed_with_their_messages(world: World) -> None:
+    with world.xmpp_user("tybalt").log_in() as tybalt, world.sip_user("abram") as abram:
+        abram.register()
+        begin(world, tybalt, abram)
+        world.kamailio.freeze()
+        for number in range(AT_ONCE):
+            tybalt.message(f"abram@{MONTAGUE}", f"Bite {number} thumbs", id=f"thumb{number}")
+        wait_until(lambda: unacknowledged_by_us(world) == AT_ONCE, "the gateway has them and says so", 4)
+        world.edge.kill()
+        world.kamailio.thaw()
+        for number in range(AT_ONCE):
+            tybalt.expect("message", type="error", from_=f"abram@{MONTAGUE}", id=f"thumb{number}", seconds=PATIENCE)
+        world.edge.start()
+        again(
+            lambda: tybalt.message(f"abram@{MONTAGUE}", "afterwards"),
+            lambda: abram.expect("MESSAGE", body="afterwards", seconds=2),
+        )
+
+
+@by_prosody
+def test_xmpp_senders_are_told_when_the_sip_edge_is_killed_with_their_messages(world: World) -> None:
+    with world.xmpp_user("rosaline").log_in() as rosaline, world.sip_user("sampson") as sampson:
+        sampson.register()
+        begin(world, rosaline, sampson)
+        world.kamailio.freeze()
+        rosaline.message(f"sampson@{MONTAGUE}", "Part, fools", id="lost")
+        wait_until(lambda: unacknowledged_by_us(world) == 1, "the gateway has it and says so", 4)
+        world.kamailio.kill()
+        error = rosaline.expect("message", type="error", id="lost", seconds=PATIENCE)
+        assert "EDGE-N" in text_of(error)
+        wait_until(lambda: unacknowledged_by_us(world) == 0, "its sender knows", 4)
+        world.start_kamailio()
 
 
 def test_sip_senders_are_told_when_the_xmpp_server_is_killed_with_their_messages(world: World) -> None:
