@@ -57,7 +57,7 @@ class Code(Enum):
     X05 = ("the stream's namespace is not that of a server", 400, "invalid-namespace", "them")
     X06 = ("the stream was not established in time", 504, "connection-timeout", "them")
 
-    P01 = ("the contact has not decided yet", 0, "", "them")
+    P01 = ("the contact has not decided yet", 480, "recipient-unavailable", "them")
     P03 = ("presence was withdrawn because the way to it is down", 480, "recipient-unavailable", "them")
 
     M01 = ("too many messages are waiting for this partner", 480, "resource-constraint", "us")
