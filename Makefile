@@ -17,7 +17,7 @@ run: $(VENV)/.installed certs/edge.pem
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.installed-for-tests peers lint
-	@$(BIN)/python -m pytest -n 4 --dist loadscope
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 4 --dist loadscope # the workers must agree on the order of sets
 
 lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff check .
