@@ -1,9 +1,10 @@
-"""``python -m bench [messages] [subscriptions] [presence] [standing]``: prints the tables of docs/performance.md."""
+"""``python -m bench [messages] [sessions] [subscriptions] [presence] [standing]``: what docs/performance.md shows."""
 
 import sys
 
-from bench.messages import Figures, run
+from bench.messages import Figures, ToSip, ToXmpp, run
 from bench.presence import Passed, run_presence
+from bench.sessions import PARTNERS, Opened, Weighed, run_messages, run_opening
 from bench.setting import Setting
 from bench.standing import Standing, run_standing
 from bench.subscriptions import Subscribed, run_subscriptions
@@ -12,6 +13,7 @@ FLAT_OUT = 20_000  # messages in a flat-out run; a second or two of CPU
 PACED = 4_000  # messages in a paced run, 8 seconds
 RATE = 500.0  # messages a second in a paced run
 OUTSTANDING = 64
+SESSIONS = 50_000
 SUBSCRIPTIONS = 10_000
 STANDING = 100_000
 ROUNDS = 20  # changes of a presentity with a thousand watchers
@@ -22,6 +24,8 @@ HEAD = f"{'':38}{'gateway us':>11}{'floor us':>10}{'ratio':>7}{'msg/s':>9}{'p50 
 def main(what: list[str]) -> None:
     if not what or "messages" in what:
         messages()
+    if not what or "sessions" in what:
+        sessions()
     if not what or "subscriptions" in what:
         with Setting() as setting, setting.start() as measured:
             for subscribed in run_subscriptions(setting, measured, SUBSCRIPTIONS):
@@ -37,18 +41,18 @@ def main(what: list[str]) -> None:
 def messages() -> None:
     """Both directions, paced and flat out, the floor and the gateway in turn in one run."""
     runs = [
-        ("SIP->XMPP, 64 outstanding", True, FLAT_OUT, 0.0),
-        ("XMPP->SIP, 64 outstanding", False, FLAT_OUT, 0.0),
-        ("SIP->XMPP, 500/s", True, PACED, RATE),
-        ("XMPP->SIP, 500/s", False, PACED, RATE),
+        ("SIP->XMPP, 64 outstanding", ToXmpp, FLAT_OUT, 0.0),
+        ("XMPP->SIP, 64 outstanding", ToSip, FLAT_OUT, 0.0),
+        ("SIP->XMPP, 500/s", ToXmpp, PACED, RATE),
+        ("XMPP->SIP, 500/s", ToSip, PACED, RATE),
     ]
     results: dict[bool, list[Figures]] = {True: [], False: []}
     for floor in (True, False):
         with Setting(floor) as setting, setting.start() as measured:
             if not floor:
                 print(f"idle: RSS {measured.rss() / 1e6:.1f} MB", flush=True)
-            for _, to_xmpp, count, rate in runs:
-                results[floor].append(run(setting, measured, to_xmpp, count, OUTSTANDING, rate))
+            for _, way, count, rate in runs:
+                results[floor].append(run(setting, measured, way, count, OUTSTANDING, rate))
     print(HEAD)
     for (name, *_), floor_figures, figures in zip(runs, results[True], results[False], strict=True):
         ratio = figures.cpu / floor_figures.cpu
@@ -57,6 +61,28 @@ def messages() -> None:
             f"{figures.p50 * 1e3:8.2f}{figures.p99 * 1e3:8.2f}{figures.rss / 1e6:8.1f}",
             flush=True,
         )
+
+
+def sessions() -> None:
+    """Messages in sessions, then opening and weighing many."""
+    with Setting(im_mode="session") as setting, setting.start() as measured:
+        for name, figures in run_messages(setting, measured, FLAT_OUT):
+            print(
+                f"{name:38}{figures.cpu * 1e6:.1f} us each, {figures.rate:.0f} a second,"
+                f" p50 {figures.p50 * 1e3:.2f} ms, p99 {figures.p99 * 1e3:.2f} ms",
+                flush=True,
+            )
+    with Setting(partners=PARTNERS, im_mode="session") as setting, setting.start() as measured:
+        for result in run_opening(setting, measured, SESSIONS):
+            print_opening(result)
+
+
+def print_opening(result: Opened | Weighed) -> None:
+    if isinstance(result, Opened):
+        each, best = result.cpu_each * 1e6, result.best * 1e6
+        print(f"{result.name:38}{result.count} sessions: {each:.0f} us each, {best:.0f} in the best part", flush=True)
+    else:
+        print(f"{'open sessions':38}{result.count} sessions: {result.bytes_each:.0f} bytes each", flush=True)
 
 
 def print_subscribed(subscribed: Subscribed) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.process import Measured
@@ -25,15 +26,16 @@ class Figures:
 
 
 def run(
-    setting: Setting, measured: Measured, to_xmpp: bool, count: int, outstanding: int, rate: float = 0.0
+    setting: Setting, measured: Measured, way: Callable[[Setting], "Course"], count: int, outstanding: int,
+    rate: float = 0.0,
 ) -> Figures:
-    """Send ``count`` messages, ``outstanding`` at most at a time, at ``rate`` a second if not 0.
+    """Send ``count`` messages one way, ``outstanding`` at most at a time, at ``rate`` a second if not 0.
 
     Raises `AssertionError` when a message is lost, doubled, out of order, or not the one that was sent.
     """
-    course = (ToXmpp if to_xmpp else ToSip)(setting)
+    course = way(setting)
     course.go(200, min(outstanding, 16), 0.0)  # links dialled, caches warm
-    course = (ToXmpp if to_xmpp else ToSip)(setting)
+    course = way(setting)
     before, began = measured.cpu(), time.perf_counter()
     course.go(count, outstanding, rate)
     seconds, cpu = time.perf_counter() - began, measured.cpu() - before

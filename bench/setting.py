@@ -29,7 +29,7 @@ def free_port() -> int:
 class Setting:
     """Certificates, configuration and the two far sides; `command` is what is measured."""
 
-    def __init__(self, floor: bool = False, partners: int = 1) -> None:
+    def __init__(self, floor: bool = False, partners: int = 1, im_mode: str = "page") -> None:
         self.sip_domains = [SIP_DOMAIN, *(f"sip{number}.bench.example" for number in range(1, partners))]
         self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
         folder = self.folder = Path(self._folder.name)
@@ -46,6 +46,7 @@ class Setting:
         self.sip_listener = Listener(self.loop, self._sip_accepted, context)
         self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")
         self.sip_port = free_port()
+        self.im_mode = im_mode
         self.command = self._floor() if floor else self._gateway()
 
     def _gateway(self) -> list[str]:
@@ -83,10 +84,12 @@ name = "{domain}"
 domains = ["{domain}"]
 via = "sip"
 hosts = ["127.0.0.1:{port}"]
+im_mode = "{mode}"
 [partner.tls]
 peer_names = ["{domain}"]
 """
-        listed = [partner.format(domain=domain, port=self.sip_listener.port) for domain in self.sip_domains]
+        port, mode = self.sip_listener.port, self.im_mode
+        listed = [partner.format(domain=domain, port=port, mode=mode) for domain in self.sip_domains]
         (self.folder / "partners.toml").write_text("version = 1\n" + "".join(listed))
         twistd = Path(sys.executable).with_name("twistd")
         return [str(twistd), "-n", "--pidfile=", "edge", "--config", str(self.folder / "edge.toml")]
@@ -159,9 +162,10 @@ peer_names = ["{domain}"]
 ECHOED = re.compile(rb"(?:^|\r\n)((?:Via|From|To|Call-ID|CSeq):[^\r]*)", re.I)
 
 
-def sip_answer(request: bytes, extra: bytes = b"") -> bytes:
+def sip_answer(request: bytes, extra: bytes = b"", body: bytes = b"") -> bytes:
     """A 200 to ``request``."""
     head = request[: request.index(b"\r\n\r\n")]
     lines = ECHOED.findall(head)
     lines = [line + b";tag=bench" if line[:3].lower() == b"to:" and b";tag=" not in line else line for line in lines]
-    return b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\n" + extra + b"Content-Length: 0\r\n\r\n"
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    return b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\n" + extra + length + body

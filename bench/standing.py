@@ -158,8 +158,7 @@ class FarSide:
         if dialog.is_notifier:
             self.wire.write(dialog.leg.notify(dialog.ours, self._document(dialog.leg)))
         else:
-            headers = b"Accept: application/pidf+xml\r\nExpires: 3600\r\n"
-            self.wire.write(dialog.leg.request(b"SUBSCRIBE", dialog.ours, headers))
+            self.wire.write(dialog.leg.refresh(dialog.ours))
 
     def _document(self, leg: Leg) -> bytes:
         entity = leg.from_[leg.from_.index(b":") + 1 : leg.from_.index(b">")].decode()

@@ -18,6 +18,7 @@ PRESENCE = re.compile(rb"<presence([^>]*?)(?:/>|>(.*?)</presence>)", re.S)
 NAMES = (b"From", b"To", b"Call-ID", b"CSeq", b"Contact")
 HEADER = {name: re.compile(rb"\r\n" + name + rb": *([^\r]*)", re.I) for name in NAMES}
 CONTACT = b"<sip:127.0.0.1:5061;transport=tls>"
+EVENT = b"Contact: " + CONTACT + b"\r\nEvent: presence\r\n"
 
 PIDF = (
     '<?xml version="1.0" encoding="UTF-8"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:{entity}">'
@@ -61,22 +62,33 @@ class Leg(NamedTuple):
         number = int(header(request, b"CSeq").split()[0])
         return cls(target, ours, header(request, b"From"), header(request, b"Call-ID"), number)
 
-    def request(self, method: bytes, number: int, headers: bytes, body: bytes = b"") -> bytes:
+    @classmethod
+    def answered(cls, response: bytes) -> "Leg":
+        """From the gateway's answer to a request that makes a dialog."""
+        target = header(response, b"Contact").strip(b"<>")
+        return cls(target, header(response, b"From"), header(response, b"To"), header(response, b"Call-ID"), 0)
+
+    def request(self, method: bytes, number: int, headers: bytes = b"", body: bytes = b"") -> bytes:
         """A request within the dialog; ``number`` is its CSeq."""
         return (
             b"%b %b SIP/2.0\r\nVia: SIP/2.0/TLS host.%b:5061;branch=z9hG4bK%d.%b\r\nMax-Forwards: 70\r\n"
-            b"From: %b\r\nTo: %b\r\nCall-ID: %b\r\nCSeq: %d %b\r\nContact: %b\r\nEvent: presence\r\n%b"
+            b"From: %b\r\nTo: %b\r\nCall-ID: %b\r\nCSeq: %d %b\r\n%b"
             b"Content-Length: %d\r\n\r\n%b"
             % (
                 *(method, self.target, SIP_DOMAIN.encode(), number, self.call_id.partition(b"@")[0]),
-                *(self.from_, self.to, self.call_id, number, method, CONTACT, headers, len(body), body),
+                *(self.from_, self.to, self.call_id, number, method, headers, len(body), body),
             )
         )
 
     def notify(self, number: int, body: bytes) -> bytes:
         """A NOTIFY of an active subscription."""
         headers = b"Subscription-State: active;expires=3600\r\nContent-Type: application/pidf+xml\r\n"
-        return self.request(b"NOTIFY", number, headers, body)
+        return self.request(b"NOTIFY", number, EVENT + headers, body)
+
+    def refresh(self, number: int) -> bytes:
+        """A SUBSCRIBE that refreshes."""
+        headers = b"Accept: application/pidf+xml\r\nExpires: 3600\r\n"
+        return self.request(b"SUBSCRIBE", number, EVENT + headers)
 
 
 def run_subscriptions(setting: Setting, measured: Measured, count: int) -> Iterator[Subscribed]:

@@ -5,6 +5,7 @@ import re
 import selectors
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +92,12 @@ class Loop:
         for key, events in self.selector.select(timeout):
             key.data.ready(events)
         self.flush()
+
+    def rest(self, seconds: float) -> None:
+        """Take what comes for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.step(left)
 
     def flush(self) -> None:
         dirty, self.dirty = self.dirty, []

@@ -1,0 +1,263 @@
+"""Sessions of text, opened from either side: what opening one costs, what each weighs, and what a message in it costs.
+
+The sessions are between strangers: nobody is in two. They are plain: no proxies on the way, and no header that could be
+left out.
+"""
+
+import re
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bench.messages import TEXT, Course, Figures, run
+from bench.process import Measured
+from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
+from bench.subscriptions import CONTACT, Leg, header
+from bench.wire import Wire
+
+PARTNERS = 2  # one may have 50,000 sessions, and some are there before those that are measured
+TALKS = 200  # sessions that messages go through in turn
+OUTSTANDING = 64  # messages, or sessions that are being opened, at a time; in a session one message at a time
+WARM = 500  # sessions opened each way before those that are measured
+SLICES = 10
+SAMPLE = 1000  # sessions that must still carry a message each way when all are open
+STUCK = 20.0  # seconds without anything
+
+STANZA = re.compile(rb"<message [^>]*to=['\"]contact(\d+)@.*?<body>number (\d+) (x*)</body>")
+ACTIVE = b"<active xmlns='http://jabber.org/protocol/chatstates'/>"
+PLAIN = b"Content-Type: text/plain;charset=UTF-8\r\n"
+DESCRIBED = b"Content-Type: application/sdp\r\n"
+SDP = (
+    b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=session\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=message 5060 sip null\r\na=accept-types:text/plain\r\n"
+)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Seconds of CPU for each session that one side has opened; ``best`` in the cheapest of `SLICES` parts."""
+
+    name: str
+    count: int
+    cpu_each: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """``bytes_each``: growth of the resident memory for each session, with its INVITE, which is remembered for 32 s."""
+
+    count: int
+    bytes_each: float
+
+
+@dataclass
+class Talk:
+    """The SIP side's end of a session; the n-th is between ``user<n>`` and ``contact<n>``."""
+
+    index: int
+    leg: Leg
+    ours: int = 1  # CSeq of the last request of the SIP side
+    theirs: int = 0
+    sent: int = 0
+    arrived: int = 0
+    sent_at: float = 0.0
+
+
+def run_messages(setting: Setting, measured: Measured, count: int) -> Iterator[tuple[str, Figures]]:
+    """Messages flat out in sessions of which each side has opened half."""
+    far = FarSide(setting)
+    talks = [*far.open(TALKS // 2, True), *far.open(TALKS // 2, False)]
+    yield "SIP->XMPP in sessions", run(setting, measured, lambda _: ToXmpp(far, talks), count, OUTSTANDING)
+    yield "XMPP->SIP in sessions", run(setting, measured, lambda _: ToSip(far, talks), count, OUTSTANDING)
+
+
+def run_opening(setting: Setting, measured: Measured, count: int) -> Iterator[Opened | Weighed]:
+    """Let each side open half of ``count`` sessions, which stay open."""
+    far = FarSide(setting)
+    for by_sip in (True, False):
+        far.open(WARM, by_sip)
+    memory = measured.rss()
+    talks: list[Talk] = []
+    for name, by_sip in (("a SIP user opens a session", True), ("an XMPP user opens a session", False)):
+        cpu = [measured.cpu()]
+        for _ in range(SLICES):
+            talks += far.open(count // 2 // SLICES, by_sip)
+            cpu.append(measured.cpu())
+        best = min(after - before for before, after in pairwise(cpu)) * SLICES
+        yield Opened(name, count // 2, (cpu[-1] - cpu[0]) * 2 / count, best * 2 / count)
+    yield Weighed(count, (measured.rss() - memory) / count)
+    for kind in (ToXmpp, ToSip):
+        kind(far, talks[:: count // SAMPLE]).go(SAMPLE, OUTSTANDING, 0.0)
+    assert measured.alive(), "the gateway died"
+
+
+class FarSide:
+    """SIP users and XMPP users who open sessions, and who accept all."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.talks: dict[bytes, Talk] = {}  # by Call-ID
+        self.begun = 0  # sessions
+        self.opened: list[Talk] = []  # by the last `open`
+        self.wire, framer = setting.connect()
+
+        def received(data: bytes) -> None:
+            for message in framer.feed(data):
+                setting.on_request(self.wire, message)
+
+        self.wire.received = received
+
+    def open(self, count: int, by_sip: bool) -> list[Talk]:
+        """Open ``count`` more."""
+        setting = self.setting
+        setting.on_request = self.request
+        setting.on_stanzas = no_stanza
+        self.opened = []
+        begun, last = 0, time.monotonic()
+        while len(self.opened) < count:
+            while begun < count and begun - len(self.opened) < OUTSTANDING:
+                self._invite(self.begun) if by_sip else self._write(self.begun)
+                self.begun += 1
+                begun += 1
+            before = len(self.opened)
+            setting.loop.step(1.0)
+            if len(self.opened) > before:
+                last = time.monotonic()
+            assert time.monotonic() - last < STUCK, f"stuck after {before} of {count}"
+        setting.loop.rest(0.1)  # the last ACKs have no answer
+        return self.opened
+
+    def sip_user(self, number: int) -> str:
+        return f"user{number}@{self.setting.sip_domains[number % len(self.setting.sip_domains)]}"
+
+    def _invite(self, number: int) -> None:
+        contact = f"contact{number}@{XMPP_DOMAIN}"
+        self.wire.write(
+            (
+                f"INVITE sip:{contact} SIP/2.0\r\nVia: SIP/2.0/TLS host.{SIP_DOMAIN}:5061;branch=z9hG4bK{number}\r\n"
+                f"Max-Forwards: 70\r\nFrom: <sip:{self.sip_user(number)}>;tag=u{number}\r\nTo: <sip:{contact}>\r\n"
+                f"Call-ID: {number}.call@{SIP_DOMAIN}\r\nCSeq: 1 INVITE\r\nContact: {CONTACT.decode()}\r\n"
+                f"{DESCRIBED.decode()}Content-Length: {len(SDP)}\r\n\r\n"
+            ).encode()
+            + SDP
+        )
+
+    def _write(self, number: int) -> None:
+        user = self.sip_user(number)
+        self.setting.component.wires[user.partition("@")[2]].write(stanza(number, user, b"first", b""))
+
+    def request(self, wire: Wire, message: bytes) -> None:
+        if message.startswith(b"SIP/2.0 100"):
+            return
+        if message.startswith(b"SIP/2.0"):
+            assert message.startswith(b"SIP/2.0 200"), message
+            leg = Leg.answered(message)
+            self.wire.write(leg.request(b"ACK", 1))
+            self._is_open(Talk(int(leg.call_id.partition(b".")[0]), leg))
+        elif message.startswith(b"INVITE "):
+            wire.write(sip_answer(message, b"Contact: " + CONTACT + b"\r\n" + DESCRIBED, SDP))
+        elif message.startswith(b"MESSAGE "):
+            assert message.endswith(b"\r\n\r\nfirst"), message
+            wire.write(sip_answer(message))
+            leg = Leg.of(message)
+            index = int(leg.from_.removeprefix(b"<sip:user").partition(b"@")[0])
+            self._is_open(Talk(index, leg, theirs=leg.number))
+        else:
+            assert message.startswith(b"ACK "), message
+
+    def _is_open(self, talk: Talk) -> None:
+        assert talk.leg.call_id not in self.talks, "opened twice"
+        self.talks[talk.leg.call_id] = talk
+        self.opened.append(talk)
+
+
+class InSessions(Course):
+    """Messages through sessions in turn. Each must come through its own, in order."""
+
+    def __init__(self, far: FarSide, talks: Sequence[Talk]) -> None:
+        super().__init__(far.setting)
+        self.far = far
+        self.by_index = {talk.index: talk for talk in talks}
+        self.free = deque(talks)
+        for talk in talks:
+            talk.sent = talk.arrived = 0
+        far.setting.on_request = self.request
+        far.setting.on_stanzas = self.stanzas
+
+    def send(self, number: int) -> None:
+        talk = self.free.popleft()
+        talk.sent_at = time.perf_counter()
+        self.say(talk, b"number %d " % talk.sent + TEXT)
+        talk.sent += 1
+
+    def say(self, talk: Talk, body: bytes) -> None:
+        raise AssertionError("each direction has its own")
+
+    def arrives(self, talk: Talk, number: int, text: bytes) -> None:
+        assert number == talk.arrived < talk.sent, f"expected {talk.arrived} of {talk.sent}, {number} arrived"
+        assert text == TEXT, "a body was changed"
+        talk.arrived += 1
+        self.arrived += 1
+
+    def over(self, talk: Talk) -> None:
+        self.delays.append(time.perf_counter() - talk.sent_at)
+        self.free.append(talk)
+        self.done += 1
+
+    def request(self, wire: Wire, message: bytes) -> None:
+        raise AssertionError("each direction has its own")
+
+    def stanzas(self, data: bytes) -> None:
+        raise AssertionError("each direction has its own")
+
+
+class ToXmpp(InSessions):
+    """MESSAGE in its dialog in, stanza out, 200 back."""
+
+    def say(self, talk: Talk, body: bytes) -> None:
+        talk.ours += 1
+        self.far.wire.write(talk.leg.request(b"MESSAGE", talk.ours, PLAIN, body))
+
+    def stanzas(self, data: bytes) -> None:
+        found = STANZA.findall(data)
+        assert len(found) == data.count(b"<message"), data
+        for index, number, text in found:
+            self.arrives(self.by_index[int(index)], int(number), text)
+
+    def request(self, wire: Wire, message: bytes) -> None:
+        assert message.startswith(b"SIP/2.0 200"), message
+        self.over(self.far.talks[header(message, b"Call-ID")])
+
+
+class ToSip(InSessions):
+    """Stanza in, MESSAGE in its dialog out, 200 back."""
+
+    def say(self, talk: Talk, body: bytes) -> None:
+        user = self.far.sip_user(talk.index)
+        self.setting.component.wires[user.partition("@")[2]].write(stanza(talk.index, user, body))
+
+    def stanzas(self, data: bytes) -> None:
+        no_stanza(data)
+
+    def request(self, wire: Wire, message: bytes) -> None:
+        talk = self.far.talks[header(message, b"Call-ID")]
+        number = int(header(message, b"CSeq").split()[0])
+        assert message.startswith(b"MESSAGE ") and number > talk.theirs, message
+        talk.theirs = number
+        _, number_said, text = message.partition(b"\r\n\r\n")[2].split(b" ")
+        self.arrives(talk, int(number_said), text)
+        wire.write(sip_answer(message))
+        self.over(talk)
+
+
+def stanza(number: int, user: str, text: bytes, state: bytes = ACTIVE) -> bytes:
+    """What the n-th contact writes to his user."""
+    head = f"<message from='contact{number}@{XMPP_DOMAIN}/phone' to='{user}' type='chat' id='m{number}' xml:lang='en'>"
+    return head.encode() + b"<body>" + text + b"</body>" + state + b"</message>"
+
+
+def no_stanza(data: bytes) -> None:
+    raise AssertionError(f"a stanza: {data!r}")
