@@ -118,8 +118,9 @@ class Couple:
     def juliet_reads_no_more(self) -> None:
         assert self.juliet.texts() == []
 
-    def juliet_sees(self, state: str) -> None:
-        wait_until(lambda: state in self.juliet.states(), f"{state}", WITHIN)
+    def juliet_sees(self, *states: str) -> None:
+        """The last state that came is one of these."""
+        wait_until(lambda: self.juliet.states()[-1:] in [[each] for each in states], f"{states}", WITHIN)
 
     def meet(self) -> None:
         """A session that Alice has opened, in which both have spoken."""

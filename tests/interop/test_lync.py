@@ -85,6 +85,18 @@ def test_text_is_delivered_as_it_was_written(rich: bool, they: Couple) -> None:
     they.alice.reads(they.for_alice, *texts)
 
 
+def test_typing_is_seen_on_both_sides(they: Couple) -> None:
+    they.meet()
+    they.alice.types(they.for_alice)
+    they.juliet_sees("composing")
+    they.alice.types(they.for_alice, "idle")
+    they.juliet_sees("paused", "active")
+    they.juliet.send(f"<message to='{they.for_juliet}' type='chat'><composing xmlns='{STATES}'/></message>")
+    they.alice.sees_typing(they.for_alice)
+    they.juliet.send(f"<message to='{they.for_juliet}' type='chat'><paused xmlns='{STATES}'/></message>")
+    they.alice.sees_typing(they.for_alice, "idle")
+
+
 def test_typing_opens_no_session(they: Couple) -> None:
     they.juliet.send(f"<message to='{they.for_juliet}' type='chat'><composing xmlns='{STATES}'/></message>")
     they.juliet_writes("now")
@@ -138,6 +150,20 @@ def test_nothing_is_lost_or_doubled_when_the_edge_restarts_between_two_messages(
     they.alice.reads(they.for_alice, "and again", seconds=LONG)
     they.juliet_reads_no_more()
     they.alice.reads_no_more(they.for_alice)
+
+
+def test_each_message_is_shown_once_or_given_back_when_the_edge_restarts_amid_them(they: Couple) -> None:
+    they.meet()
+    they.alice.habits.takes_after = 0.05
+    texts = [f"line {number}" for number in range(20)]
+    they.juliet_writes(*texts)
+    they.alice.reads(they.for_alice, *texts[:5])
+    they.lync.restart()
+    window = they.alice.window(they.for_alice)
+    wait_until(lambda: {*window.lines[1:], *they.juliet.given_back()} == set(texts), "the fate of each text", LONG)
+    failed = they.juliet.given_back()
+    shown = [text for text in texts if text not in failed]
+    assert window.lines[1:] == shown, window.lines
 
 
 def test_conversation_goes_on_when_all_connections_are_cut(they: Couple) -> None:
@@ -263,6 +289,15 @@ def test_old_file_transfer_is_declined_and_the_session_goes_on(they: Couple) -> 
     assert answer.status == 415
     they.alice.write(they.for_alice, "never mind")
     they.juliet_reads("never mind")
+
+
+def test_receipt_is_taken_and_shown_to_nobody(they: Couple) -> None:
+    they.meet()
+    body = '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>1</message-id></imdn>'
+    kind = [("Content-Type", "application/ms-imdn+xml")]
+    answer, _ = they.alice.asks("MESSAGE", they.for_alice, kind, body, within=True)
+    assert answer.status == 200
+    they.juliet_reads_no_more()
 
 
 # connections

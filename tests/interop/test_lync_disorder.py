@@ -1,12 +1,13 @@
 """What Microsoft clients and the way to them do out of turn, and what they say in other forms than the usual one."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from demo.authority import Authority
-from tests.interop.lync_world import Contoso, Couple
+from tests.interop.lync_world import ACTIVE, STATES, Contoso, Couple
 from tests.interop.process import Addresses, wait_until
 from tests.sip import microsoft_samples as ms
 
@@ -105,6 +106,16 @@ def test_hypertext_is_shown_as_text(they: Couple) -> None:
     answer, _ = they.alice.asks("MESSAGE", they.for_alice, kind, body, within=True)
     assert answer.status == 200
     they.juliet_reads("What light\nthrough & yonder window")
+
+
+def test_typing_is_not_told_more_often_than_every_few_seconds(they: Couple) -> None:
+    they.meet()
+    for _ in range(10):
+        they.juliet.send(f"<message to='{they.for_juliet}' type='chat'><composing xmlns='{STATES}'/></message>")
+        time.sleep(0.05)
+    they.juliet_writes("done", more=ACTIVE)
+    they.alice.reads(they.for_alice, "done")
+    assert [state for _, state in they.alice.window(they.for_alice).told] == ["type"]
 
 
 def test_gateway_learns_that_sessions_are_wanted(
