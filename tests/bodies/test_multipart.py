@@ -66,10 +66,10 @@ def test_root_is_the_part_that_start_names() -> None:
 
 @pytest.mark.parametrize("filler", [b"\r\n--b", b"--b1 ", b"\r\n", b"-", b"\r\n--b1" + b" " * 100])
 def test_split_takes_linear_time(filler: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         multipart.split((filler * multipart.MAX_BYTES)[: multipart.MAX_BYTES], B)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes
 
 
 @given(st.lists(st.binary().filter(lambda octets: b"--b1" not in octets), min_size=1, max_size=5))

@@ -108,7 +108,7 @@ def test_anything_is_read_or_refused(pieces: list[bytes]) -> None:
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_every_document_takes_linear_time(piece: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         rtf.text_of((b"{\\rtf1 " + piece * rtf.MAX_BYTES)[: rtf.MAX_BYTES])
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes

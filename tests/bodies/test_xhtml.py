@@ -107,7 +107,7 @@ def test_result_is_well_formed_and_from_the_list(pieces: list[str]) -> None:
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_every_document_takes_linear_time(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         sanitised((piece * MAX_LENGTH)[:MAX_LENGTH])
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes
