@@ -267,6 +267,8 @@ class Session:
             return
         if times == len(REPEATED_AFTER):
             self.wires.fault(f"no ACK for the 200 to\n{request}")
+            self.over()
+            self.window.go()
             return
         self.wires.respond(link, request, 200, rows, body, to=self.dialog.local)
         self.wires.later(REPEATED_AFTER[times], lambda: self._say_yes(link, request, rows, body, times + 1))
