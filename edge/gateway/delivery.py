@@ -12,13 +12,14 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import DELIVERED, FAILED, REJECTED
 from edge.gateway.effects import Effect, Report, SendStanza
-from edge.gateway.node import ALLOW, Node
+from edge.gateway.node import ALLOW, Node, performed
 from edge.gateway.quota import Quota
 from edge.gateway.receipts import Receipts
 from edge.gateway.typing import Typists
 from edge.mapping import failures, messages
-from edge.mapping.messages import ACCEPT, Content, Receipt, Typing
+from edge.mapping.messages import ACCEPT, Content, Receipt, Said, Typing
 from edge.partners import Admit
+from edge.sip.message import Request
 from edge.sip.transaction import ServerTransaction
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message
@@ -26,7 +27,7 @@ from edge.xmpp.stanzas import Message
 MAX_OPEN = 5_000  # messages of one SIP system that wait for the XMPP side; half a second's worth at full speed
 MAX_OPEN_BYTES = 16 << 20  # of their bodies: as many short ones, but not as many long ones
 
-PLAIN = "text/plain"
+PLAIN = b"text/plain"
 DROPPED = frozenset(("application/ms-imdn+xml",))
 # COMPAT(lync): receipts of a server that delivers for absent users, which say nothing of the user; since Lync 2013.
 
@@ -64,31 +65,20 @@ class Deliveries:
         stanza_id = node.ids.stanza_id()
         page_type = "chat" if in_session else decision.recipient.page_type
         limit = decision.recipient.stanza_bytes
-        user, contact = source.bare(), recipient.bare()
         try:
-            media = request.content_type
-            is_plain = media is None or media.type == PLAIN
-            wants_states = is_plain and self._typists.showed(user, contact)
-            if is_plain and not wants_states:  # nearly all
+            if PLAIN in request.headers.index.get(b"content-type", PLAIN) and not self._typists.talks:  # nearly all
                 data = messages.stanza_of(
                     request, source, recipient, id=stanza_id, page_type=page_type, limit=limit, now=node.wall
                 )
-            elif in_session and media is not None and media.type in DROPPED:
-                data = None
             else:
-                said = messages.read_request(request, source.host, node.wall)
-                if said is not None and not isinstance(said, Content):
-                    return node.respond(transaction, 200) + self._beside(user, contact, said)
-                data = None
-                if said is not None:
-                    wants_states = wants_states or self._typists.showed(user, contact)
-                    asked = None if in_session else said.asked
-                    if asked is not None:
-                        self._receipts.owe(stanza_id, asked, source, recipient, decision)
-                    said = said._replace(asked=asked, typing="active" if wants_states else "")
-                    data = messages.write_stanza(
-                        said, source, recipient, id=stanza_id, type="chat" if wants_states else page_type, limit=limit
-                    )
+                said = self._said(request, source, in_session)
+                if not isinstance(said, Content):
+                    return node.respond(transaction, 200) + self._beside(source.bare(), recipient.bare(), said)
+                if self._typists.showed(source.bare(), recipient.bare()):  # his client shows states in chats only
+                    said, page_type = said._replace(typing="active"), "chat"
+                data = messages.write_stanza(said, source, recipient, id=stanza_id, type=page_type, limit=limit)
+                if said.asked is not None:
+                    self._receipts.owe(stanza_id, said.asked, source, recipient, decision)
         except UnsupportedBody as error:
             node.counters.message("sip", decision, REJECTED)
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
@@ -105,18 +95,28 @@ class Deliveries:
         self._open[stanza_id] = delivery
         return [SendStanza(source.host, recipient.host, data, delivery)]
 
-    def _beside(self, user: JID, contact: JID, said: Typing | Receipt) -> list[Effect]:
+    def _said(self, request: Request, source: JID, in_session: bool) -> Said | None:
+        """What a request says. Nobody in a session knows of receipts."""
+        if in_session:
+            media = request.content_type
+            if media is not None and media.type in DROPPED:
+                return None
+        said = messages.read_request(request, source.host, self._node.wall)
+        return said._replace(asked=None) if in_session and isinstance(said, Content) else said
+
+    def _beside(self, user: JID, contact: JID, said: Typing | Receipt | None) -> list[Effect]:
+        """What a client says beside the messages of its user."""
         if isinstance(said, Typing):
             return self._typists.shows(user, contact, said)
-        return self._receipts.told(user, said)
+        return self._receipts.told(user, said) if said is not None else []
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """XMPP has these: now, and not before, the SIP sender gets its 200."""
         effects: list[Effect] = []
-        respond = self._node.respond
+        respond = self._node.layer.respond
         for token in tokens:
             if isinstance(token, Delivery) and self._closed(token, DELIVERED):
-                effects += respond(token.transaction, 200)
+                effects += performed(respond(token.transaction, 200))
         return effects
 
     def error_received(self, stanza: Message) -> list[Effect]:
@@ -147,11 +147,11 @@ class Deliveries:
             return self.unsent(transaction.user, Code.M02, Code.M02.sentence)
         return self._node.refuse(transaction, Code.M02)
 
-    def _closed(self, delivery: Delivery, result: str) -> bool:
+    def _closed(self, delivery: Delivery, result: int) -> bool:
         """The message is about to be answered; False if it was already."""
         if self._open.pop(delivery.stanza_id, None) is None:
             return False
-        if result is FAILED:
+        if result == FAILED:
             self._receipts.refused(delivery.stanza_id)
         self._quota.give(delivery.decision.sender.name, len(delivery.transaction.request.body))
         self._node.counters.message("sip", delivery.decision, result)

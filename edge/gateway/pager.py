@@ -18,10 +18,12 @@ from edge.gateway.submission import Submission, Submissions
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.partners import Admit
-from edge.sip.message import Response, request_bytes
+from edge.sip.message import Response
+from edge.sip.serialise import head_bytes
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.sip.uri import SipUri
 
+HEAD_LINES = 9  # of a MESSAGE of ours, but for the headers about its body
 PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
 
 
@@ -62,7 +64,7 @@ class Pager:
         self._modes = modes
         self._receipts = receipts
         self.other_way: OtherWay | None = None
-        self._waiting: dict[str, deque[Page]] = {}  # by target URI: one is under way, these wait
+        self._waiting: dict[str, deque[Page] | None] = {}  # by target URI: one is under way, these wait
 
     def message_received(
         self, transaction: ServerTransaction, decision: Admit, sender: SipUri, target: SipUri
@@ -93,11 +95,15 @@ class Pager:
         if len(page.data) > messages.RFC3428_LIMIT:
             text = f"the message is longer than {messages.RFC3428_LIMIT} bytes with its headers (RFC 3428)"
             return self._submissions.failed(submission, Code.S09, text, "policy-violation", "modify")
-        waiting = self._waiting.get(submission.target)
-        if waiting is None:
+        target = submission.target
+        if target not in self._waiting:
+            self._waiting[target] = None
             return self._send(page)
         if not self._submissions.may_wait(submission):
             return self._submissions.failed(submission, Code.M01, Code.M01.sentence)
+        waiting = self._waiting[target]
+        if waiting is None:
+            waiting = self._waiting[target] = deque()
         waiting.append(page)
         return []
 
@@ -123,7 +129,7 @@ class Pager:
         """No answer came, or the MESSAGE could not be sent: nor would those that wait behind it fare better."""
         submissions = self._submissions
         effects = submissions.failed(page.submission, code, text)
-        for following in self._waiting.pop(page.submission.target, ()):
+        for following in self._waiting.pop(page.submission.target, None) or ():
             submissions.goes(following.submission)
             effects += submissions.failed(following.submission, code, text)
         return effects
@@ -140,7 +146,7 @@ class Pager:
         self._modes.learn(submission.decision.recipient, submission.stanza.to.bare(), SESSION)
         submission.was_turned = True
         effects = self.other_way.send(submission)
-        for following in self._waiting.pop(submission.target, ()):
+        for following in self._waiting.pop(submission.target, None) or ():
             self._submissions.goes(following.submission)
             effects += self.other_way.send(following.submission)
         return effects
@@ -152,22 +158,18 @@ class Pager:
         assert stanza.from_ is not None
         call_id = submission.call_id or node.ids.call_id()
         facts = submission if submission.asking is None else submission.asking
-        headers = [
-            ("Via", node.agent.via(branch)),
-            ("Max-Forwards", "70"),
-            ("From", f"<{uri_of(stanza.from_)}>;tag={branch[7:]}"),
-            ("To", f"<{target}>"),
-            ("Call-ID", call_id),
-            ("CSeq", "1 MESSAGE"),
-            *facts.headers,
-        ]
-        data = request_bytes("MESSAGE", target, headers, facts.body)
+        more = "".join([f"{name}: {value}\r\n" for name, value in facts.headers])
+        head = (
+            f"MESSAGE {target} SIP/2.0\r\nVia: {node.agent.via(branch)}\r\nMax-Forwards: 70\r\n"
+            f"From: <{uri_of(stanza.from_)}>;tag={branch[7:]}\r\nTo: <{target}>\r\nCall-ID: {call_id}\r\n"
+            f"CSeq: 1 MESSAGE\r\n{more}Content-Length: {len(facts.body)}\r\n\r\n"
+        )
+        data = head_bytes(head, HEAD_LINES + len(facts.headers)) + facts.body
         return Page(self, submission, branch, call_id, data)
 
     def _send(self, page: Page) -> list[Effect]:
         submission = page.submission
         assert submission.stanza.to is not None
-        self._waiting.setdefault(submission.target, deque())
         transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=PATIENCE, call_id=page.call_id)
         return [SendSip(submission.decision.recipient, submission.stanza.to.host, page.data, transaction)]
 

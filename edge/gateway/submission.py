@@ -5,7 +5,7 @@ believe that it was delivered. A message goes by itself (`edge.gateway.pager`) o
 (`edge.gateway.chat`); both take it from here, and end it here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from edge.codes import Code
@@ -60,6 +60,9 @@ class Submission:
 class Typists(Protocol):
     """Chat states, as this module needs them (`edge.gateway.typing`)."""
 
+    @property
+    def talks(self) -> Collection[object]: ...
+
     def writes(self, stanza: Message, typing: Typing, decision: Admit) -> list[Effect]: ...
     def wrote(self, stanza: Message, state: str, decision: Admit) -> None: ...
 
@@ -74,7 +77,7 @@ class Receipts(Protocol):
 class Submissions:
     """Counts what is under way, and tells senders what became of it."""
 
-    def __init__(self, node: Node, typists: Typists | None = None, receipts: Receipts | None = None) -> None:
+    def __init__(self, node: Node, typists: Typists, receipts: Receipts) -> None:
         self._node = node
         self.typists = typists
         self.receipts = receipts
@@ -95,7 +98,7 @@ class Submissions:
                     return self._aside(stanza, said, decision)
                 facts = messages.write_request(said, stanza.from_, stanza.to, now=self._node.wall)
                 state = said.typing
-                if said.asked is not None and self.receipts is not None and stanza.to.local:
+                if said.asked is not None and stanza.to.local:
                     asking = self.receipts.asking(stanza, said)
             else:
                 facts = messages.request_of(stanza)
@@ -110,7 +113,7 @@ class Submissions:
             return self._rejected(stanza, decision, error.condition, str(error), error.code)
         if not self._under_way.take(decision.sender.name, MAX_UNDER_WAY):
             return self._rejected(stanza, decision, Code.M01.condition, Code.M01.sentence, Code.M01)
-        if self.typists is not None:
+        if state or self.typists.talks:
             self.typists.wrote(stanza, state, decision)
         submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id)
         submission.asking = asking
@@ -152,7 +155,7 @@ class Submissions:
         effects = bounce(submission.stanza, condition or code.condition, text, code, kind)
         return effects + self._ended(submission, FAILED)
 
-    def _ended(self, submission: Submission, result: str) -> list[Effect]:
+    def _ended(self, submission: Submission, result: int) -> list[Effect]:
         """It is under way no more, and its sender's server may be told so."""
         decision = submission.decision
         self._under_way.give(decision.sender.name)
@@ -169,8 +172,8 @@ class Submissions:
         if stanza.to is None or not stanza.to.local:
             return []
         if isinstance(said, Typing):
-            return self.typists.writes(stanza, said, decision) if self.typists is not None else []
-        return self.receipts.received(stanza, said) if self.receipts is not None else []
+            return self.typists.writes(stanza, said, decision)
+        return self.receipts.received(stanza, said)
 
 
 def bounce(stanza: Message, condition: str, text: str, code: Code, kind: str = "") -> list[Effect]:

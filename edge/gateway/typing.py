@@ -96,13 +96,10 @@ class Typists:
     def __init__(self, node: Node, modes: Modes) -> None:
         self._node = node
         self._modes = modes
-        self._talks: dict[tuple[JID, JID], Talk] = {}  # by user and contact, the latest last
+        self.talks: dict[tuple[JID, JID], Talk] = {}  # by user and contact, the latest last
         self._deaf: dict[JID, None] = {}
         self.sessions: SessionWay | None = None
         self.pages: PageWay | None = None
-
-    def __len__(self) -> int:
-        return len(self._talks)
 
     # --- what the contact does ----------------------------------------------------------------------------
 
@@ -119,10 +116,8 @@ class Typists:
 
     def wrote(self, stanza: Message, state: str, decision: Admit) -> None:
         """A message, and the state in it: whoever has it knows that its sender writes no more."""
-        if not state and not self._talks:
-            return
         assert stanza.from_ is not None and stanza.to is not None
-        talk = self._talks.get((stanza.to.bare(), stanza.from_.bare()))
+        talk = self.talks.get((stanza.to.bare(), stanza.from_.bare()))
         if talk is None:
             if not state:
                 return
@@ -134,7 +129,7 @@ class Typists:
 
     def shows(self, user: JID, contact: JID, typing: Typing) -> list[Effect]:
         """A SIP user writes, or does not."""
-        talk = self._talks.get((user, contact))
+        talk = self.talks.get((user, contact))
         if talk is None or talk.address is None:
             return []
         talk.thread = typing.thread
@@ -147,7 +142,7 @@ class Typists:
 
     def showed(self, user: JID, contact: JID) -> bool:
         """He has written; whether the contact's client wants states."""
-        talk = self._talks.get((user, contact)) if self._talks else None
+        talk = self.talks.get((user, contact))
         if talk is None or talk.address is None:
             return False
         self._hide(talk)
@@ -155,7 +150,7 @@ class Typists:
 
     def left(self, user: JID, contact: JID, by_user: bool) -> list[Effect]:
         """Their session is over; ``by_user``: because he has hung up (RFC 7573 §5)."""
-        talk = self._talks.get((user, contact))
+        talk = self.talks.get((user, contact))
         if talk is None:
             return []
         self._silence(talk)
@@ -191,14 +186,14 @@ class Typists:
     def _talk(self, stanza: Message, decision: Admit) -> Talk:
         assert stanza.from_ is not None and stanza.to is not None
         key = stanza.to.bare(), stanza.from_.bare()
-        talk = self._talks.pop(key, None)
+        talk = self.talks.pop(key, None)
         if talk is None:
-            if len(self._talks) >= MAX_TALKS:
-                oldest = self._talks.pop(next(iter(self._talks)))
+            if len(self.talks) >= MAX_TALKS:
+                oldest = self.talks.pop(next(iter(self.talks)))
                 self._silence(oldest)
                 self._hide(oldest)
             talk = Talk(self, *key, decision, self._node.wheel.now)
-        self._talks[key] = talk
+        self.talks[key] = talk
         return talk
 
     def _tell(self, talk: Talk) -> list[Effect]:

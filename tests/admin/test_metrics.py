@@ -4,7 +4,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from edge import __version__
 from edge.admin.metrics import Collector, registry_of
+from edge.domains import domain
 from edge.gateway.counters import COALESCED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.partners import Admit, System
+
+OURS = System("capulet", True, "xmpp", (domain("capulet.example"),))
+THEIRS = System("contoso", False, "sip", (domain("contoso.example"),))
 
 
 class Gateway:
@@ -35,7 +40,8 @@ def test_numbers_stand_under_their_names() -> None:
     gateway.counters.updates["contoso", OUT] += 1
     gateway.counters.suppressed["contoso", UNCHANGED] += 5
     gateway.counters.suppressed["contoso", COALESCED] += 4
-    gateway.counters.messages["contoso", "xmpp", OUT, FAILED] += 6
+    for _ in range(6):
+        gateway.counters.message("xmpp", Admit(OURS, THEIRS), FAILED)
     gateway.subscriptions["fabrikam", OUT, "pending"] = 0
     gateway.subscriptions["contoso", IN, "active"] = 3
     assert told(registry_of(gateway.counts))[1:] == [

@@ -42,5 +42,5 @@ def test_message_is_counted_for_the_partner_whichever_side_he_is() -> None:
     counters.message("sip", Admit(THEIRS, OURS), FAILED)
     counters.message("sip", Admit(THEIRS, OURS), FAILED)
     assert counters.counts({}).messages == {
-        ("contoso", "xmpp", OUT, DELIVERED): 1, ("contoso", "sip", IN, FAILED): 2,
+        ("contoso", "xmpp", OUT, "delivered"): 1, ("contoso", "sip", IN, "failed"): 2,
     }  # fmt: skip

@@ -23,19 +23,19 @@ def submitted(submissions: Submissions, stanza: Message) -> Submission:
 
 
 def test_message_is_translated_once_and_ready_to_go() -> None:
-    found = submitted(Submissions(Bench().node), message("Neither, fair saint."))
+    found = submitted(Bench().gateway.submissions, message("Neither, fair saint."))
     assert (found.target, found.body) == ("sip:romeo@sip.example", b"Neither, fair saint.")
 
 
 def test_stanza_without_a_body_says_nothing_and_is_not_counted() -> None:
-    submissions = Submissions(Bench().node)
+    submissions = Bench().gateway.submissions
     assert submissions.submit(message(""), DECISION) == []
     assert submissions._under_way.count("xmpp") == 0
     assert not submissions._node.counters.messages
 
 
 def test_end_of_a_message_is_counted_for_the_partner() -> None:
-    submissions = Submissions(Bench().node)
+    submissions = Bench().gateway.submissions
     submissions.delivered(submitted(submissions, message()))
     submissions.failed(submitted(submissions, message()), Code.M02, "")
     submissions.submit(message(to="sip.example"), DECISION)
@@ -57,7 +57,7 @@ class Speaker:
 
 
 def test_end_of_an_aside_is_told_to_its_speaker_and_to_nobody_else() -> None:
-    submissions, speaker = Submissions(Bench().node), Speaker()
+    submissions, speaker = Bench().gateway.submissions, Speaker()
     aside = Submission(message(), DECISION, "sip:romeo@sip.example", (), b"", None, speaker)
     assert submissions.delivered(aside) == []
     assert submissions.failed(aside, Code.N01, "") == []
@@ -66,14 +66,14 @@ def test_end_of_an_aside_is_told_to_its_speaker_and_to_nobody_else() -> None:
 
 
 def test_message_for_a_whole_domain_comes_back() -> None:
-    effects = Submissions(Bench().node).submit(message(to="sip.example"), DECISION)
+    effects = Bench().gateway.submissions.submit(message(to="sip.example"), DECISION)
     assert isinstance(effects, list)
     assert conditions(effects) == ["service-unavailable"]
 
 
 def test_too_many_messages_of_one_system_come_back_until_one_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "MAX_UNDER_WAY", 1)
-    submissions = Submissions(Bench().node)
+    submissions = Bench().gateway.submissions
     first = submitted(submissions, message())
     refused = submissions.submit(message(), DECISION)
     assert isinstance(refused, list)
@@ -83,7 +83,7 @@ def test_too_many_messages_of_one_system_come_back_until_one_is_over(monkeypatch
 
 
 def test_as_many_wait_as_the_partner_allows() -> None:
-    submissions = Submissions(Bench().node)
+    submissions = Bench().gateway.submissions
     first, second = submitted(submissions, message()), submitted(submissions, message())
     assert submissions.may_wait(first)
     assert not submissions.may_wait(second)
@@ -92,7 +92,7 @@ def test_as_many_wait_as_the_partner_allows() -> None:
 
 
 def test_failure_is_told_with_its_code_and_counted_off() -> None:
-    submissions = Submissions(Bench().node)
+    submissions = Bench().gateway.submissions
     effects = submissions.failed(submitted(submissions, message()), Code.M02, "nobody has answered")
     assert conditions(effects) == ["remote-server-timeout"]
     assert events(effects) == ["message.failed"]

@@ -3,6 +3,7 @@
 import pytest
 
 from edge.gateway import typing
+from edge.gateway.counters import Counters
 from edge.gateway.typing import LONGEST, PAUSE, REPEAT
 from edge.mapping.payloads import REFRESH
 from tests.gateway.talking import QUIET, TEXT, Talk
@@ -37,7 +38,7 @@ def paged(im_mode: str) -> Talk:
     talk.do(talk.bench.sip(talk.bench.page()))
     talk.hears()
     talk.answered()
-    talk.bench.node.counters.messages.clear()
+    talk.bench.node.counters = talk.gateway.node.counters = Counters()
     return talk
 
 
@@ -268,5 +269,5 @@ def test_as_many_pairs_are_known_as_there_is_room_for(monkeypatch: pytest.Monkey
         talk.hears()
         talk.shows("composing", to=f"{name}@sip.example")
         told(talk)
-    assert len(talk.gateway.typists) == 2
+    assert len(talk.gateway.typists.talks) == 2
     assert len(talk.bench.wheel) == 2
