@@ -25,6 +25,7 @@ from edge.sip.uri import SipUri
 
 HEAD_LINES = 9  # of a MESSAGE of ours, but for the headers about its body
 PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
+ASIDE_PATIENCE = 5.0  # seconds that a state or a receipt may keep the messages behind it waiting
 
 
 class Page:
@@ -129,6 +130,8 @@ class Pager:
         """No answer came, or the MESSAGE could not be sent: nor would those that wait behind it fare better."""
         submissions = self._submissions
         effects = submissions.failed(page.submission, code, text)
+        if page.submission.aside is not None:  # who does not answer that may answer what people say
+            return effects + self._next(page.submission.target)
         for following in self._waiting.pop(page.submission.target, None) or ():
             submissions.goes(following.submission)
             effects += submissions.failed(following.submission, code, text)
@@ -170,7 +173,8 @@ class Pager:
     def _send(self, page: Page) -> list[Effect]:
         submission = page.submission
         assert submission.stanza.to is not None
-        transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=PATIENCE, call_id=page.call_id)
+        patience = PATIENCE if submission.aside is None else ASIDE_PATIENCE
+        transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=patience, call_id=page.call_id)
         return [SendSip(submission.decision.recipient, submission.stanza.to.host, page.data, transaction)]
 
     def _next(self, target: str) -> list[Effect]:

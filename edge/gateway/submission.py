@@ -151,7 +151,7 @@ class Submissions:
     ) -> list[Effect]:
         """It will not get there."""
         if submission.aside is not None:
-            return submission.aside.over(503)
+            return submission.aside.over(408 if code is Code.M02 else 503)
         effects = bounce(submission.stanza, condition or code.condition, text, code, kind)
         return effects + self._ended(submission, FAILED)
 

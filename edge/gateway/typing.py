@@ -29,7 +29,8 @@ ASSUMED = float(iscomposing.ASSUMED_REFRESH)  # seconds that a state of a SIP us
 MAX_TALKS = 20_000  # pairs of whom we know; the one that has been silent for the longest gives way
 MAX_DEAF = 20_000  # users who have refused a state
 
-REFUSALS = frozenset((405, 415, 488, 501))  # RFC 3994 §4: after 415 no state is sent to that user again
+REFUSALS = frozenset((405, 408, 415, 488, 501))
+"""RFC 3994 §4: after 415 no state is sent to that user again; nor if there was no answer to one."""
 
 COMPOSING = "composing"
 SHOWN, TELL = "shown", "tell"

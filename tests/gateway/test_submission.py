@@ -61,7 +61,8 @@ def test_end_of_an_aside_is_told_to_its_speaker_and_to_nobody_else() -> None:
     aside = Submission(message(), DECISION, "sip:romeo@sip.example", (), b"", None, speaker)
     assert submissions.delivered(aside) == []
     assert submissions.failed(aside, Code.N01, "") == []
-    assert speaker.ends == [200, 503]
+    assert submissions.failed(aside, Code.M02, "") == []
+    assert speaker.ends == [200, 503, 408]
     assert not submissions._node.counters.messages and submissions._under_way.count("xmpp") == 0
 
 

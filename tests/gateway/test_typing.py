@@ -4,6 +4,7 @@ import pytest
 
 from edge.gateway import typing
 from edge.gateway.counters import Counters
+from edge.gateway.pager import ASIDE_PATIENCE
 from edge.gateway.typing import LONGEST, PAUSE, REPEAT
 from edge.mapping.payloads import REFRESH
 from tests.gateway.talking import QUIET, TEXT, Talk
@@ -233,12 +234,24 @@ class TestByThemselves:
         talk.says("one")
         assert talk.texts() == ["one"]
 
-    def test_state_without_an_answer_costs_the_message_behind_it_nothing_more(self, talk: Talk) -> None:
+    def test_state_without_an_answer_costs_the_message_behind_it_a_few_seconds(self, talk: Talk) -> None:
+        talk.shows("composing")
+        talk.says("one")
+        talk.asked("MESSAGE")
+        assert not talk.requests
+        talk.passes(ASIDE_PATIENCE + 0.5)
+        talk.answers(talk.asked("MESSAGE"))
         talk.shows("composing")
         talk.passes(QUIET)
-        assert talk.hears() == []
-        talk.says("one")
-        assert len(talk.requests) >= 1
+        assert not talk.requests and talk.hears() == []
+        talk.is_over()
+
+    def test_state_that_cannot_leave_does_not_stop_the_next_one(self, talk: Talk) -> None:
+        talk.shows("composing")
+        talk.fails(talk.asked("MESSAGE"))
+        talk.passes(PAUSE)
+        talk.shows("composing")
+        assert told(talk) == ["active"]
 
     def test_writing_is_seen_for_as_long_as_it_was_said_to_last(self, talk: Talk) -> None:
         talk.shows("active", "hello")
