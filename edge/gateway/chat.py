@@ -49,6 +49,8 @@ TYPES = ("text/plain",)
 MAX_OF_SYSTEM = 50_000  # chats with users of one SIP system; each costs some kB while its session lasts
 
 NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.CANCELLED))
+MOST_CROSSED = 5  # times that a message may meet a session which the other side has given up for the other one
+CROSSING_SECONDS = 2.0  # before the second attempt, as for other requests that cross (RFC 3261 §14.1)
 SAME_CONVERSATION = "52035"
 # COMPAT(lync): 488 with this diagnostic: the client still has a window for the conversation; since OCS 2007
 
@@ -107,8 +109,10 @@ class Chats:
         self._modes.learn(decision.sender, user, SESSION)
         before = chat.call
         effects = self._follow(self._add(chat, session), session.accept(node.wheel.now))
-        if before is not None:  # it replaces the one before, or crosses ours: what that one still owes will come
+        if before is not None and before.session.was_open:  # it replaces that one; what is still owed there will come
             effects += self._follow(before, before.session.bye(node.wheel.now))
+        elif before is not None:  # it crosses ours: if each side took its own back, both would be over
+            chat.crossed = MOST_CROSSED
         return effects
 
     def requested(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
@@ -181,6 +185,10 @@ class Chats:
         call.slot = None
         return self._follow(call, call.session.expire(self._node.wheel.now))
 
+    def expire(self, chat: Chat) -> list[Effect]:
+        """The time has come at which two may try again."""
+        return self._go_on(chat)
+
     # --- private ----------------------------------------------------------------------------------------
 
     def _follow(self, call: Call, outputs: list[Output], decision: Admit | None = None) -> list[Effect]:
@@ -212,6 +220,8 @@ class Chats:
                 effects += performed(node.layer.repeat(output.transaction))
             elif isinstance(output, Opened):
                 chat.tries = 0
+                if chat.call is not call:
+                    chat.spare = call
                 effects.append(Report("session.up", None, {"partner": chat.sip.name}))
                 effects += self._go_on(chat)
             elif isinstance(output, Idle):
@@ -243,7 +253,7 @@ class Chats:
             self._rest(chat)
             return []
         if call is None:
-            return self._open(chat)
+            return self._open(chat) if now >= chat.not_before else []
         if not call.session.can_send:
             return []
         submission = chat.pending = chat.queue.popleft()
@@ -272,16 +282,19 @@ class Chats:
         chat.pending = None
         submissions, response = self._submissions, answered.response
         effects: list[Effect] = []
+        again = not submission.was_tried or (answered.status == 481 and chat.crossed > 0)
         if answered.status < 300:
+            chat.crossed = 0
             effects = submissions.delivered(submission)
-        elif answered.status in GONE and not submission.was_tried and submissions.may_wait(submission):
+        elif answered.status in GONE and again and submissions.may_wait(submission):
             submission.was_tried = True  # their BYE was lost: say it once more, in a new session
+            chat.crossed = max(chat.crossed - 1, 0)
             chat.queue.appendleft(submission)
         elif response is not None:
             effects = submissions.refused(submission, response)
         else:
             effects = submissions.failed(submission, *call.fault)
-            if answered.status == 503:  # there is no way: those that wait would not fare better
+            if answered.status == 503 and not call.left:  # there is no way: those that wait would not fare better
                 for following in self._emptied(chat):
                     effects += submissions.failed(following, *call.fault)
         return effects + self._go_on(chat)
@@ -293,9 +306,11 @@ class Chats:
         self._calls.pop(call.session.key, None)
         fields: dict[str, object] = {"partner": chat.sip.name, "cause": ended.cause.value, "status": ended.status}
         effects: list[Effect] = [Report("session.down", None, fields)]
+        if chat.spare is call:
+            chat.spare = None
         if chat.call is not call:
             return effects  # it was replaced
-        chat.call = None
+        chat.call, chat.spare = chat.spare, None
         effects += self._typists.left(chat.user, chat.contact, ended.cause is Cause.BYE)
         if chat.queue and ended.cause in NEVER_BEGAN:
             effects += self._give_up(call, ended)
@@ -307,8 +322,10 @@ class Chats:
         chat.tries += 1
         response = ended.message if isinstance(ended.message, Response) and ended.cause is Cause.REFUSED else None
         is_same = response is not None and _same_conversation(response)
-        if is_same and chat.tries == 1:
-            return []  # what waits goes into another session
+        if is_same and chat.tries == 1:  # what waits goes into another session, unless theirs comes meanwhile
+            chat.not_before = self._node.wheel.now + CROSSING_SECONDS
+            self._node.wheel.start(CROSSING_SECONDS, (self, chat))
+            return []
         turns = response is not None and response.status in OTHER_MODE and not is_same
         turns = turns and self._modes.may_switch(chat.sip)
         if turns:

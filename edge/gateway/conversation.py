@@ -27,10 +27,10 @@ class Sessions(Protocol):
 class Call:
     """One session of a chat. It may outlive its place there, when another has replaced it.
 
-    ``fault`` is why the last request of ours got no answer.
+    ``fault`` is why the last request of ours got no answer, ``left`` whether it had been sent.
     """
 
-    __slots__ = ("_chats", "chat", "session", "slot", "fault")
+    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left")
 
     def __init__(self, chats: "Sessions", chat: "Chat", session: Session) -> None:
         self._chats = chats
@@ -38,13 +38,15 @@ class Call:
         self.session = session
         self.slot: Slot[object] | None = None
         self.fault = Code.N03, Code.N03.sentence
+        self.left = False
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
         return self._chats.answered(self, response)
 
     def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
         self.fault = code, text
-        lost = code is Code.M02 and transaction.link is not None  # it left, and nobody has answered
+        self.left = transaction.link is not None
+        lost = code is Code.M02 and self.left  # nobody has answered
         return self._chats.failed(self, transaction.key, 408 if lost else 503)
 
     def expire(self, timer: str) -> list[Effect]:
@@ -55,10 +57,14 @@ class Chat:
     """A SIP user and an XMPP contact, both bare. It is there while they have a session, or something to say in one.
 
     ``queue`` is what the contact has said and nobody has been told yet, ``pending`` what waits for its answer,
-    ``tries`` how many sessions did not come about since the last one that did.
+    ``tries`` how many sessions did not come about since the last one that did, ``not_before`` when the next may be
+    asked for. ``spare`` is a second session, which crossed the first: whichever the other side keeps will do.
+    ``crossed`` says how often a message may be told that its session is gone, until that is settled.
     """
 
-    __slots__ = ("user", "contact", "sip", "xmpp", "call", "queue", "pending", "tries")
+    __slots__ = (
+        "user", "contact", "sip", "xmpp", "call", "spare", "queue", "pending", "tries", "not_before", "crossed",
+    )
 
     def __init__(self, user: JID, contact: JID, sip: System, xmpp: System) -> None:
         self.user = user
@@ -66,6 +72,9 @@ class Chat:
         self.sip = sip
         self.xmpp = xmpp
         self.call: Call | None = None
+        self.spare: Call | None = None
+        self.not_before = 0.0
+        self.crossed = 0
         self.queue: deque[Submission] = deque()
         self.pending: Submission | None = None
         self.tries = 0

@@ -70,6 +70,8 @@ class TestSaying:
     def test_invitation_into_the_same_conversation_is_repeated_once(self, talk: Talk) -> None:
         talk.says("one")
         talk.answers(talk.asked("INVITE"), 488, HUNG_UP)
+        assert not talk.requests  # theirs may be on its way
+        talk.passes(chat.CROSSING_SECONDS + 0.5)
         again = talk.asked("INVITE")
         talk.answers(again, 488, HUNG_UP)
         assert talk.hears() == ["one: not-acceptable"]
@@ -301,15 +303,17 @@ class TestCrossing:
         talk.answers(ours, 488, HUNG_UP)
         assert talk.hears() == []
 
-    def test_ours_that_is_accepted_all_the_same_is_ended(self, talk: Talk) -> None:
+    def test_both_are_kept_and_the_one_that_the_other_side_keeps_will_do(self, talk: Talk) -> None:
         talk.says("one")
         ours = talk.asked("INVITE")
-        talk.meets()
+        theirs = talk.meets()
         talk.answers(talk.asked("MESSAGE"))
         talk.answers(ours, 200)
         talk.asked("ACK")
-        assert as_request(talk.asked("BYE").data).call_id == as_request(ours.data).call_id
-        assert len(talk.gateway.chats) == 2
+        assert not talk.requests and len(talk.gateway.chats) == 2
+        talk.within(theirs, "BYE")
+        talk.says("two")
+        assert as_request(talk.asked("MESSAGE").data).call_id == as_request(ours.data).call_id
 
 
 class TestEnd:
@@ -382,6 +386,7 @@ class TestMode:
         talk.says("one")
         for _ in range(2):
             talk.answers(talk.asked("INVITE"), 488, HUNG_UP)
+            talk.passes(chat.CROSSING_SECONDS + 0.5)
         assert talk.hears() == ["one: not-acceptable"]
         assert not talk.requests
 
