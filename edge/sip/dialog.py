@@ -139,14 +139,16 @@ class Dialog:
             uri, routes = _strict_uri(routes[0]), (*routes[1:], f"<{uri}>")
         to = f"{self.remote_uri};tag={self.remote_tag}" if self.remote_tag else self.remote_uri
         between = "".join([f"Route: {route}\r\n" for route in routes]) if routes else ""
+        # RFC 3428 §4: no Contact in a MESSAGE. It means something where it refreshes the target, and nowhere else.
+        ours = f"Contact: {contact}\r\n" if method in TARGET_REFRESH else ""
         behind = "".join([f"{name}: {value}\r\n" for name, value in headers])
         text = (
             f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: {MAX_FORWARDS}\r\n{between}"
             f"From: {self.local_uri};tag={self.local_tag}\r\nTo: {to}\r\nCall-ID: {self.call_id}\r\n"
-            f"CSeq: {number} {method}\r\nContact: {contact}\r\n{behind}"
+            f"CSeq: {number} {method}\r\n{ours}{behind}"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        return head_bytes(text, OWN_LINES + len(routes) + len(headers)) + body
+        return head_bytes(text, OWN_LINES - (not ours) + len(routes) + len(headers)) + body
 
 
 def dialog_id(request: Request) -> DialogId:

@@ -1,4 +1,4 @@
-"""Cases of tests/interop/test_lync.py that the gateway does not pass yet; to run, copy this beside it."""
+"""Conversations with a Microsoft edge that go crosswise: both invite at once, or the edge restarts with texts waiting."""
 
 import pytest
 

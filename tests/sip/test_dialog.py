@@ -210,3 +210,10 @@ def test_body_may_hold_anything() -> None:
     sent = as_request(Dialog.as_uas(subscribe(), "ours").request("NOTIFY", VIA, CONTACT, [], body))
     assert sent.body == body
     assert sent.headers.get("content-length") == "5"
+
+
+@pytest.mark.parametrize(("method", "has"), [("INVITE", True), ("SUBSCRIBE", True), ("MESSAGE", False), ("BYE", False)])
+def test_contact_stands_only_where_it_means_something(method: str, has: bool) -> None:
+    """RFC 3428 §4 forbids it in a MESSAGE."""
+    written = next_request(Dialog.as_uas(subscribe(), "ours"), method)
+    assert (b"contact" in written.headers) == has
