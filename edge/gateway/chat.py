@@ -112,7 +112,7 @@ class Chats:
         if before is not None and before.session.was_open:  # it replaces that one; what is still owed there will come
             effects += self._follow(before, before.session.bye(node.wheel.now))
         elif before is not None:  # it crosses ours: if each side took its own back, both would be over
-            chat.crossed = MOST_CROSSED
+            chat.spare, chat.crossed = before, MOST_CROSSED
         return effects
 
     def requested(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
@@ -166,9 +166,13 @@ class Chats:
     def hang_up(self, user: JID, contact: JID) -> list[Effect]:
         """The contact has closed his window. What is not confirmed yet, or not opened, is waited for."""
         chat = self._chats.get((user, contact))
-        if chat is None or chat.call is None or chat.pending is not None or chat.queue:
+        if chat is None or chat.pending is not None or chat.queue:
             return []
-        return self._follow(chat.call, chat.call.session.bye(self._node.wheel.now))
+        effects: list[Effect] = []
+        for call in (chat.spare, chat.call):
+            if call is not None:
+                effects += self._follow(call, call.session.bye(self._node.wheel.now))
+        return effects
 
     # --- what comes back, and time ----------------------------------------------------------------------
 
@@ -311,9 +315,10 @@ class Chats:
         if chat.call is not call:
             return effects  # it was replaced
         chat.call, chat.spare = chat.spare, None
-        effects += self._typists.left(chat.user, chat.contact, ended.cause is Cause.BYE)
-        if chat.queue and ended.cause in NEVER_BEGAN:
-            effects += self._give_up(call, ended)
+        if chat.call is None:
+            effects += self._typists.left(chat.user, chat.contact, ended.cause is Cause.BYE)
+            if chat.queue and ended.cause in NEVER_BEGAN:
+                effects += self._give_up(call, ended)
         return effects + self._go_on(chat)
 
     def _give_up(self, call: Call, ended: Ended) -> list[Effect]:

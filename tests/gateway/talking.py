@@ -21,6 +21,7 @@ OFFER = (
     b"m=message 5060 sip null\r\na=accept-types:text/plain text/html\r\n"
 )
 TEXT = (("Content-Type", "text/plain; charset=UTF-8"),)
+HUNG_UP = [("Ms-client-diagnostics", '52035;reason="The client has an IM session with the same conversation ID"')]
 QUIET = 200.0  # seconds after which every transaction is over
 
 

@@ -4,10 +4,8 @@ import pytest
 
 from edge.codes import Code
 from edge.gateway import chat
-from tests.gateway.talking import QUIET, TEXT, Talk
+from tests.gateway.talking import HUNG_UP, QUIET, TEXT, Talk
 from tests.sip.samples import as_request, request
-
-HUNG_UP = [("Ms-client-diagnostics", '52035;reason="The client has an IM session with the same conversation ID"')]
 
 
 @pytest.fixture
@@ -292,30 +290,6 @@ class TestHearing:
         assert talk.hears() == ["Hi"]
 
 
-class TestCrossing:
-    """Both invite each other at once."""
-
-    def test_ours_is_given_up_and_what_waits_goes_into_theirs(self, talk: Talk) -> None:
-        talk.says("one")
-        ours = talk.asked("INVITE")
-        talk.meets()
-        assert as_request(talk.asked("MESSAGE").data).call_id == "call"
-        talk.answers(ours, 488, HUNG_UP)
-        assert talk.hears() == []
-
-    def test_both_are_kept_and_the_one_that_the_other_side_keeps_will_do(self, talk: Talk) -> None:
-        talk.says("one")
-        ours = talk.asked("INVITE")
-        theirs = talk.meets()
-        talk.answers(talk.asked("MESSAGE"))
-        talk.answers(ours, 200)
-        talk.asked("ACK")
-        assert not talk.requests and len(talk.gateway.chats) == 2
-        talk.within(theirs, "BYE")
-        talk.says("two")
-        assert as_request(talk.asked("MESSAGE").data).call_id == as_request(ours.data).call_id
-
-
 class TestEnd:
     """Of a session, while something waits."""
 
@@ -345,60 +319,3 @@ class TestEnd:
         talk.answers(talk.asked("BYE"), 481)
         talk.opens()
         assert talk.texts() == ["one"]
-
-
-class TestMode:
-    """Learning whether it is to be a session."""
-
-    @pytest.mark.parametrize("status", [405, 415, 488, 501])
-    def test_message_refused_by_itself_is_said_in_a_session(self, status: int) -> None:
-        talk = Talk("auto")
-        talk.says("one", "two")
-        talk.answers(talk.asked("MESSAGE"), status)
-        talk.opens()
-        talk.answers(talk.asked("MESSAGE"))
-        assert talk.texts() == ["two"]
-        assert talk.hears() == []
-
-    def test_message_is_not_sent_to_and_fro(self) -> None:
-        talk = Talk("auto")
-        talk.says("one")
-        talk.answers(talk.asked("MESSAGE"), 405)
-        talk.answers(talk.asked("INVITE"), 488)
-        assert talk.hears() == ["one: not-acceptable"]
-        assert not talk.requests
-        talk.passes(QUIET)
-        talk.is_over()
-
-    def test_invitation_refused_so_becomes_messages_by_themselves_in_order(self) -> None:
-        talk = Talk("auto")
-        talk.within(talk.meets(), "BYE")
-        talk.says("one", "two")
-        talk.answers(talk.asked("INVITE"), 501)
-        first = talk.asked("MESSAGE")
-        assert (as_request(first.data).to.tag, as_request(first.data).body) == ("", b"one")
-        talk.answers(first)
-        assert talk.texts() == ["two"]
-
-    def test_same_conversation_is_no_reason_to_page(self) -> None:
-        talk = Talk("auto")
-        talk.within(talk.meets(), "BYE")
-        talk.says("one")
-        for _ in range(2):
-            talk.answers(talk.asked("INVITE"), 488, HUNG_UP)
-            talk.passes(chat.CROSSING_SECONDS + 0.5)
-        assert talk.hears() == ["one: not-acceptable"]
-        assert not talk.requests
-
-    @pytest.mark.parametrize("is_open", [False, True])
-    def test_message_does_not_overtake_those_under_way_by_themselves(self, is_open: bool) -> None:
-        talk = Talk("auto")
-        talk.says("one")
-        first = talk.asked("MESSAGE")
-        answer = talk.meets()  # from now on sessions are what he likes
-        if not is_open:
-            talk.within(answer, "BYE")
-        talk.says("two")
-        assert not talk.requests
-        talk.answers(first)
-        assert talk.texts() == ["two"]
