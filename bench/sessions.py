@@ -158,11 +158,12 @@ class FarSide:
             self.wire.write(leg.request(b"ACK", 1))
             self._is_open(Talk(int(leg.call_id.partition(b".")[0]), leg))
         elif message.startswith(b"INVITE "):
+            self.target = Leg.of(message).target  # the same for all
             wire.write(sip_answer(message, b"Contact: " + CONTACT + b"\r\n" + DESCRIBED, SDP))
         elif message.startswith(b"MESSAGE "):
             assert message.endswith(b"\r\n\r\nfirst"), message
             wire.write(sip_answer(message))
-            leg = Leg.of(message)
+            leg = Leg.of(message, self.target)
             index = int(leg.from_.removeprefix(b"<sip:user").partition(b"@")[0])
             self._is_open(Talk(index, leg, theirs=leg.number))
         else:

@@ -53,12 +53,12 @@ class Leg(NamedTuple):
     number: int  # of the gateway's request
 
     @classmethod
-    def of(cls, request: bytes) -> "Leg":
-        """From a request of the gateway's."""
+    def of(cls, request: bytes, target: bytes = b"") -> "Leg":
+        """From a request of the gateway's, which has a Contact unless ``target`` is known from another."""
         ours = header(request, b"To")
         if b";tag=" not in ours:
             ours += b";tag=bench"
-        target = header(request, b"Contact").strip(b"<>")
+        target = target or header(request, b"Contact").strip(b"<>")
         number = int(header(request, b"CSeq").split()[0])
         return cls(target, ours, header(request, b"From"), header(request, b"Call-ID"), number)
 
