@@ -144,6 +144,10 @@ class Gateway:
                 if type(stanza) is not Presence and stanza.type not in ("error", "result"):
                     data = error_bytes(stanza, "internal-server-error")
                     effects.append(SendStanza(recipient.host, sender.host, data))
+        try:
+            effects += self.notifiers.approved()
+        except Exception as error:
+            effects.append(bug(error))
         return self._saved(effects)
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:

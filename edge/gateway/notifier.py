@@ -51,6 +51,7 @@ class Notifiers:
         self._pairs = pairs
         self._presentities = Presentities()
         self.echoes = Echoes(node)
+        self._approved: list[View] = []  # since the last `approved`
         self._told = Notifications(node, pairs, self._presentities)
 
     def __len__(self) -> int:
@@ -173,15 +174,20 @@ class Notifiers:
 
     def _approve(self, pair: Pair) -> list[Effect]:
         """Servers repeat `subscribed` when they are asked again (RFC 6121 §3.1.3): the second one is no news."""
-        if pair.step(Input.IN_SUBSCRIBED) is not Action.DELIVER:
-            return []
+        if pair.step(Input.IN_SUBSCRIBED) is Action.DELIVER and pair.view is not None:
+            self._approved.append(pair.view)
+        return []
+
+    def approved(self) -> list[Effect]:
+        """At the end of what has come together: the presence that mostly follows the permission is told with it."""
+        views, self._approved = self._approved, []
         effects: list[Effect] = []
-        for notification in tuple(pair.view.notifications) if pair.view is not None else ():
-            if notification.usage.state is not NotifierState.PENDING:
-                continue  # it is about to end
-            effects.append(Report("sub.active", None, {"partner": pair.sip.name}))
-            self._node.unsaved[notification] = None
-            effects += self._told.notify(notification)
+        for view in views:
+            for notification in tuple(view.notifications):
+                if notification.usage.state is NotifierState.PENDING and view.pair.user_sees:  # not about to end
+                    effects.append(Report("sub.active", None, {"partner": view.pair.sip.name}))
+                    self._node.unsaved[notification] = None
+                    effects += self._told.notify(notification)
         return effects
 
     def _reject(self, pair: Pair, reason: str, retry_after: int = 0) -> list[Effect]:
