@@ -19,27 +19,27 @@ class Modes:
     """What is known of how SIP users talk."""
 
     def __init__(self) -> None:
-        self._of_user: dict[JID, str] = {}
+        self.of_user: dict[JID, str] = {}  # what each has done last
         self._of_system: dict[str, str] = {}
 
     def of(self, system: System, user: JID) -> str:
         """The mode for a message to ``user``."""
         if system.im_mode != AUTO:
             return system.im_mode
-        return self._of_user.get(user) or self._of_system.get(system.name, PAGE)
+        return self.of_user.get(user) or self._of_system.get(system.name, PAGE)
 
     def learn(self, system: System, user: JID, mode: str) -> None:
         """He has used this mode, or has refused the other one."""
-        if self._of_user.get(user) == mode:
+        if self.of_user.get(user) == mode:
             return
-        if len(self._of_user) >= MAX_LEARNT:
-            self._of_user.clear()
-        self._of_user[user] = mode
+        if len(self.of_user) >= MAX_LEARNT:
+            self.of_user.clear()
+        self.of_user[user] = mode
         self._of_system[system.name] = mode
 
     def pages(self, system: System, user: JID) -> bool:
         """Whether it is known, and not only tried, that messages to him go one by one."""
-        return self._of_user.get(user) == PAGE and self.of(system, user) == PAGE
+        return self.of_user.get(user) == PAGE and self.of(system, user) == PAGE
 
     def may_switch(self, system: System) -> bool:
         """Whether a refusal of one mode is answered by the other."""

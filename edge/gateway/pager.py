@@ -5,6 +5,7 @@ One MESSAGE at a time goes to each SIP user, the others wait in order (RFC 3428 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge.codes import Code
@@ -17,12 +18,14 @@ from edge.gateway.receipts import Receipts
 from edge.gateway.submission import Submission, Submissions
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
+from edge.mapping.requests import PLAIN_HEADERS
 from edge.partners import Admit
 from edge.sip.message import Response
 from edge.sip.serialise import head_bytes
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.sip.uri import SipUri
 
+PLAIN = "".join(f"{name}: {value}\r\n" for name, value in PLAIN_HEADERS)  # of nearly all messages
 HEAD_LINES = 9  # of a MESSAGE of ours, but for the headers about its body
 PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
 ASIDE_PATIENCE = 5.0  # seconds that a state or a receipt may keep the messages behind it waiting
@@ -80,7 +83,8 @@ class Pager:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if not recipient.local:
             return node.refuse(transaction, Code.A06, 404)
-        self._modes.learn(decision.sender, source.bare(), PAGE)
+        if self._modes.of_user.get(source) != PAGE:
+            self._modes.learn(decision.sender, source.bare(), PAGE)
         return self._deliveries.deliver(transaction, decision, source, recipient)
 
     def is_busy(self, target: str) -> bool:
@@ -161,7 +165,7 @@ class Pager:
         assert stanza.from_ is not None
         call_id = submission.call_id or node.ids.call_id()
         facts = submission if submission.asking is None else submission.asking
-        more = "".join([f"{name}: {value}\r\n" for name, value in facts.headers])
+        more = PLAIN if facts.headers is PLAIN_HEADERS else _lines(facts.headers)
         head = (
             f"MESSAGE {target} SIP/2.0\r\nVia: {node.agent.via(branch)}\r\nMax-Forwards: 70\r\n"
             f"From: <{uri_of(stanza.from_)}>;tag={branch[7:]}\r\nTo: <{target}>\r\nCall-ID: {call_id}\r\n"
@@ -186,3 +190,7 @@ class Pager:
         following = waiting.popleft()
         self._submissions.goes(following.submission)
         return self._send(following)
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])

@@ -49,4 +49,4 @@ def test_as_many_users_are_remembered_as_there_is_room_for(monkeypatch: pytest.M
     known = Modes()
     for name in ("a", "b", "c"):
         known.learn(system("auto"), JID.parse(f"{name}@sip.example"), SESSION)
-    assert len(known._of_user) <= 2
+    assert len(known.of_user) <= 2
