@@ -15,7 +15,6 @@ from precis_i18n.profile import Profile
 
 from edge import domains
 from edge.codes import Code
-from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.xmpp.element import escape_attribute
 
@@ -33,12 +32,15 @@ class JID:
     dataclass, because several are made for each subscription (docs/decisions/0002-effects-are-not-frozen.md).
     """
 
-    __slots__ = ("_text", "domain", "local", "quoted", "resource")
+    __slots__ = ("_bare", "_text", "domain", "host", "local", "quoted", "resource")
 
     def __init__(self, local: str, domain: str, resource: str = "") -> None:
         self.local: Final = local
         self.domain: Final = domain
         self.resource: Final = resource
+        self.host: Final = domains.domain(domain)
+        """The domain in the form that everything but XMPP uses."""
+        self._bare: JID | None = None
         text = f"{local}@{domain}" if local else domain
         self._text: Final = f"{text}/{resource}" if resource else text
         self.quoted: Final = escape_attribute(self._text)
@@ -55,14 +57,14 @@ class JID:
             return _build_cached(local, host, resource)
         return _build(local, host, resource)
 
-    @property
-    def host(self) -> Domain:
-        """The domain in the form that everything but XMPP uses."""
-        return domains.domain(self.domain)
-
     def bare(self) -> "JID":
         """The address without its resource."""
-        return _without_resource(self) if self.resource else self
+        if not self.resource:
+            return self
+        bare = self._bare
+        if bare is None:
+            bare = self._bare = _build_bare(self.local, self.domain)
+        return bare
 
     def __str__(self) -> str:
         return self._text
@@ -113,8 +115,8 @@ _build_cached = lru_cache(CACHE)(_build)
 
 
 @lru_cache(CACHE)
-def _without_resource(jid: JID) -> JID:
-    return JID(jid.local, jid.domain)
+def _build_bare(local: str, domain: str) -> JID:
+    return JID(local, domain)
 
 
 def _local(text: str) -> str:

@@ -157,7 +157,7 @@ def test_caches_stay_bounded_when_a_peer_has_many_addresses() -> None:
     for number in range(CACHE + 100):
         JID.parse(f"u{number}@example.com/r").bare()
         JID.build(f"u{number}", "example.com", "r")
-    for cache in (module._parse_cached, module._build_cached, module._without_resource):
+    for cache in (module._parse_cached, module._build_cached, module._build_bare):
         assert cache.cache_info().currsize <= CACHE
 
 
