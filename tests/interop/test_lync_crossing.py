@@ -1,4 +1,4 @@
-"""Conversations with a Microsoft edge that go crosswise: both invite at once, or the edge restarts with texts waiting."""
+"""Conversations with a Microsoft edge that go crosswise: both invite at once, or it restarts with texts waiting."""
 
 import pytest
 
