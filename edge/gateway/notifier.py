@@ -293,7 +293,7 @@ class Notifiers:
         if wheel.now - probe.started < self._node.presence.grace:
             return effects
         note = UNHEARD.format(domain=pair.contact.domain)
-        view.snapshot = self._presentities.closed(pair.contact, view.snapshot, self._node.wall, note)
+        view.snapshot = self._presentities.closed(pair.contact, view.snapshot, self._node.wall, note, known=False)
         return effects + self._told.publish(view)
 
     def _probe(self, view: View) -> SendStanza:

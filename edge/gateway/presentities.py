@@ -33,15 +33,17 @@ MAPPED = frozenset((("idle", "urn:xmpp:idle:1"), ("nick", "http://jabber.org/pro
 class Snapshot:
     """The state of one presentity: the last stanza of each available resource. Never changed once it is made.
 
-    ``at`` is when it came to be (Unix epoch), ``note`` what there is to say when nobody is available.
+    ``at`` is when it came to be (Unix epoch), ``note`` what there is to say when nobody is available. Unless ``known``
+    nobody can say whether somebody is.
     """
 
-    __slots__ = ("states", "at", "note")
+    __slots__ = ("states", "at", "note", "known")
 
-    def __init__(self, states: Mapping[str, Presence], at: float, note: str = "") -> None:
+    def __init__(self, states: Mapping[str, Presence], at: float, note: str = "", known: bool = True) -> None:
         self.states = states
         self.at = at
         self.note = note
+        self.known = known
 
     def says_the_same(self, other: "Snapshot | None", profile: Profile = DEFAULT) -> bool:
         """Whether a partner with this profile cannot tell the two apart: when somebody stirs is his own affair."""
@@ -92,9 +94,11 @@ class Presentities:
         """The state that a complete answer to a probe tells."""
         return self._shared(contact, before, states, note, wall)
 
-    def closed(self, contact: JID, before: Snapshot | None, wall: float, note: str = "") -> Snapshot:
-        """Nobody is there, or nobody can know."""
-        return self._shared(contact, before, {}, note, wall)
+    def closed(
+        self, contact: JID, before: Snapshot | None, wall: float, note: str = "", known: bool = True
+    ) -> Snapshot:
+        """Nobody is there, or nobody can know, for the reason in ``note``."""
+        return self._shared(contact, before, {}, note, wall, known)
 
     def document(self, contact: JID, snapshot: Snapshot, profile: Profile, media_type: str = PIDF) -> Rendered:
         """The document of a snapshot in one of our formats, as a partner with this profile is to see it."""
@@ -113,16 +117,17 @@ class Presentities:
         return found
 
     def _shared(
-        self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], note: str, wall: float
+        self, contact: JID, before: Snapshot | None, states: Mapping[str, Presence], note: str, wall: float,
+        known: bool = True,
     ) -> Snapshot:
-        if before is not None and before.states == states and before.note == note:
+        if before is not None and before.states == states and before.note == note and before.known == known:
             return before
         latest = self._latest.get(contact)
-        if latest is not None and latest is not before and latest.states == states and latest.note == note:
+        if latest is not None and latest.states == states and latest.note == note and latest.known == known:
             return latest
         # RFC 3863 §4.1.7: no two documents about one presentity have the same time
-        known = max(before.at if before is not None else 0.0, latest.at if latest is not None else 0.0)
-        snapshot = Snapshot(states, max(wall, known + 0.001), note)
+        last = max(before.at if before is not None else 0.0, latest.at if latest is not None else 0.0)
+        snapshot = Snapshot(states, max(wall, last + 0.001), note, known)
         if len(self._latest) >= RECENT:
             self._latest.clear()
         self._latest[contact] = snapshot

@@ -39,8 +39,10 @@ class Sessions:
     def of(self, pair: Pair, active_at: float) -> bool | None:
         """Whether the contact of a pair has a session; None: `ask` has to find out."""
         now = self._node.wheel.now
-        if pair.user_sees and pair.view is not None and pair.view.snapshot is not None:
-            return bool(pair.view.snapshot.states)
+        view = pair.view
+        shown = view.snapshot if pair.user_sees and view is not None else None
+        if shown is not None and (shown.states or shown.known):  # that nobody can know is no logout
+            return bool(shown.states)
         known = self._known.get(_question(pair))
         if known is not None and now < known[1]:
             return known[0]

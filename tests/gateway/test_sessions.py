@@ -121,6 +121,17 @@ def test_who_shows_his_presence_needs_no_question(
     assert asking.of() is alive
 
 
+def test_that_nobody_can_know_is_no_logout(asking: Asking) -> None:
+    """The server could not be heard: whoever takes that for a logout ends the subscriptions of all its users."""
+
+    class View:
+        snapshot = Snapshot({}, 0.0, "Presence is not known", known=False)
+
+    asking.pair.view = View()  # type: ignore[assignment]
+    asking.pair.state = State.BOTH
+    assert asking.of() is None
+
+
 def test_memory_is_bounded(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MAX_KNOWN", 2)
     monkeypatch.setattr(sessions, "MAX_REFUSING", 2)

@@ -80,7 +80,7 @@ def user(name: str, peer: Kamailio, addresses: Addresses) -> SipUser:
 
 def test_process_leaves_nothing_behind_when_it_ignores_the_signal(tmp_path: Path) -> None:
     stubborn = "import os, signal, time; os.fork(); signal.signal(15, signal.SIG_IGN); "
-    stubborn += "print(os.getpid(), flush=True); time.sleep(600)"
+    stubborn += "os.write(1, f'{os.getpid()}\\n'.encode()); time.sleep(600)"  # in one piece
     peer = Process("stubborn", tmp_path)
     peer.launch([sys.executable, "-c", stubborn], lambda: peer.log.read_text().count("\n") == 2)
     numbers = [int(line) for line in peer.log.read_text().split()]
