@@ -39,9 +39,12 @@ class Sessions:
     def of(self, pair: Pair, active_at: float) -> bool | None:
         """Whether the contact of a pair has a session; None: `ask` has to find out."""
         now = self._node.wheel.now
-        view = pair.view
-        shown = view.snapshot if pair.user_sees and view is not None else None
-        if shown is not None and (shown.states or shown.known):  # that nobody can know is no logout
+        view = pair.view if pair.user_sees else None
+        shown = view.snapshot if view is not None else None
+        if view is not None and view.probe is not None:  # what was shown before may be wrong: the answer is on its way
+            if view.probe.states:
+                return True
+        elif shown is not None and (shown.states or shown.known):  # that nobody can know is no logout
             return bool(shown.states)
         known = self._known.get(_question(pair))
         if known is not None and now < known[1]:

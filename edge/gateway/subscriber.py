@@ -119,7 +119,7 @@ class Subscribers:
         if watch.usage is None and not watch.done and not self._dialogs.is_resting(pair):
             effects += self._dialogs.subscribe(watch)
         if watch.usage is not None and watch.document is None and watch.shown:
-            effects += self._dialogs.look(watch)  # an earlier life knew more
+            effects += self._dialogs.refresh(watch)  # an earlier life knew more
         return effects
 
     def _recall(self, watch: Watch, stanza: Presence) -> list[Effect]:

@@ -294,12 +294,6 @@ class Subscriptions:
             return []
         return self.follow(watch, watch.usage.unsubscribe(self._node.wheel.now))
 
-    def look(self, watch: Watch) -> list[Effect]:
-        """Fetch the present state within the dialog, if that is not under way already (RFC 6665 §4.4.3)."""
-        if watch.usage is None or watch.usage.branch:
-            return []
-        return self.follow(watch, watch.usage.refresh(self._node.wheel.now))
-
     def wake(self, watch: Watch) -> list[Effect]:
         """A session begins."""
         if not watch.asleep:

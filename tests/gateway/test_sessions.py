@@ -113,6 +113,7 @@ def test_who_shows_his_presence_needs_no_question(
     asking: Asking, states: dict[str, object], alive: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class View:
+        probe = None
         snapshot = Snapshot(states, 0.0)  # type: ignore[arg-type]
 
     asking.pair.view = View()  # type: ignore[assignment]
@@ -125,11 +126,31 @@ def test_that_nobody_can_know_is_no_logout(asking: Asking) -> None:
     """The server could not be heard: whoever takes that for a logout ends the subscriptions of all its users."""
 
     class View:
+        probe = None
         snapshot = Snapshot({}, 0.0, "Presence is not known", known=False)
 
     asking.pair.view = View()  # type: ignore[assignment]
     asking.pair.state = State.BOTH
     assert asking.of() is None
+
+
+@pytest.mark.parametrize(("states", "alive"), [({"balcony": presence()}, True), ({}, None)])
+def test_answer_on_its_way_counts_for_more_than_what_was_shown(
+    asking: Asking, states: dict[str, object], alive: bool | None
+) -> None:
+    """Nobody seemed there during an outage; it is over, and the probe is out."""
+
+    class Probe:
+        pass
+
+    class View:
+        snapshot = Snapshot({}, 0.0, "there is no connection")
+        probe = Probe()
+
+    View.probe.states = states  # type: ignore[attr-defined]
+    asking.pair.view = View()  # type: ignore[assignment]
+    asking.pair.state = State.BOTH
+    assert asking.of() is alive
 
 
 def test_memory_is_bounded(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
