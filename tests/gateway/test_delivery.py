@@ -4,14 +4,12 @@ import pytest
 
 from edge.codes import Code
 from edge.gateway import delivery
-from edge.gateway.effects import Effect
 from edge.sip.layer import OVERDUE_SECONDS
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, StanzaError
 from tests.gateway.bench import (
     Bench,
     reports,
-    requested,
     responses,
     sent_stanzas,
     spoken,
@@ -32,10 +30,6 @@ def opened(bench: Bench, text: str = "Art thou not Romeo?") -> object:
 
 def error_for(stanza: Message, condition: str, from_: str = "juliet@xmpp.example") -> Message:
     return Message(JID.parse(from_), stanza.from_, stanza.id, "error", error=StanzaError(condition))
-
-
-def said(effects: list[Effect]) -> list[bytes]:
-    return [request.body for request in requested(effects, "MESSAGE")]
 
 
 class TestFromSip:

@@ -16,7 +16,6 @@ from tests.gateway.bench import (
     reports,
     requested,
     sends,
-    sent_stanzas,
     spoken,
 )
 
@@ -24,16 +23,6 @@ from tests.gateway.bench import (
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
-
-
-def opened(bench: Bench, text: str = "Art thou not Romeo?") -> object:
-    """The token of a message that is on its way to XMPP."""
-    (stanza,) = sent_stanzas(bench.sip(bench.page(text)))
-    return stanza.token
-
-
-def error_for(stanza: Message, condition: str, from_: str = "juliet@xmpp.example") -> Message:
-    return Message(JID.parse(from_), stanza.from_, stanza.id, "error", error=StanzaError(condition))
 
 
 def said(effects: list[Effect]) -> list[bytes]:
