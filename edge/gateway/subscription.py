@@ -5,8 +5,6 @@ that passes (`edge.gateway.ending`). Correlation is by Call-ID and our tag, neve
 `edge.gateway.subscriber`, which decides who watches whom.
 """
 
-from itertools import count
-
 from edge.bodies.document import Document as PresenceDocument
 from edge.bodies.text import language_tag
 from edge.codes import Code
@@ -21,7 +19,7 @@ from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.quota import Quota
 from edge.gateway.records import WatchRecord, dialog_of
 from edge.gateway.sessions import Question, Sessions
-from edge.gateway.watch import GRACE, Watch, send, shown, tell
+from edge.gateway.watch import GRACE, NEXT, Watch, send, shown, tell
 from edge.mapping.addresses import uri_of
 from edge.sip.message import Response
 from edge.sip.subscriber import Subscriber
@@ -61,7 +59,6 @@ class Subscriptions:
         self._watched: dict[JID, int] = {}  # by contact: how many users he watches
         self._quota = Quota()  # by the contact's system
         self._pacing = Pacing(node.wheel)
-        self._numbers = count(1)  # of timers: one that is due together with what stops it is known by its number
 
     def __len__(self) -> int:
         return sum(self._watched.values())
@@ -326,15 +323,13 @@ class Subscriptions:
         report = Report("subscription.failed", code, {"partner": watch.pair.sip.name, "reason": text})
         return [report, *self.follow(watch, watch.usage.failed(branch, status, self._node.wheel.now))]
 
-    def expired(self, watch: Watch, timer: int) -> list[Effect]:
+    def expired(self, watch: Watch, timer: str) -> list[Effect]:
         """A timer of a watch has come."""
         now = self._node.wheel.now
         if timer == GRACE:
             overdue = watch.doubted_at and now >= watch.doubted_at + self._node.presence.grace
             return self.withdraw(watch, "") if overdue else []
-        if timer != watch.timer:
-            return []
-        watch.slot, watch.timer = None, 0
+        watch.slot = None
         return self.follow(watch, watch.usage.expire(now)) if watch.usage is not None else self.subscribe(watch)
 
     def expire(self, question: Question) -> list[Effect]:
@@ -369,10 +364,9 @@ class Subscriptions:
 
     def _start(self, watch: Watch, seconds: float) -> None:
         self._stop(watch)
-        watch.timer = next(self._numbers)
-        watch.slot = self._node.wheel.start(seconds, (watch, watch.timer))
+        watch.slot = self._node.wheel.start(seconds, (watch, NEXT))
 
     def _stop(self, watch: Watch) -> None:
         if watch.slot is not None:
-            Wheel.stop(watch.slot, (watch, watch.timer))
-            watch.slot, watch.timer = None, 0
+            Wheel.stop(watch.slot, (watch, NEXT))
+            watch.slot = None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 64  # resources that are remembered; a document with more is a peer's invention
 
-GRACE = 0  # the timer of `doubted_at`; every other is a number of its own
+GRACE, NEXT = "grace", "next"  # the timers: of `doubted_at`, and the one in `slot`
 
 
 class Watch:
@@ -38,13 +38,13 @@ class Watch:
     session, so there is no dialog. ``done``: the partner has said its last word, and nothing is asked again.
     ``document`` is what he was told last, in the language ``lang``, ``shown`` the resources in it that are available,
     which is all that a restart leaves of it; since ``doubted_at`` nobody can confirm them (0: they are true).
-    ``attempts`` have failed since a dialog last lived. ``active_at`` is when he last gave a sign of life. ``timer`` is
-    the number of the timer that runs in ``slot``, 0 for none: that of the dialog or, without one, of the next attempt.
+    ``attempts`` have failed since a dialog last lived. ``active_at`` is when he last gave a sign of life. In
+    ``slot`` runs the timer of the dialog or, without one, that of the next attempt.
     """
 
     __slots__ = (
         "_subscriptions", "pair", "usage", "leaving", "asleep", "done", "document", "lang", "shown", "doubted_at",
-        "attempts", "active_at", "timer", "slot",
+        "attempts", "active_at", "slot",
     )
 
     def __init__(self, subscriptions: "Subscriptions", pair: Pair, now: float) -> None:
@@ -60,7 +60,6 @@ class Watch:
         self.doubted_at = 0.0
         self.attempts = 0
         self.active_at = now
-        self.timer = 0
         self.slot: Slot[object] | None = None
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
@@ -69,7 +68,7 @@ class Watch:
     def failed(self, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
         return self._subscriptions.failed(self, transaction.key, code, text)
 
-    def expire(self, timer: int) -> list[Effect]:
+    def expire(self, timer: str) -> list[Effect]:
         return self._subscriptions.expired(self, timer)
 
     def learn(self, document: pidf.Document, profile: Profile, lang: str = "") -> list[Presence]:

@@ -8,6 +8,7 @@ from edge.codes import Code
 from edge.gateway import subscription
 from edge.gateway.effects import Effect, Forget, Remember
 from edge.gateway.records import WatchRecord, decode_pair
+from edge.gateway.watch import NEXT
 from edge.sip.subscription_tables import SubscriberState
 from tests.gateway.bench import (
     Bench,
@@ -111,12 +112,14 @@ class TestTimers:
 
     def test_timer_that_was_started_anew_in_the_tick_in_which_it_came(self, watching: Watching) -> None:
         watching.lives(20)
-        watch = watching.watch
-        stale = watch.timer
+        watch, wheel = watching.watch, watching.bench.wheel
+        assert watch.slot is not None
+        before = watch.slot
+        due = wheel.advance(wheel.now + 20)  # and it is in there, not yet given out
         watching.bench.gateway.subscribers._dialogs.resume(watch)
-        assert watch.timer != stale
-        assert watch.expire(stale) == []
-        assert watch.slot is not None and watch.usage is not None and watch.usage.state is SubscriberState.ACTIVE
+        assert (watch, NEXT) not in list(due)
+        assert watch.slot is not None and watch.slot is not before
+        assert watch.usage is not None and watch.usage.state is SubscriberState.ACTIVE
 
     def test_grace_counts_from_the_loss_and_a_new_confirmation_ends_it(self, watching: Watching) -> None:
         watching.lives(20)
