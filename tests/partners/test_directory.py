@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge import partners
 from edge.codes import Code
 from edge.domains import Domain, domain
 from edge.partners import Admit, Directory, HostPort, Peer, Refuse, System
+from edge.partners import directory as directory_module
 
 
 def system(name: str, protocol: str, *domains: str, inside: bool = False, **more: object) -> System:
@@ -102,23 +102,6 @@ def test_identify_counts_a_system_only_under_its_own_trust_bundle() -> None:
     assert directory.identify("sip", both, None, frozenset()).systems == frozenset()
 
 
-def test_peer_names_default_to_domains_and_host_names_but_not_to_addresses() -> None:
-    hosts = (HostPort("edge.contoso.com", 5061), HostPort("192.0.2.1", 5061), HostPort("2001:db8::1", 5061))
-    assert system("c", "sip", "contoso.com", hosts=hosts).peer_names == {"contoso.com", "edge.contoso.com"}
-
-
-def test_secret_is_not_shown() -> None:
-    assert "hush" not in repr(system("c", "xmpp", "a.example", secret="hush"))
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "text"),
-    [(HostPort("a.test", 1), "a.test:1"), (HostPort("::1", 2), "[::1]:2"), (HostPort("10.0.0.1", 3), "10.0.0.1:3")],
-)
-def test_host_and_port_are_written_as_people_write_them(endpoint: HostPort, text: str) -> None:
-    assert str(endpoint) == text
-
-
 # -- admission -------------------------------------------------------------------------------------------------------
 
 
@@ -187,7 +170,7 @@ def test_admit_tells_peers_apart_that_differ_in_their_systems_only() -> None:
 
 
 def test_admit_remembers_a_bounded_number_of_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partners, "DECISIONS", 3)
+    monkeypatch.setattr(directory_module, "DECISIONS", 3)
     directory = Directory(SYSTEMS)
     peers = [Peer("sip", names(f"h{number}.example"), frozenset({"contoso"})) for number in range(10)]
     for peer in peers:

@@ -1,0 +1,6 @@
+"""The partner list: who there is, what a link proved, who may talk to whom. Pure policy; the one door of the room."""
+
+from edge.partners.directory import Admit, Directory, Peer, Refuse
+from edge.partners.system import HostPort, System
+
+__all__ = ["Admit", "Directory", "HostPort", "Peer", "Refuse", "System"]

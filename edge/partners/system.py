@@ -1,0 +1,75 @@
+"""One system: ours or a partner's, as the configuration describes it.
+
+A value, built by `edge.config`; whatever concerns a partner is read from here, by all rooms above.
+"""
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.domains import Domain
+from edge.mapping.profile import DEFAULT, Profile
+
+
+class HostPort(NamedTuple):
+    """Where a system can be reached without a look-up: a canonical host name or an IP literal without brackets."""
+
+    host: str
+    port: int
+
+    @property
+    def is_address(self) -> bool:
+        """True for an IP literal, which can never be an identity (RFC 5922 §7.1)."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One system of ours (``inside``) or one partner, as configured; every default is already applied.
+
+    ``hosts`` is None where DNS SRV says where to go. ``peer_names`` are the names of which a peer's certificate must
+    carry one (XMPP: if it does not carry the domain of the stream); when none are given they are the system's domains
+    and the names among its hosts.
+    ``ca`` is the PEM bundle its certificates are judged by, None for the operating system's trust store.
+    """
+
+    name: str
+    inside: bool
+    protocol: str  # "sip" | "xmpp"
+    domains: tuple[Domain, ...]
+    link: str = "tls"  # "tls" for SIP, "s2s" | "component" for XMPP
+    hosts: tuple[HostPort, ...] | None = None
+    peer_names: frozenset[Domain] = frozenset()
+    secret: str = field(default="", repr=False)  # XEP-0114 handshake secret of a component link
+    ca: Path | None = None
+    min_version: str = "1.2"  # "1.2" | "1.3"
+    page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
+    confirm: str = "ack"  # a stanza is taken when it is acknowledged ("ack"), or already when it is written ("write")
+    im_mode: str = "auto"  # "page": each message by itself; "session": in INVITE sessions; "auto": learnt
+    pending_messages: int = 500
+    pending_seconds: float = 25.0
+    stanza_bytes: int = 262144
+    presence: Profile = DEFAULT  # what it is told of presence, and how that of its users is shown
+    direction: str = "both"  # of presence, for a partner: "both" | "they-see-us" | "we-see-them"
+    presence_format: str = "pidf"  # "pidf" | "msrtc": the documents that a SIP system prefers
+    piggyback: bool = False  # whether a SIP system may be told the presence that is known in the 200 to its SUBSCRIBE
+    verification_marker: str = ""  # a header line for every request to a SIP system; "" for none
+    resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
+    contact: str = ""
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.peer_names:
+            hosts = {Domain(each.host) for each in self.hosts or () if not each.is_address}
+            object.__setattr__(self, "peer_names", hosts.union(self.domains))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
