@@ -9,19 +9,18 @@ from typing import cast
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
-from edge.gateway.conversation import TIME, Call, Chat
+from edge.gateway.conversation import TIME, Call, Chat, Conversations
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Report, SendSip
 from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
 from edge.gateway.node import Node, performed
 from edge.gateway.pager import Pager
-from edge.gateway.quota import Quota
 from edge.gateway.submission import Aside, Submission, Submissions
 from edge.gateway.typing import Talk, Typists
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.mapping.messages import MessageFacts, Typing
-from edge.partners import Admit, System
+from edge.partners import Admit
 from edge.sip.message import Response
 from edge.sip.session import GONE, Session
 from edge.sip.session_outputs import (
@@ -37,16 +36,13 @@ from edge.sip.session_outputs import (
     Respond,
     SendAck,
 )
-from edge.sip.subscription import Rearm, SendRequest, UsageKey, usage_key
+from edge.sip.subscription import Rearm, SendRequest, usage_key
 from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
-from edge.timers import Wheel
 from edge.xmpp.jid import JID
 
 TYPES = ("text/plain",)
 """What we say we accept. More is read, but who may choose sends the text of a person and not the form of a page."""
-
-MAX_OF_SYSTEM = 50_000  # chats with users of one SIP system; each costs some kB while its session lasts
 
 NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.CANCELLED))
 MOST_CROSSED = 5  # times that a message may meet a session which the other side has given up for the other one
@@ -67,25 +63,23 @@ class Chats:
         self._modes = modes
         self._pager = pager
         self._typists = typists
-        self._chats: dict[tuple[JID, JID], Chat] = {}
-        self._calls: dict[UsageKey, Call] = {}
-        self._quota = Quota()  # by the SIP system
+        self._all = Conversations()
         pager.other_way = self
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self._all.calls)
 
     def takes(self, submission: Submission) -> bool:
         """Whether a message goes into a session. What the contact has said before, either way, stays before it."""
         stanza = submission.stanza
         assert stanza.from_ is not None and stanza.to is not None
         user = stanza.to.bare()
-        chat = self._chats.get((user, stanza.from_.bare())) if self._chats else None
+        chats = self._all.chats
+        chat = chats.get((user, stanza.from_.bare())) if chats else None
         if chat is None:
             is_session = self._modes.of(submission.decision.recipient, user) == SESSION
             return is_session and not self._pager.is_busy(submission.target)
-        has_spoken = chat.pending is not None or chat.queue
-        return bool(has_spoken) or not self._pager.is_busy(submission.target)  # in the dialog that there is
+        return not chat.is_silent or not self._pager.is_busy(submission.target)  # in the dialog that there is
 
     # --- from SIP -------------------------------------------------------------------------------------
 
@@ -103,12 +97,12 @@ class Chats:
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
         except RemoteProtocolError as error:
             return node.refuse(transaction, error.code, error.status, text=str(error))
-        chat = self._chat(user, contact, decision.sender, decision.recipient)
+        chat = self._all.chat(user, contact, decision.sender, decision.recipient)
         if chat is None:
             return node.refuse(transaction, Code.M01, 500, text="there are too many sessions already")
         self._modes.learn(decision.sender, user, SESSION)
         before = chat.call
-        effects = self._follow(self._add(chat, session), session.accept(node.wheel.now))
+        effects = self._follow(self._all.begin(self, chat, session), session.accept(node.wheel.now))
         if before is not None and before.session.was_open:  # it replaces that one; what is still owed there will come
             effects += self._follow(before, before.session.bye(node.wheel.now))
         elif before is not None:  # it crosses ours: if each side took its own back, both would be over
@@ -118,7 +112,7 @@ class Chats:
     def requested(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
         """A request within a dialog, on whatever link of the partner."""
         node = self._node
-        call = self._calls.get(usage_key(transaction.request))
+        call = self._all.calls.get(usage_key(transaction.request))
         if call is None or call.chat.sip.name != decision.sender.name:
             return node.refuse(transaction, Code.S05, 481)
         try:
@@ -129,12 +123,12 @@ class Chats:
 
     def acked(self, transaction: ServerTransaction) -> list[Effect]:
         """The ACK for our 2xx to an INVITE."""
-        call = self._call_of(transaction)
+        call = self._all.invited_by(transaction)
         return self._follow(call, call.session.acked(transaction, self._node.wheel.now)) if call is not None else []
 
     def cancelled(self, transaction: ServerTransaction) -> list[Effect]:
         """The CANCEL of an INVITE that we have not answered yet."""
-        call = self._call_of(transaction)
+        call = self._all.invited_by(transaction)
         return self._follow(call, call.session.cancelled(transaction, self._node.wheel.now)) if call is not None else []
 
     # --- from XMPP ------------------------------------------------------------------------------------
@@ -143,21 +137,21 @@ class Chats:
         """Say it in the session with its user, in order behind what the contact has said before."""
         stanza, decision = submission.stanza, submission.decision
         assert stanza.from_ is not None and stanza.to is not None
-        chat = self._chat(stanza.to.bare(), stanza.from_.bare(), decision.recipient, decision.sender)
+        chat = self._all.chat(stanza.to.bare(), stanza.from_.bare(), decision.recipient, decision.sender)
         if chat is None or not self._submissions.may_wait(submission):
             if chat is not None:
-                self._rest(chat)
+                self._all.rest(chat)
             return self._submissions.failed(submission, Code.M01, Code.M01.sentence)
         chat.queue.append(submission)
         return self._go_on(chat)
 
     def has(self, user: JID, contact: JID) -> bool:
         """Whether these two have a session, or something to say in one."""
-        return (user, contact) in self._chats
+        return (user, contact) in self._all.chats
 
     def whisper(self, user: JID, contact: JID, facts: MessageFacts, talk: Talk) -> list[Effect] | None:
         """Say something beside the messages; None if it is not the time for it."""
-        call = self._chats[user, contact].call
+        call = self._all.chats[user, contact].call
         if call is None or not call.session.can_send:
             return None
         now = self._node.wheel.now
@@ -165,8 +159,8 @@ class Chats:
 
     def hang_up(self, user: JID, contact: JID) -> list[Effect]:
         """The contact has closed his window. What is not confirmed yet, or not opened, is waited for."""
-        chat = self._chats.get((user, contact))
-        if chat is None or chat.pending is not None or chat.queue:
+        chat = self._all.chats.get((user, contact))
+        if chat is None or not chat.is_silent:
             return []
         effects: list[Effect] = []
         for call in (chat.spare, chat.call):
@@ -212,7 +206,7 @@ class Chats:
             elif isinstance(output, Answered):
                 effects += self._answered(call, output)
             elif isinstance(output, Rearm):
-                self._stop(call)
+                self._all.stop(call)
                 call.slot = node.wheel.start(output.seconds, (call, TIME))
             elif isinstance(output, Respond):
                 effects += node.respond(output.transaction, output.status, output.headers, body=output.body)
@@ -229,7 +223,7 @@ class Chats:
                 effects.append(Report("session.up", None, {"partner": chat.sip.name}))
                 effects += self._go_on(chat)
             elif isinstance(output, Idle):
-                if chat.pending is None and not chat.queue:
+                if chat.is_silent:
                     effects += self._follow(call, call.session.bye(node.wheel.now))
             elif isinstance(output, Ended):
                 effects += self._ended(call, output)
@@ -254,7 +248,7 @@ class Chats:
             return []
         call, now = chat.call, self._node.wheel.now
         if not chat.queue:
-            self._rest(chat)
+            self._all.rest(chat)
             return []
         if call is None:
             return self._open(chat) if now >= chat.not_before else []
@@ -271,12 +265,12 @@ class Chats:
             effects: list[Effect] = []
             for submission in self._emptied(chat):
                 effects += self._pager.send(submission)
-            self._rest(chat)
+            self._all.rest(chat)
             return effects
         session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), TYPES)
         # COMPAT(lync): each session is a conversation of its own, or the client refuses it (52035); since OCS 2007
         headers = [("Ms-Conversation-ID", node.ids.tag())]
-        return self._follow(self._add(chat, session), session.invite(node.wheel.now, headers))
+        return self._follow(self._all.begin(self, chat, session), session.invite(node.wheel.now, headers))
 
     def _answered(self, call: Call, answered: Answered) -> list[Effect]:
         """The answer to a MESSAGE of ours, or that there is none."""
@@ -306,8 +300,7 @@ class Chats:
     def _ended(self, call: Call, ended: Ended) -> list[Effect]:
         """A session is no more."""
         chat = call.chat
-        self._stop(call)
-        self._calls.pop(call.session.key, None)
+        self._all.end(call)
         fields: dict[str, object] = {"partner": chat.sip.name, "cause": ended.cause.value, "status": ended.status}
         effects: list[Effect] = [Report("session.down", None, fields)]
         if chat.spare is call:
@@ -360,34 +353,6 @@ class Chats:
         for submission in waiting:
             self._submissions.goes(submission)
         return waiting
-
-    def _chat(self, user: JID, contact: JID, sip: System, xmpp: System) -> Chat | None:
-        """The chat of these two, made if there is none and the partner may have one more."""
-        chat = self._chats.get((user, contact))
-        if chat is None and self._quota.take(sip.name, MAX_OF_SYSTEM):
-            chat = self._chats[user, contact] = Chat(user, contact, sip, xmpp)
-        return chat
-
-    def _add(self, chat: Chat, session: Session) -> Call:
-        chat.call = session.user = call = Call(self, chat, session)
-        self._calls[session.key] = call
-        return call
-
-    def _call_of(self, transaction: ServerTransaction) -> Call | None:
-        """The session whose INVITE this is."""
-        return self._calls.get((transaction.request.call_id, transaction.to_tag or transaction.request.to.tag))
-
-    def _rest(self, chat: Chat) -> None:
-        """Forget two who have no session and nothing to say."""
-        idle = chat.call is None and chat.pending is None and not chat.queue
-        if idle and self._chats.get((chat.user, chat.contact)) is chat:
-            del self._chats[chat.user, chat.contact]
-            self._quota.give(chat.sip.name)
-
-    def _stop(self, call: Call) -> None:
-        if call.slot is not None:
-            Wheel.stop(call.slot, (call, TIME))
-            call.slot = None
 
 
 def _same_conversation(response: Response) -> bool:

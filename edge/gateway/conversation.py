@@ -5,15 +5,19 @@ from typing import Protocol
 
 from edge.codes import Code
 from edge.gateway.effects import Effect
+from edge.gateway.quota import Quota
 from edge.gateway.submission import Submission
 from edge.partners import System
 from edge.sip.message import Response
 from edge.sip.session import Session
-from edge.sip.transaction import ClientTransaction
-from edge.timers import Slot
+from edge.sip.subscription import UsageKey
+from edge.sip.transaction import ClientTransaction, ServerTransaction
+from edge.timers import Slot, Wheel
 from edge.xmpp.jid import JID
 
 TIME = "time"  # the one timer of a session
+
+MAX_OF_SYSTEM = 50_000  # chats with users of one SIP system; each costs some kB while its session lasts
 
 
 class Sessions(Protocol):
@@ -78,3 +82,51 @@ class Chat:
         self.queue: deque[Submission] = deque()
         self.pending: Submission | None = None
         self.tries = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is said, and nothing waits to be."""
+        return self.pending is None and not self.queue
+
+
+class Conversations:
+    """All chats, by user and contact, and their sessions, by the key of their dialog."""
+
+    def __init__(self) -> None:
+        self.chats: dict[tuple[JID, JID], Chat] = {}
+        self.calls: dict[UsageKey, Call] = {}
+        self.quota = Quota()  # by the SIP system
+
+    def chat(self, user: JID, contact: JID, sip: System, xmpp: System) -> Chat | None:
+        """The chat of these two, made if there is none and the partner may have one more."""
+        chat = self.chats.get((user, contact))
+        if chat is None and self.quota.take(sip.name, MAX_OF_SYSTEM):
+            chat = self.chats[user, contact] = Chat(user, contact, sip, xmpp)
+        return chat
+
+    def rest(self, chat: Chat) -> None:
+        """Forget two who have no session and nothing to say."""
+        if chat.call is None and chat.is_silent and self.chats.get((chat.user, chat.contact)) is chat:
+            del self.chats[chat.user, chat.contact]
+            self.quota.give(chat.sip.name)
+
+    def begin(self, chats: Sessions, chat: Chat, session: Session) -> Call:
+        """The chat has a session, or another one."""
+        chat.call = session.user = call = Call(chats, chat, session)
+        self.calls[session.key] = call
+        return call
+
+    def end(self, call: Call) -> None:
+        self.stop(call)
+        self.calls.pop(call.session.key, None)
+
+    def invited_by(self, transaction: ServerTransaction) -> Call | None:
+        """The session whose INVITE this is."""
+        return self.calls.get((transaction.request.call_id, transaction.to_tag or transaction.request.to.tag))
+
+    @staticmethod
+    def stop(call: Call) -> None:
+        """Stop its timer."""
+        if call.slot is not None:
+            Wheel.stop(call.slot, (call, TIME))
+            call.slot = None

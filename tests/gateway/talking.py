@@ -176,7 +176,8 @@ class Talk:
     def is_over(self) -> None:
         """Nothing is left of it."""
         gateway = self.gateway
-        assert len(gateway.chats) == 0 and not gateway.chats._chats and gateway.chats._quota.count("sip") == 0
+        everything = gateway.chats._all
+        assert not everything.calls and not everything.chats and everything.quota.count("sip") == 0
         assert gateway.submissions._under_way.count("xmpp") == 0 and gateway.submissions._waiting.count("sip") == 0
         assert not gateway.pager._waiting and not gateway.deliveries._open
         assert gateway.deliveries._quota.count("sip") == 0

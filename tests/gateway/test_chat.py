@@ -3,7 +3,7 @@
 import pytest
 
 from edge.codes import Code
-from edge.gateway import chat
+from edge.gateway import chat, conversation
 from tests.gateway.talking import HUNG_UP, QUIET, TEXT, Talk
 from tests.sip.samples import as_request, request
 
@@ -193,10 +193,10 @@ class TestSaying:
         assert talk.hears() == ["two: resource-constraint"]
         talk.says("three", to="mercutio@sip.example")
         assert talk.hears() == ["three: resource-constraint"]
-        assert len(talk.gateway.chats._chats) == 1
+        assert len(talk.gateway.chats._all.chats) == 1
 
     def test_sessions_of_one_partner_have_an_end(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(chat, "MAX_OF_SYSTEM", 1)
+        monkeypatch.setattr(conversation, "MAX_OF_SYSTEM", 1)
         talk.says("one")
         talk.says("two", to="mercutio@sip.example")
         assert talk.hears() == ["two: resource-constraint"]
