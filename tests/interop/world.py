@@ -34,7 +34,7 @@ class World:
     """Both servers and the gateway; ``kind`` is what XMPP server it is and how it is connected: "ejabberd s2s".
 
     ``names`` are the accounts there, ``presence`` is that section of edge.toml; without ``crowd`` there are these two
-    domains and no others.
+    domains and no others; ``patience`` is how many seconds a message waits for either.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class World:
         names: Sequence[str] = NAMES,
         presence: Keys | None = None,
         crowd: bool = True,
+        patience: int = IMPATIENT,
     ) -> None:
         server, link = kind.split()
         self._names = names
@@ -71,7 +72,7 @@ class World:
             CAPULET,
             "xmpp",
             {"link": link, "hosts": [f"{self.server.address}:{port}"]},
-            limits={"pending_seconds": IMPATIENT},
+            limits={"pending_seconds": patience},
             secret=self._components.get(MONTAGUE, ""),
         )
         sip = System(
@@ -80,7 +81,7 @@ class World:
             "sip",
             {"hosts": [f"{self.kamailio.address}:{self.kamailio.tls}"]},
             tls={"peer_names": [MONTAGUE]},
-            limits={"pending_seconds": IMPATIENT},
+            limits={"pending_seconds": patience},
         )
         self.strict = Kamailio(
             folders.mktemp("strict"), addresses, FERRARA, authority.issue("", dns=[FERRARA]), authority.pem
