@@ -21,6 +21,7 @@ from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.mapping.messages import MessageFacts, Typing
 from edge.partners import Admit
+from edge.sip import microsoft
 from edge.sip.message import Response
 from edge.sip.session import GONE, Session
 from edge.sip.session_outputs import (
@@ -195,7 +196,9 @@ class Chats:
         effects: list[Effect] = []
         for output in outputs:
             if isinstance(output, SendRequest):
-                invite = output.data if output.method == "INVITE" else b""
+                invite = b""
+                if output.method == "INVITE":
+                    invite = microsoft.with_header(output.data, chat.sip.verification_marker)
                 client = node.layer.open_client(
                     output.method, output.branch, call, call_id=output.call_id, invite=invite
                 )

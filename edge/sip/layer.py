@@ -228,7 +228,8 @@ class TransactionLayer:
 
         ``seconds`` shortens Timer B or F. With ``call_id`` only a response that carries it too is taken: a
         branch can be guessed by another partner, a Call-ID cannot. An INVITE comes with its bytes in
-        ``invite``, because the layer acknowledges its failure.
+        ``invite``, because the layer acknowledges its failure; what stands there before Via is in the ACK and in
+        the CANCEL too.
         """
         if branch in self._clients or (method == "INVITE") != bool(invite):
             raise LocalProtocolError("a branch is used twice, or an INVITE comes without its bytes")
@@ -369,14 +370,14 @@ def _ack(invite: bytes, response: Response) -> bytes:
     """The ACK for a failed INVITE: mostly its own headers, but the To of the response (RFC 3261 §17.1.1.3)."""
     uri, rows = _copied(invite, ("Via", "Max-Forwards", "Route", "From", "Call-ID"))
     to = response.headers.get("to") or ""
-    return request_bytes("ACK", uri, [*rows, ("To", to), ("CSeq", f"{response.cseq.number} ACK")])
+    return request_bytes("ACK", uri, [*_marks(invite), *rows, ("To", to), ("CSeq", f"{response.cseq.number} ACK")])
 
 
 def _cancel(invite: bytes) -> bytes:
     """The CANCEL of an INVITE: its own headers, and nothing about the session (RFC 3261 §9.1)."""
     uri, rows = _copied(invite, ("Via", "Max-Forwards", "Route", "From", "To", "Call-ID"))
     number = next(value for name, value in _copied(invite, ("CSeq",))[1]).partition(" ")[0]
-    return request_bytes("CANCEL", uri, [*rows, ("CSeq", f"{number} CANCEL")])
+    return request_bytes("CANCEL", uri, [*_marks(invite), *rows, ("CSeq", f"{number} CANCEL")])
 
 
 def _copied(invite: bytes, names: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
@@ -384,3 +385,9 @@ def _copied(invite: bytes, names: Sequence[str]) -> tuple[str, list[tuple[str, s
     lines = invite.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape").split("\r\n")
     rows = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
     return lines[0].split(" ")[1], [row for row in rows if row[0] in names]
+
+
+def _marks(invite: bytes) -> list[tuple[str, str]]:
+    """What stands before Via: a header that its partner wants in every request of ours, whatever it is about."""
+    rows = (line.decode("ascii").partition(":") for line in invite.partition(b"\r\nVia:")[0].split(b"\r\n")[1:])
+    return [(name, value.strip()) for name, _, value in rows]

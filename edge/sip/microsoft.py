@@ -81,7 +81,9 @@ def offers(request: Request, tag: str) -> bool:
 
 
 def with_header(data: bytes, header: str) -> bytes:
-    """A request of ours with one more header line: the marker of verification, where a partner wants it."""
+    """A request of ours with one more header line, the first: the marker of verification, where a partner wants it."""
+    if not header:
+        return data
     start, _, rest = data.partition(b"\r\n")
     return b"%b\r\n%b\r\n%b" % (start, header.encode("ascii"), rest)
 

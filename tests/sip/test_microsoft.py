@@ -109,6 +109,7 @@ class TestMarker:
         assert with_header(sent, "ms-a: b=c") == (
             b"OPTIONS sip:x SIP/2.0\r\nms-a: b=c\r\nVia: a\r\nContent-Length: 2\r\n\r\n\r\n"
         )
+        assert with_header(sent, "") == sent
 
 
 class TestSize:
