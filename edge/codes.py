@@ -34,9 +34,12 @@ class Code(Enum):
     C09 = ("the certificate is not valid yet", 403, "not-authorized", "them")
 
     A01 = ("the domain is not on the partner list", 403, "forbidden", "us")
-    A03 = ("presence does not go in this direction", 403, "forbidden", "us")
+    A02 = ("traffic with this domain is not allowed", 403, "forbidden", "us")
+    A03 = ("traffic does not go in this direction", 403, "forbidden", "us")
+    A04 = ("this kind of traffic is not allowed", 403, "forbidden", "us")
     A05 = ("this link does not speak for the sender's domain", 403, "forbidden", "them")
     A06 = ("the domain is not served here", 404, "item-not-found", "them")
+    A07 = ("the recipient has not allowed this sender, whose identity nobody vouches for", 403, "forbidden", "us")
     A08 = ("traffic does not go between these two domains", 403, "forbidden", "us")
     A11 = ("the partner refused us", 403, "forbidden", "them")
 

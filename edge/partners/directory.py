@@ -1,8 +1,7 @@
 """Who may talk to whom: the systems we serve, our partners, and the one decision about each pair of domains.
 
-Pure policy, built once from the configuration and replaced as a whole. The links (`edge.net`) ask `Directory.identify`
-once for each link; the gateway asks `Directory.admit` for every request and stanza.
-A refusal is a value that carries one reason code, never an exception.
+Pure policy. The links (`edge.net`) ask `Directory.identify` once for each link; the gateway asks `Directory.admit` for
+every request and stanza. A refusal is a value that carries one reason code, never an exception.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,9 +10,12 @@ from pathlib import Path
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.partners.system import System
+from edge.partners.names import Names
+from edge.partners.system import Block, System
 
 DECISIONS = 16384  # remembered decisions; only pairs of listed domains are remembered, so that strangers cannot fill it
+
+KINDS_REFUSED = {"im-only": (None, Code.A04), "presence-only": (Code.A04, None), "all": (None, None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +23,20 @@ class Peer:
     """What the far end of one link proved to be.
 
     ``names`` are the identities of its certificate (SIP) or the authenticated stream domain (XMPP), ``systems`` the
-    names of the systems it may speak for, ``fault`` the reason why it proved nothing. The hash is computed once,
-    because every message looks a decision up by it.
+    names of the systems it may speak for, ``fault`` the reason why it proved nothing. For the systems ``in_part`` it
+    speaks only where the sender's domain is one of ``names``: those that it has by a wildcard alone. The hash is
+    computed once, because every message looks a decision up by it.
     """
 
     protocol: str
     names: frozenset[Domain]
     systems: frozenset[str]
     fault: Code | None = None
+    in_part: frozenset[str] = frozenset()
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.protocol, self.names, self.systems, self.fault)))
+        object.__setattr__(self, "_hash", hash((self.protocol, self.names, self.systems, self.fault, self.in_part)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -40,38 +44,87 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """The traffic is allowed, from a domain of ``sender`` to a domain of ``recipient``."""
+    """The traffic is allowed, from a domain of ``sender`` to a domain of ``recipient``.
+
+    ``im`` and ``presence`` are why messages, and requests to see presence, are not; what answers them goes through.
+    ``is_unverified``: who sends is not proved, so the recipient must have allowed it (A07).
+    """
 
     sender: System
     recipient: System
+    im: Code | None = None
+    presence: Code | None = None
+    is_unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The traffic is not allowed, for one reason."""
+    """The traffic is not allowed, for one reason. ``silently``: whoever sent it gets no answer."""
 
     code: Code
+    silently: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What another partner list has made different; ``moved``: whether some domain is no longer whose it was."""
+
+    added: tuple[System, ...] = ()
+    removed: tuple[System, ...] = ()
+    changed: tuple[tuple[System, tuple[str, ...]], ...] = ()  # and the names of the fields
+    moved: bool = False
 
 
 class Directory:
-    """All systems by domain. Domains belong to one system only; building raises `ValueError` otherwise."""
+    """All systems by domain. Domains belong to one system only; building raises `ValueError` otherwise.
 
-    def __init__(self, systems: Sequence[System], transit: bool = False) -> None:
-        self.systems = tuple(systems)
-        self.transit = transit
-        self._by_name = {system.name: system for system in self.systems}
-        self._by_domain: dict[Domain, System] = {}
+    A blocked domain belongs to nobody, whatever else says so.
+    """
+
+    def __init__(self, systems: Sequence[System], blocks: Sequence[Block] = ()) -> None:
+        self.systems: tuple[System, ...] = ()
+        self.blocks: tuple[Block, ...] = ()
         self._decisions: dict[tuple[Peer, Domain, Domain], Admit | Refuse] = {}
-        if len(self._by_name) != len(self.systems):
-            raise ValueError("two systems have the same name")
-        for system in self.systems:
-            for name in system.domains:
-                if self._by_domain.setdefault(name, system) is not system:
-                    raise ValueError(f"{name} belongs to two systems")
+        self._fill(tuple(systems), tuple(blocks))
+
+    def become(self, other: "Directory") -> Changes:
+        """Take over another partner list at once. Who is in both stays the same `System`, with what is now said of it.
+
+        Whoever holds such a system sees the new at once; one of another kind (protocol, link, side) is another one.
+        """
+        added, changed, systems = [], [], []
+        for new in other.systems:
+            old = self._by_name.get(new.name)
+            if old is None or not old.is_same_kind(new):
+                added.append(new)
+                systems.append(new)
+                continue
+            differing = old.differing(new)
+            if differing:
+                changed.append((old, differing))
+            systems.append(old)
+        removed = tuple(system for system in self.systems if system not in systems)
+        moved = bool(removed) or self.blocks != other.blocks or any(
+            not {"domains", "wildcards", "transit"}.isdisjoint(names) for _, names in changed
+        )
+        for old, _ in changed:
+            old.become(other._by_name[old.name])
+        self._fill(tuple(systems), other.blocks)
+        return Changes(tuple(added), removed, tuple(changed), moved)
 
     def system_of(self, domain: Domain) -> System | None:
-        """The system that ``domain`` belongs to."""
-        return self._by_domain.get(domain)
+        """The system that ``domain`` belongs to: by its own name, else by the longest wildcard."""
+        if self.blocks and self._blocked.find(domain) is not None:
+            return None
+        return self._by_domain.find(domain)
+
+    def block_of(self, domain: Domain) -> Block | None:
+        """What says that ``domain`` is blocked."""
+        return self._blocked.find(domain)
+
+    def fault_of(self, domain: Domain) -> Code:
+        """Why a domain belongs to no system: it is blocked, or on no list."""
+        return Code.A01 if self._blocked.find(domain) is None else Code.A02
 
     def named(self, name: str) -> System | None:
         """The system called ``name``."""
@@ -93,31 +146,37 @@ class Directory:
         """
         systems: Iterable[System] = ()
         if fault is None:
-            systems = (
+            systems = [
                 system
                 for system in self.systems
                 if system.protocol == protocol and (authorities is None or system.ca in authorities)
-            )
-        if protocol == "sip":
-            proved = frozenset(system.name for system in systems if not names.isdisjoint(system.peer_names))
-        else:
-            proved = frozenset(system.name for system in systems if not names.isdisjoint(system.domains))
-        return Peer(protocol, names, proved, fault)
+            ]
+        listed = names if protocol == "sip" else None
+        proved = {
+            system.name for system in systems
+            if not names.isdisjoint(system.domains if listed is None else system.peer_names)
+        }
+        in_part = {
+            system.name for system in systems
+            if system.wildcards and system.name not in proved and any(self.system_of(each) is system for each in names)
+        }
+        return Peer(protocol, names, frozenset(proved | in_part), fault, frozenset(in_part))
 
     def admit(self, peer: Peer, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:
-        """Decide whether ``peer`` may send from ``from_domain`` to ``to_domain``.
+        """Decide whether ``peer`` may send from ``from_domain`` to ``to_domain``; the first refusal wins.
 
-        In this order: is the sender's domain listed (A01), does the link speak for it (the peer's own fault, or A05),
-        is the recipient's domain known (A06), does traffic go between these two (A08).
+        In this order: is the sender's domain blocked (A02) or not listed (A01), does the link speak for it (the peer's
+        own fault, or A05), is the recipient's domain blocked (A02) or known (A06; A01 if one of ours asks for it),
+        does traffic go between these two (A08). What depends on the kind of traffic is in the `Admit`.
         """
         decision = self._decisions.get((peer, from_domain, to_domain))
         return self._decide(peer, from_domain, to_domain) if decision is None else decision
 
     def may_talk(self, one: System, other: System) -> bool:
-        """Inside with partner, or in transit partner with partner; never within one protocol."""
+        """Inside with partner, or partner with partner where both allow transit; never within one protocol."""
         if one.protocol == other.protocol:
             return False
-        return one.inside != other.inside or (self.transit and not one.inside)
+        return one.inside != other.inside or (one.transit and other.transit)
 
     @staticmethod
     def may_watch(watcher: System, presentity: System) -> bool:
@@ -130,27 +189,61 @@ class Directory:
         """Every domain that ``system`` may talk to: what we are, seen from there."""
         return tuple(name for other in self.systems if self.may_talk(system, other) for name in other.domains)
 
+    def _fill(self, systems: tuple[System, ...], blocks: tuple[Block, ...]) -> None:
+        by_name = {system.name: system for system in systems}
+        if len(by_name) != len(systems):
+            raise ValueError("two systems have the same name")
+        by_domain, blocked = Names[System](), Names[Block]()
+        for system in systems:
+            by_domain.add(system, system.domains, system.wildcards)
+        for block in blocks:
+            blocked.add(block, block.domains, block.wildcards)
+        self.systems, self.blocks = systems, blocks
+        self._by_name, self._by_domain, self._blocked = by_name, by_domain, blocked
+        self._decisions.clear()
+
     def _decide(self, peer: Peer, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:
-        sender = self._by_domain.get(from_domain)
-        recipient = self._by_domain.get(to_domain)
+        block = self._blocked.find(from_domain)
+        if block is not None:
+            return Refuse(Code.A02, block.silent)
+        sender = self._by_domain.find(from_domain)
         if sender is None:
             return _UNLISTED
         decision: Admit | Refuse
-        # a certificate speaks for a whole system, a stream for one domain only
-        if sender.name not in peer.systems or (peer.protocol == "xmpp" and from_domain not in peer.names):
+        recipient = self.system_of(to_domain)
+        # a certificate speaks for a whole system, a stream and a name under a wildcard for one domain only
+        in_part = peer.protocol == "xmpp" or sender.name in peer.in_part
+        if sender.name not in peer.systems or (in_part and from_domain not in peer.names):
             decision = Refuse(peer.fault or Code.A05)
         elif recipient is None:
-            return _UNKNOWN
+            return self._unreachable(sender, to_domain)
         elif not self.may_talk(sender, recipient):
             decision = Refuse(Code.A08)
         else:
-            decision = Admit(sender, recipient)
+            decision = _admitted(sender, recipient)
         if recipient is not None:
             if len(self._decisions) >= DECISIONS:
                 self._decisions.clear()
             self._decisions[peer, from_domain, to_domain] = decision
         return decision
 
+    def _unreachable(self, sender: System, to_domain: Domain) -> Refuse:
+        if self._blocked.find(to_domain) is not None:
+            return _BLOCKED
+        return _UNLISTED if sender.inside else _UNKNOWN
+
 
 _UNLISTED = Refuse(Code.A01)
 _UNKNOWN = Refuse(Code.A06)
+_BLOCKED = Refuse(Code.A02)
+
+
+def _admitted(sender: System, recipient: System) -> Admit:
+    """What the two lists say about the kinds of traffic: first the direction, then the kind, then the identity."""
+    im = presence = None
+    if sender.allow == "outgoing" or recipient.allow == "incoming":
+        im = presence = Code.A03
+    for system in (sender, recipient):
+        no_im, no_presence = KINDS_REFUSED[system.traffic]
+        im, presence = im or no_im, presence or no_presence
+    return Admit(sender, recipient, im, presence, sender.identity == "unverified")

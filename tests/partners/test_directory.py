@@ -8,7 +8,7 @@ import pytest
 
 from edge.codes import Code
 from edge.domains import Domain, domain
-from edge.partners import Admit, Directory, HostPort, Peer, Refuse, System
+from edge.partners import Admit, Block, Directory, HostPort, Peer, Refuse, System
 from edge.partners import directory as directory_module
 
 
@@ -105,10 +105,16 @@ def test_identify_counts_a_system_only_under_its_own_trust_bundle() -> None:
 # -- admission -------------------------------------------------------------------------------------------------------
 
 
+def in_transit(one: System) -> System:
+    return one if one.inside else dataclasses.replace(one, transit=True)
+
+
 @pytest.mark.parametrize("transit", [False, True])
 @pytest.mark.parametrize(("sender", "recipient"), list(product(SYSTEMS, SYSTEMS)), ids=lambda one: one.name)
 def test_admit_decides_every_pair_of_systems(sender: System, recipient: System, transit: bool) -> None:
-    directory = Directory(SYSTEMS, transit)
+    directory = Directory([in_transit(each) for each in SYSTEMS] if transit else SYSTEMS)
+    if transit:
+        sender, recipient = in_transit(sender), in_transit(recipient)
     allowed = MAY_TALK | MAY_TALK_IN_TRANSIT if transit else MAY_TALK
     pair = (sender.name, recipient.name)
     expected = Admit(sender, recipient) if pair in allowed or pair[::-1] in allowed else Refuse(Code.A08)
@@ -169,6 +175,162 @@ def test_admit_tells_peers_apart_that_differ_in_their_systems_only() -> None:
     assert isinstance(directory.admit(GOOD, LISTED, domain("office.example")), Admit)
 
 
+def test_who_of_us_asks_for_a_domain_that_nobody_listed_hears_that() -> None:
+    directory = Directory(SYSTEMS)
+    ours = peer_of(OFFICE)
+    assert directory.admit(ours, domain("office.example"), UNLISTED) == Refuse(Code.A01)
+    assert directory.admit(GOOD, LISTED, UNLISTED) == Refuse(Code.A06)
+
+
+# -- wildcards and blocks --------------------------------------------------------------------------------------------
+
+WIDE = system("wide", "sip", "wide.example", wildcards=(domain("wide.example"),))
+NARROW = system("narrow", "sip", "x.west.wide.example", wildcards=(domain("west.wide.example"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("wide.example", "wide"),
+        ("a.wide.example", "wide"),
+        ("a.b.wide.example", "wide"),
+        ("west.wide.example", "wide"),
+        ("a.west.wide.example", "narrow"),
+        ("b.a.west.wide.example", "narrow"),
+        ("x.west.wide.example", "narrow"),
+        ("notwide.example", None),
+        ("example", None),
+    ],
+)
+def test_the_longest_wildcard_wins_and_covers_names_below_it_only(name: str, found: str | None) -> None:
+    owner = Directory([WIDE, NARROW]).system_of(domain(name))
+    assert (owner.name if owner else None) == found
+
+
+def test_a_wildcard_alone_does_not_cover_the_domain_itself() -> None:
+    below = system("below", "sip", wildcards=(domain("wide.example"),))
+    assert Directory([below]).system_of(domain("wide.example")) is None
+
+
+def test_a_certificate_for_a_name_under_a_wildcard_speaks_for_that_name_only() -> None:
+    directory = Directory([OFFICE, WIDE])
+    here = domain("office.example")
+    of_branch = directory.identify("sip", names("branch.wide.example"))
+    assert directory.admit(of_branch, domain("branch.wide.example"), here) == Admit(WIDE, OFFICE)
+    assert directory.admit(of_branch, domain("other.wide.example"), here) == Refuse(Code.A05)
+    assert directory.admit(of_branch, domain("wide.example"), here) == Refuse(Code.A05)
+    of_all = directory.identify("sip", names("wide.example"))
+    assert directory.admit(of_all, domain("other.wide.example"), here) == Admit(WIDE, OFFICE)
+
+
+def test_a_stream_of_a_domain_under_a_wildcard_is_that_systems() -> None:
+    wide = system("wide", "xmpp", wildcards=(domain("wide.example"),))
+    directory = Directory([POOL, wide])
+    stream = directory.identify("xmpp", names("chat.wide.example"))
+    assert directory.admit(stream, domain("chat.wide.example"), domain("pool.example")) == Admit(wide, POOL)
+    assert directory.admit(stream, domain("im.wide.example"), domain("pool.example")) == Refuse(Code.A05)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_blocked_beats_listed(silent: bool) -> None:
+    block = Block(names_of("bad.wide.example"), names_of("worse.example"), "abuse", silent)
+    directory = Directory([OFFICE, WIDE], [block])
+    bad, here = domain("bad.wide.example"), domain("office.example")
+    link = directory.identify("sip", names("wide.example"))
+    assert directory.system_of(bad) is None
+    assert directory.admit(link, bad, here) == Refuse(Code.A02, silent)
+    assert directory.admit(link, domain("a.worse.example"), here) == Refuse(Code.A02, silent)
+    assert directory.admit(peer_of(OFFICE), here, bad) == Refuse(Code.A02), "ours always hear why"
+    assert isinstance(directory.admit(link, domain("good.wide.example"), here), Admit)
+    assert (directory.fault_of(bad), directory.fault_of(domain("worse.example"))) == (Code.A02, Code.A01)
+
+
+def names_of(*texts: str) -> tuple[Domain, ...]:
+    return tuple(map(domain, texts))
+
+
+# -- kinds of traffic ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "inwards", "outwards"),
+    [
+        ({}, (None, None), (None, None)),
+        ({"allow": "incoming"}, (None, None), (Code.A03, Code.A03)),
+        ({"allow": "outgoing"}, (Code.A03, Code.A03), (None, None)),
+        ({"traffic": "im-only"}, (None, Code.A04), (None, Code.A04)),
+        ({"traffic": "presence-only"}, (Code.A04, None), (Code.A04, None)),
+        ({"allow": "incoming", "traffic": "im-only"}, (None, Code.A04), (Code.A03, Code.A03)),
+    ],
+)
+def test_direction_and_kind_of_traffic(
+    said: dict[str, str], inwards: tuple[Code | None, Code | None], outwards: tuple[Code | None, Code | None]
+) -> None:
+    partner = dataclasses.replace(CONTOSO, **said)  # type: ignore[arg-type]
+    directory = Directory([OFFICE, partner])
+    here, there = domain("office.example"), domain("contoso.com")
+    coming = directory.admit(peer_of(partner), there, here)
+    going = directory.admit(peer_of(OFFICE), here, there)
+    assert isinstance(coming, Admit) and (coming.im, coming.presence) == inwards
+    assert isinstance(going, Admit) and (going.im, going.presence) == outwards
+
+
+def test_senders_whom_nobody_vouches_for_are_marked() -> None:
+    hub = dataclasses.replace(CONTOSO, identity="unverified")
+    directory = Directory([OFFICE, hub])
+    coming = directory.admit(peer_of(hub), domain("contoso.com"), domain("office.example"))
+    going = directory.admit(peer_of(OFFICE), domain("office.example"), domain("contoso.com"))
+    assert isinstance(coming, Admit) and coming.is_unverified
+    assert isinstance(going, Admit) and not going.is_unverified
+
+
+# -- another partner list --------------------------------------------------------------------------------------------
+
+
+def test_become_keeps_who_is_in_both_lists_the_same_object_with_the_new_said_of_it() -> None:
+    contoso, fabrikam = dataclasses.replace(CONTOSO), dataclasses.replace(FABRIKAM)
+    directory = Directory([OFFICE, contoso, fabrikam])
+    held = directory.named("contoso")
+    changes = directory.become(Directory([OFFICE, dataclasses.replace(CONTOSO, burst=7), JABBER]))
+    assert directory.named("contoso") is held and held is contoso
+    assert contoso.burst == 7
+    assert [each.name for each in changes.added] == ["jabber"]
+    assert changes.removed == (fabrikam,)
+    assert changes.changed == ((contoso, ("burst",)),)
+    assert changes.moved
+    assert directory.system_of(domain("fabrikam.com")) is None
+
+
+def test_become_forgets_what_it_has_decided() -> None:
+    directory = Directory([dataclasses.replace(each) for each in SYSTEMS])
+    here = domain("office.example")
+    assert isinstance(directory.admit(GOOD, LISTED, here), Admit)
+    directory.become(Directory([OFFICE, FABRIKAM]))
+    assert directory.admit(GOOD, LISTED, here) == Refuse(Code.A01)
+
+
+def test_become_takes_a_system_of_another_kind_for_another_one() -> None:
+    contoso = dataclasses.replace(CONTOSO)
+    directory = Directory([OFFICE, contoso])
+    changes = directory.become(Directory([OFFICE, system("contoso", "xmpp", "contoso.com")]))
+    assert changes.removed == (contoso,)
+    assert [each.protocol for each in changes.added] == ["xmpp"]
+
+
+@pytest.mark.parametrize(
+    ("said", "moved"), [({"burst": 3}, False), ({"domains": names_of("a.example")}, True), ({"transit": True}, True)]
+)
+def test_become_says_whether_domains_have_moved(said: dict[str, object], moved: bool) -> None:
+    directory = Directory([OFFICE, dataclasses.replace(CONTOSO)])
+    assert directory.become(Directory([OFFICE, dataclasses.replace(CONTOSO, **said)])).moved is moved  # type: ignore[arg-type]
+
+
+def test_become_sees_blocks() -> None:
+    directory = Directory([OFFICE, dataclasses.replace(CONTOSO)])
+    assert directory.become(Directory([OFFICE, CONTOSO], [Block(names_of("contoso.com"))])).moved
+    assert directory.system_of(domain("contoso.com")) is None
+
+
 def test_admit_remembers_a_bounded_number_of_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory_module, "DECISIONS", 3)
     directory = Directory(SYSTEMS)
@@ -208,7 +370,8 @@ def test_directory_finds_systems_by_domain_and_by_name() -> None:
 def test_opposite_lists_the_domains_that_a_system_may_talk_to() -> None:
     assert Directory(SYSTEMS).opposite(OFFICE) == ("contoso.com", "fabrikam.com")
     assert Directory(SYSTEMS).opposite(JABBER) == ("pool.example",)
-    assert Directory(SYSTEMS, transit=True).opposite(JABBER) == ("pool.example", "contoso.com", "fabrikam.com")
+    hub = Directory([POOL, in_transit(CONTOSO), FABRIKAM, in_transit(JABBER)])
+    assert hub.opposite(in_transit(JABBER)) == ("pool.example", "contoso.com"), "both must allow it"
 
 
 @pytest.mark.parametrize(
@@ -221,3 +384,20 @@ def test_opposite_lists_the_domains_that_a_system_may_talk_to() -> None:
 def test_directory_refuses_what_is_claimed_twice(systems: list[System]) -> None:
     with pytest.raises(ValueError):
         Directory(systems)
+
+
+# -- what passes between two systems -----------------------------------------------------------------------------------
+
+
+def test_form_of_a_text_passes_if_no_partner_is_without_it() -> None:
+    rich = dataclasses.replace(CONTOSO, html="xhtml")
+    assert not Admit(OFFICE, CONTOSO).formatted
+    assert Admit(OFFICE, rich).formatted and Admit(rich, OFFICE).formatted
+    assert not Admit(rich, JABBER).formatted
+
+
+def test_encrypted_message_is_treated_as_the_stricter_partner_says() -> None:
+    mild = dataclasses.replace(CONTOSO, encrypted="fallback")
+    assert Admit(OFFICE, CONTOSO).encrypted == "refuse"
+    assert Admit(OFFICE, mild).encrypted == "fallback"
+    assert Admit(JABBER, mild).encrypted == "refuse"
