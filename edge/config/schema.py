@@ -19,6 +19,7 @@ Version = Literal["1.2", "1.3"]
 Messages = Annotated[int, Meta(ge=1, le=100_000)]  # each waits in memory
 Seconds = Annotated[float, Meta(ge=1, le=30)]  # a SIP peer gives up after 32 s and must have our answer before
 Bytes = Annotated[int, Meta(ge=10_000, le=262_144)]  # XMPP forbids less (RFC 6120 §13.12); SIP framing takes no more
+PageBytes = Annotated[int, Meta(ge=1300, le=262_144)]  # whoever takes messages by themselves takes the fewer (RFC 3428)
 Rate = Annotated[float, Meta(ge=0.1, le=10_000)]  # requests a second
 Expires = Annotated[int, Meta(ge=5, le=86_400)]  # seconds; the few are for tests, and a day without a refresh is blind
 Shortest = Annotated[int, Meta(ge=1, le=3600)]  # seconds; an hour must never be refused (RFC 6665 §4.2.1.1)
@@ -34,6 +35,8 @@ Marker = Annotated[
     ),
 ]
 
+Html = Literal["plain", "xhtml"]
+Encrypted = Literal["refuse", "fallback"]
 Outbound = Literal["full", "basic", "none"]
 Direction = Literal["both", "they-see-us", "we-see-them"]
 
@@ -48,6 +51,7 @@ class Limits(Struct, frozen=True):
     pending_messages: Messages | None = None
     pending_seconds: Seconds | None = None
     stanza_bytes: Bytes | None = None
+    message_bytes: PageBytes | None = None
     resume_per_s: Rate | None = None
 
 
@@ -72,6 +76,8 @@ class Entry(Struct, frozen=True):
     page_type: Literal["chat", "normal"] | None = None
     confirm: Literal["ack", "write"] | None = None
     im_mode: Literal["auto", "page", "session"] | None = None
+    html: Html | None = None
+    encrypted: Encrypted | None = None
     verification_marker: Marker | None = None
     contact: str = ""
     notes: str = ""
@@ -136,6 +142,8 @@ class Defaults(Struct, frozen=True):
 
     page_type: Literal["chat", "normal"] | None = None
     im_mode: Literal["auto", "page", "session"] | None = None
+    html: Html | None = None
+    encrypted: Encrypted | None = None
     verification_marker: Marker | None = None
     tls: DefaultTls = field(default_factory=DefaultTls)
     limits: Limits = field(default_factory=Limits)

@@ -22,9 +22,13 @@ SYSTEM_TRUST = "system"  # the value of `ca` that means the operating system's t
 BUILT_IN = Defaults(
     page_type="chat",
     im_mode="auto",
+    html="plain",
+    encrypted="refuse",
     verification_marker="",
     tls=DefaultTls(min_version="1.2"),
-    limits=Limits(pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, resume_per_s=200.0),
+    limits=Limits(
+        pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, message_bytes=1300, resume_per_s=200.0
+    ),
     presence=SystemPresence(format="pidf", piggyback=False),
 )
 
@@ -65,12 +69,15 @@ class Gathering:
             page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
             confirm=_first(entry.confirm, "ack"),
             im_mode=_first(entry.im_mode, defaults.im_mode, BUILT_IN.im_mode),
+            html=_first(entry.html, defaults.html, BUILT_IN.html),
+            encrypted=_first(entry.encrypted, defaults.encrypted, BUILT_IN.encrypted),
             verification_marker=_first(entry.verification_marker, of_sip.verification_marker, ""),
             pending_messages=_first(
                 limits.pending_messages, defaults.limits.pending_messages, built_in.pending_messages
             ),
             pending_seconds=_first(limits.pending_seconds, defaults.limits.pending_seconds, built_in.pending_seconds),
             stanza_bytes=_first(limits.stanza_bytes, defaults.limits.stanza_bytes, built_in.stanza_bytes),
+            message_bytes=_first(limits.message_bytes, of_sip.limits.message_bytes, built_in.message_bytes),
             presence=profile_of(document, path, entry.presence, defaults.presence),
             direction=direction_of(document, path, entry.presence, defaults.presence),
             presence_format=_first(entry.presence.format, of_sip.presence.format, BUILT_IN.presence.format),
@@ -181,6 +188,9 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "confirm": entry.confirm,
         "im_mode": entry.im_mode,
         "verification_marker": entry.verification_marker,
+        "html": entry.html,
+        "encrypted": entry.encrypted,
+        "limits.message_bytes": entry.limits.message_bytes,
         "presence.format": entry.presence.format,
         "presence.piggyback": entry.presence.piggyback,
         "secret_file": entry.secret_file,
@@ -193,8 +203,10 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if entry.via == "sip":
         idle = dict.fromkeys(("link", "page_type", "confirm"), 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
-        of_sip = ("im_mode", "verification_marker", "presence.format", "presence.piggyback")
+        of_sip = ("im_mode", "verification_marker", "limits.message_bytes", "presence.format", "presence.piggyback")
         idle = dict.fromkeys(of_sip, 'of systems with via = "sip"')
+    if path[0] == "inside":
+        idle |= dict.fromkeys(("html", "encrypted"), "of partners: it is about what passes between one of them and us")
     if is_component:
         in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")

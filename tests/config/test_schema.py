@@ -91,6 +91,8 @@ def test_document_tells_the_defaults_that_apply() -> None:
     for section in ("`[[partner]]`", "`[defaults]`"):
         assert documented(section)["page_type"] == f'`"{BUILT_IN.page_type}"`'
         assert documented(section)["im_mode"] == f'`"{BUILT_IN.im_mode}"`'
+        assert documented(section)["html"] == f'`"{BUILT_IN.html}"`'
+        assert documented(section)["encrypted"] == f'`"{BUILT_IN.encrypted}"`'
         assert documented(section)["verification_marker"] == f'`"{BUILT_IN.verification_marker}"`'
     for section in ("`[partner.tls]`", "`[defaults.tls]`"):
         assert documented(section)["min_version"] == f'`"{BUILT_IN.tls.min_version}"`'

@@ -38,10 +38,11 @@ def test_built_in_defaults_are_those_of_a_system() -> None:
     bare = System("x", False, "sip", ())
     assert BUILT_IN.page_type == bare.page_type
     assert BUILT_IN.im_mode == bare.im_mode
+    assert (BUILT_IN.html, BUILT_IN.encrypted) == (bare.html, bare.encrypted)
     assert BUILT_IN.verification_marker == bare.verification_marker
     assert (BUILT_IN.presence.format, BUILT_IN.presence.piggyback) == (bare.presence_format, bare.piggyback)
     assert BUILT_IN.tls.min_version == bare.min_version
-    for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "resume_per_s"):
+    for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "message_bytes", "resume_per_s"):
         assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
 
 
@@ -54,6 +55,8 @@ domains = ["Bücher.example"]
 via = "sip"
 hosts = ["edge1.contoso.com:5061", "192.0.2.7:5062", "[2001:db8::7]:5063"]
 im_mode = "page"
+html = "xhtml"
+encrypted = "fallback"
 verification_marker = "ms-asserted-verification-level: ms-source-verified-user=verified"
 contact = "uc-team@contoso.com"
 notes = "CU10"
@@ -65,6 +68,7 @@ min_version = "1.3"
 pending_messages = 7
 pending_seconds = 5
 stanza_bytes = 20000
+message_bytes = 4000
 resume_per_s = 0.5
 [partner.presence]
 outbound = "basic"
@@ -93,6 +97,9 @@ confirm = "write"
         ca=written.folder / "certs" / "ca.pem",
         min_version="1.3",
         im_mode="page",
+        message_bytes=4000,
+        html="xhtml",
+        encrypted="fallback",
         verification_marker="ms-asserted-verification-level: ms-source-verified-user=verified",
         pending_messages=7,
         pending_seconds=5.0,
@@ -126,6 +133,8 @@ version = 1
 [defaults]
 page_type = "normal"
 im_mode = "page"
+html = "xhtml"
+encrypted = "fallback"
 [defaults.tls]
 ca = "certs/ca.pem"
 min_version = "1.3"
@@ -133,13 +142,16 @@ min_version = "1.3"
 pending_messages = 9
 pending_seconds = 12
 stanza_bytes = 30000
+message_bytes = 2000
 """
     own = '\n[partner.tls]\nca = "system"\nmin_version = "1.2"\n[partner.limits]\npending_messages = 1\n'
     found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own)
     contoso, fabrikam, office = found["contoso"], found["fabrikam"], found["office"]
     assert (contoso.ca, contoso.min_version) == (written.folder / "certs/ca.pem", "1.3")
     assert (contoso.pending_messages, contoso.pending_seconds) == (9, 12.0)
-    assert (contoso.stanza_bytes, contoso.page_type) == (30000, "normal")
+    assert (contoso.stanza_bytes, contoso.message_bytes, contoso.page_type) == (30000, 2000, "normal")
+    assert (contoso.html, contoso.encrypted) == ("xhtml", "fallback")
+    assert (office.html, office.encrypted) == ("plain", "refuse")
     assert (fabrikam.ca, fabrikam.min_version, fabrikam.pending_messages) == (None, "1.2", 1)
     assert (office.ca, office.min_version, office.pending_messages, office.page_type) == (None, "1.2", 500, "chat")
 
@@ -267,6 +279,11 @@ JABBER = '[[partner]]\nname = "jabber"\ndomains = ["jabber.example"]\nvia = "xmp
 SPOILED_XMPP = [
     ('im_mode = "page"', 17, '"im_mode" in partner "jabber" is a key of systems with via = "sip"'),
     (
+        "[partner.limits]\nmessage_bytes = 2000",
+        18,
+        '"message_bytes" in [partner.limits] of partner "jabber" is a key of systems with via = "sip"',
+    ),
+    (
         'verification_marker = "ms-x: y"',
         17,
         '"verification_marker" in partner "jabber" is a key of systems with via = "sip"',
@@ -351,6 +368,14 @@ def test_trust_bundle_that_is_none_is_one_fault(written: Written, content: bytes
 MARKERS = ["X-Mine: yes", "ms-a:b", "ms-a: b\\r\\nVia: c", "ms-a: b ", "ms-: ä", "ms-a", "Via: SIP/2.0/TLS x"]
 
 
+@pytest.mark.parametrize(("key", "value"), [("html", "xhtml"), ("encrypted", "fallback")])
+def test_what_passes_between_us_and_a_partner_is_said_of_the_partner(written: Written, key: str, value: str) -> None:
+    edge = changed(EDGE, 'link = "component"\n', f'link = "component"\n{key} = "{value}"\n')
+    [(code, _, said)] = written.faults(edge)
+    assert code == "K02"
+    assert said.startswith(f'"{key}" in inside "office" is a key of partners')
+
+
 @pytest.mark.parametrize("line", MARKERS)
 def test_marker_of_verification_is_one_header_of_its_kind(written: Written, line: str) -> None:
     partners = changed(PARTNERS, 'via = "sip"\nhosts', f'via = "sip"\nverification_marker = "{line}"\nhosts')
@@ -361,6 +386,7 @@ def test_marker_of_verification_is_one_header_of_its_kind(written: Written, line
 
 def test_defaults_that_are_for_sip_partners_alone_leave_the_others_out(written: Written) -> None:
     head = 'version = 1\n[defaults]\nverification_marker = "ms-a: b"\n[defaults.presence]\nformat = "msrtc"\n'
+    head += "[defaults.limits]\nmessage_bytes = 2000\n"
     own = '[partner.presence]\nformat = "pidf"\npiggyback = true\n'
     found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own + JABBER)
     told = {name: (each.verification_marker, each.presence_format, each.piggyback) for name, each in found.items()}
@@ -368,3 +394,4 @@ def test_defaults_that_are_for_sip_partners_alone_leave_the_others_out(written: 
         "office": ("", "pidf", False), "contoso": ("ms-a: b", "msrtc", False),
         "fabrikam": ("ms-a: b", "pidf", True), "jabber": ("", "pidf", False),
     }
+    assert (found["contoso"].message_bytes, found["jabber"].message_bytes) == (2000, 1300)
