@@ -4,7 +4,7 @@ A value, built by `edge.config`; whatever concerns a partner is read from here, 
 """
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,8 +66,17 @@ class System:
     piggyback: bool = False  # whether a SIP system may be told the presence that is known in the 200 to its SUBSCRIBE
     verification_marker: str = ""  # a header line for every request to a SIP system; "" for none
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
+    wildcards: tuple[Domain, ...] = ()  # of "*.contoso.com" the "contoso.com": every name below it
+    allow: str = "both"  # messages and requests for presence: "both" | "incoming" | "outgoing", seen from here
+    traffic: str = "all"  # "all" | "im-only" | "presence-only"
+    identity: str = "verified"  # of its senders: "verified" | "as-asserted" by the partner | "unverified"
+    transit: bool = False  # whether it may talk to another partner that allows it too
+    expires_at: float = 0.0  # Unix epoch seconds after which it is no partner any more; 0: never
+    messages_per_s: float = 100.0  # that it may send us
+    burst: int = 500  # messages that may come at once
     contact: str = ""
     notes: str = ""
+    place: str = field(default="", compare=False)  # where it is listed: "partners.toml line 41"
 
     def __post_init__(self) -> None:
         if not self.peer_names:
@@ -76,3 +85,31 @@ class System:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def is_same_kind(self, other: "System") -> bool:
+        """Whether what goes on with it can go on when ``other`` is said about it."""
+        return (self.protocol, self.link, self.inside) == (other.protocol, other.link, other.inside)
+
+    def differing(self, other: "System") -> tuple[str, ...]:
+        """The names of the fields in which ``other`` is not the same."""
+        return tuple(each.name for each in fields(self)
+                     if each.compare and getattr(self, each.name) != getattr(other, each.name))
+
+    def become(self, other: "System") -> None:
+        """Take over what is said about ``other``. Only for a reload, between two inputs of the gateway."""
+        for each in fields(self):
+            object.__setattr__(self, each.name, getattr(other, each.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Domains with which nobody is to have anything to do. ``silent``: they are not even answered.
+
+    ``reason`` is for administrators, and never sent anywhere.
+    """
+
+    domains: tuple[Domain, ...]
+    wildcards: tuple[Domain, ...] = ()
+    reason: str = ""
+    silent: bool = False
+    place: str = field(default="", compare=False)
