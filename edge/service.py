@@ -96,7 +96,7 @@ class EdgeService(TwistedService):
         self._locator = Locator(reactor, config.dns_servers, rng)
         self._driver = Driver(reactor, gateway)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
-        self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng)
+        self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng)
         recorder: Recorder | None = None
         if ladder:

@@ -46,6 +46,7 @@ class Config:
     ca: Path | None  # default trust for peers; None for the operating system's
     sip_listen: tuple[HostPort, ...]
     xmpp_listen: tuple[HostPort, ...]
+    sip_keep_alive: float  # seconds
     dns_servers: tuple[HostPort, ...]  # empty: the system's
     state: Path | None  # where subscriptions are kept; None: nowhere
     state_sync: str  # "normal" | "full"
@@ -135,6 +136,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         ca=ca,
         sip_listen=sip_listen,
         xmpp_listen=xmpp_listen,
+        sip_keep_alive=main.sip.keep_alive_seconds,
         dns_servers=servers,
         state=state,
         state_sync=main.edge.state_sync,

@@ -26,6 +26,9 @@ Shortest = Annotated[int, Meta(ge=1, le=3600)]  # seconds; an hour must never be
 Longest = Annotated[int, Meta(ge=3600, le=86_400)]  # seconds
 Pace = Annotated[float, Meta(ge=0, le=60)]  # seconds
 Grace = Annotated[float, Meta(ge=1, le=3600)]  # seconds
+KeepAlive = Annotated[float, Meta(ge=1, le=30)]  # seconds; a dead peer is found within three of them and 30 more
+ConnectionsIn = Annotated[int, Meta(ge=1, le=1000)]
+ConnectionsOut = Annotated[int, Meta(ge=1, le=4)]  # that is how many a Microsoft edge opens at most
 
 Marker = Annotated[
     str,
@@ -53,6 +56,8 @@ class Limits(Struct, frozen=True):
     stanza_bytes: Bytes | None = None
     message_bytes: PageBytes | None = None
     resume_per_s: Rate | None = None
+    connections_in: ConnectionsIn | None = None
+    connections_out: ConnectionsOut | None = None
 
 
 class SystemPresence(Struct, frozen=True):
@@ -72,6 +77,7 @@ class Entry(Struct, frozen=True):
     via: Literal["sip", "xmpp"]
     link: Literal["component", "s2s"] | None = None
     hosts: Literal["srv"] | Texts | None = None
+    srv_targets_outside_domain: bool | None = None
     secret_file: Text | None = None
     page_type: Literal["chat", "normal"] | None = None
     confirm: Literal["ack", "write"] | None = None
@@ -103,6 +109,11 @@ class Listeners(Struct, frozen=True):
     listen: list[str] | None = None
 
 
+class SipListeners(Struct, frozen=True):
+    listen: list[str] | None = None
+    keep_alive_seconds: KeepAlive = 30
+
+
 class Dns(Struct, frozen=True):
     servers: list[str] = field(default_factory=list)
 
@@ -124,7 +135,7 @@ class EdgeFile(Struct, frozen=True):
 
     edge: Edge
     tls: Tls
-    sip: Listeners = field(default_factory=Listeners)
+    sip: SipListeners = field(default_factory=SipListeners)
     xmpp: Listeners = field(default_factory=Listeners)
     dns: Dns = field(default_factory=Dns)
     presence: Presence = field(default_factory=Presence)

@@ -27,7 +27,8 @@ BUILT_IN = Defaults(
     verification_marker="",
     tls=DefaultTls(min_version="1.2"),
     limits=Limits(
-        pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, message_bytes=1300, resume_per_s=200.0
+        pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, message_bytes=1300, resume_per_s=200.0,
+        connections_in=20, connections_out=4,
     ),
     presence=SystemPresence(format="pidf", piggyback=False),
 )
@@ -83,6 +84,9 @@ class Gathering:
             presence_format=_first(entry.presence.format, of_sip.presence.format, BUILT_IN.presence.format),
             piggyback=_first(entry.presence.piggyback, of_sip.presence.piggyback, BUILT_IN.presence.piggyback),
             resume_per_s=_first(limits.resume_per_s, defaults.limits.resume_per_s, _resume_rate(entry, inside)),
+            srv_targets_outside_domain=_first(entry.srv_targets_outside_domain, False),
+            connections_in=_first(limits.connections_in, of_sip.limits.connections_in, built_in.connections_in),
+            connections_out=_first(limits.connections_out, of_sip.limits.connections_out, built_in.connections_out),
             contact=entry.contact,
             notes=entry.notes,
         )
@@ -191,6 +195,9 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "html": entry.html,
         "encrypted": entry.encrypted,
         "limits.message_bytes": entry.limits.message_bytes,
+        "limits.connections_in": entry.limits.connections_in,
+        "limits.connections_out": entry.limits.connections_out,
+        "srv_targets_outside_domain": entry.srv_targets_outside_domain,
         "presence.format": entry.presence.format,
         "presence.piggyback": entry.presence.piggyback,
         "secret_file": entry.secret_file,
@@ -203,8 +210,13 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if entry.via == "sip":
         idle = dict.fromkeys(("link", "page_type", "confirm"), 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
-        of_sip = ("im_mode", "verification_marker", "limits.message_bytes", "presence.format", "presence.piggyback")
+        of_sip = (
+            *("im_mode", "verification_marker", "presence.format", "presence.piggyback", "srv_targets_outside_domain"),
+            *("limits.message_bytes", "limits.connections_in", "limits.connections_out"),
+        )
         idle = dict.fromkeys(of_sip, 'of systems with via = "sip"')
+    if entry.via == "sip" and entry.hosts not in (None, "srv"):
+        idle["srv_targets_outside_domain"] = "of systems that DNS finds"
     if path[0] == "inside":
         idle |= dict.fromkeys(("html", "encrypted"), "of partners: it is about what passes between one of them and us")
     if is_component:

@@ -14,7 +14,6 @@ from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.python.failure import Failure
 
 from edge.certificates.contexts import Contexts, Handshake
-from edge.certificates.peers import sip_names
 from edge.codes import Code
 from edge.domains import Domain
 from edge.gateway.effects import SipLink as OpaqueLink
@@ -50,6 +49,7 @@ class SipPool:
         locator: Locator,
         name: str,
         rng: random.Random,
+        keep_alive: float = 30.0,
     ) -> None:
         self._reactor = reactor
         self._sink = sink
@@ -126,12 +126,11 @@ class SipPool:
 
     def prove(self, link: SipLink, handshake: Handshake) -> Peer:
         """`edge.net.sip_link.Owner`: who the far end is."""
-        names = frozenset[Domain]() if handshake.leaf is None else sip_names(handshake.leaf)
         if isinstance(link.key, _Dial):
-            return self._prove_dialled(link.key, names, handshake)
-        peer = self._contexts.identify(self._directory, "sip", names, handshake.fault, handshake)
+            return self._contexts.sip_peer(self._directory, handshake, link.key.system, link.key.expected)
+        peer = self._contexts.sip_peer(self._directory, handshake)
         if any(self._accepted[system] >= ACCEPTED_PROVED for system in peer.systems):
-            return Peer("sip", names, frozenset(), Code.L03)
+            return Peer("sip", peer.names, frozenset(), Code.L03)
         if peer.systems:
             self._entrance.leave(link)
             self._accepted.update(peer.systems)
@@ -162,15 +161,6 @@ class SipPool:
             self._accepted.subtract(link.peer.systems)
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)
-
-    def _prove_dialled(self, dial: "_Dial", names: frozenset[Domain], handshake: Handshake) -> Peer:
-        fault = handshake.fault
-        if fault is None and names.isdisjoint(dial.expected):
-            fault = Code.C03
-        if fault is not None:
-            return Peer("sip", names, frozenset(), fault)
-        others = self._contexts.identify(self._directory, "sip", names, None, handshake).systems
-        return Peer("sip", names, others | {dial.system.name})
 
     # --- dialling -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.certificates.trust import Trust
 from edge.domains import Domain
 from edge.mapping.profile import DEFAULT, Profile
 
@@ -51,6 +52,7 @@ class System:
     secret: str = field(default="", repr=False)  # XEP-0114 handshake secret of a component link
     ca: Path | None = None
     min_version: str = "1.2"  # "1.2" | "1.3"
+    trust: Trust = Trust()  # what its certificates must be besides
     page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
     confirm: str = "ack"  # a stanza is taken when it is acknowledged ("ack"), or already when it is written ("write")
     im_mode: str = "auto"  # "page": each message by itself; "session": in INVITE sessions; "auto": learnt
@@ -65,6 +67,9 @@ class System:
     presence_format: str = "pidf"  # "pidf" | "msrtc": the documents that a SIP system prefers
     piggyback: bool = False  # whether a SIP system may be told the presence that is known in the 200 to its SUBSCRIBE
     verification_marker: str = ""  # a header line for every request to a SIP system; "" for none
+    srv_targets_outside_domain: bool = False  # whether servers may be used that its record names in other domains
+    connections_in: int = 20  # SIP connections that it may have open to us at a time
+    connections_out: int = 4  # SIP connections that we open to one place of it
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
     wildcards: tuple[Domain, ...] = ()  # of "*.contoso.com" the "contoso.com": every name below it
     allow: str = "both"  # messages and requests for presence: "both" | "incoming" | "outgoing", seen from here

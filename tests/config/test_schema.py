@@ -21,6 +21,7 @@ from edge.config.schema import (
     PartnersFile,
     PeerTls,
     Presence,
+    SipListeners,
     SystemPresence,
     Tls,
 )
@@ -33,7 +34,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[edge]`": Edge,
     "`[tls]`": Tls,
-    "`[sip]`": Listeners,
+    "`[sip]`": SipListeners,
     "`[xmpp]`": Listeners,
     "`[dns]`": Dns,
     "`[presence]`": Presence,

@@ -42,8 +42,9 @@ def test_built_in_defaults_are_those_of_a_system() -> None:
     assert BUILT_IN.verification_marker == bare.verification_marker
     assert (BUILT_IN.presence.format, BUILT_IN.presence.piggyback) == (bare.presence_format, bare.piggyback)
     assert BUILT_IN.tls.min_version == bare.min_version
-    for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "message_bytes", "resume_per_s"):
+    for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "message_bytes", "resume_per_s", "connections_in"):
         assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
+    assert BUILT_IN.limits.connections_out == bare.connections_out
 
 
 def test_entry_that_says_everything_is_taken_at_its_word(written: Written) -> None:
@@ -70,6 +71,8 @@ pending_seconds = 5
 stanza_bytes = 20000
 message_bytes = 4000
 resume_per_s = 0.5
+connections_in = 2
+connections_out = 1
 [partner.presence]
 outbound = "basic"
 notes = false
@@ -105,6 +108,8 @@ confirm = "write"
         pending_seconds=5.0,
         stanza_bytes=20000,
         resume_per_s=0.5,
+        connections_in=2,
+        connections_out=1,
         presence=Profile.build(outbound="basic", notes=False, rows={"sip:busy": "away+Busy"}),
         direction="we-see-them",
         presence_format="msrtc",
@@ -143,6 +148,8 @@ pending_messages = 9
 pending_seconds = 12
 stanza_bytes = 30000
 message_bytes = 2000
+connections_in = 7
+connections_out = 2
 """
     own = '\n[partner.tls]\nca = "system"\nmin_version = "1.2"\n[partner.limits]\npending_messages = 1\n'
     found = systems(written, EDGE, changed(PARTNERS, "version = 1\n", head) + own)
@@ -150,10 +157,19 @@ message_bytes = 2000
     assert (contoso.ca, contoso.min_version) == (written.folder / "certs/ca.pem", "1.3")
     assert (contoso.pending_messages, contoso.pending_seconds) == (9, 12.0)
     assert (contoso.stanza_bytes, contoso.message_bytes, contoso.page_type) == (30000, 2000, "normal")
+    assert (contoso.connections_in, contoso.connections_out) == (7, 2)
     assert (contoso.html, contoso.encrypted) == ("xhtml", "fallback")
     assert (office.html, office.encrypted) == ("plain", "refuse")
     assert (fabrikam.ca, fabrikam.min_version, fabrikam.pending_messages) == (None, "1.2", 1)
     assert (office.ca, office.min_version, office.pending_messages, office.page_type) == (None, "1.2", 500, "chat")
+
+
+def test_only_a_partner_that_dns_finds_may_have_servers_in_other_domains(written: Written) -> None:
+    said = "srv_targets_outside_domain = true\n"
+    assert systems(written, EDGE, PARTNERS + said)["fabrikam"].srv_targets_outside_domain
+    listed = changed(PARTNERS, 'via = "sip"\nhosts', f'via = "sip"\n{said}hosts')
+    (fault,) = written.faults(EDGE, listed)
+    assert fault[0] == "K02" and fault[2].endswith("is a key of systems that DNS finds")
 
 
 def test_trust_of_edge_toml_applies_to_all_that_say_nothing(written: Written) -> None:
