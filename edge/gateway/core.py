@@ -28,6 +28,7 @@ from edge.gateway.restoring import restore
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.gateway.typing import Typists
+from edge.mapping.invitations import NO_ROOMS, is_joining
 from edge.partners import Admit, Refuse
 from edge.sip import microsoft
 from edge.sip.checks import refusal
@@ -142,7 +143,7 @@ class Gateway:
                 effects.append(bug(error))
                 # Presence is not answered: an error would tell the sender's server that nobody is there any more.
                 if type(stanza) is not Presence and stanza.type not in ("error", "result"):
-                    data = error_bytes(stanza, "internal-server-error")
+                    data = error_bytes(stanza, "internal-server-error", "the gateway has failed, by a fault of its own")
                     effects.append(SendStanza(recipient.host, sender.host, data))
         try:
             effects += self.notifiers.approved()
@@ -316,6 +317,8 @@ class Gateway:
             return self.subscribers.presence_received(stanza, decision)
         if not stanza.to.local:
             return self.subscribers.answer_received(stanza)
+        if stanza.type == "" and stanza.to.resource and is_joining(stanza.extensions):
+            return _stanza_error(stanza, "service-unavailable", NO_ROOMS, Code.S03)
         pair = self.pairs.get(stanza.to.bare(), stanza.from_.bare())
         if pair is None:
             return []

@@ -16,6 +16,7 @@ from edge.gateway.node import Node
 from edge.gateway.quota import Quota
 from edge.mapping import failures, messages
 from edge.mapping.addresses import uri_of
+from edge.mapping.invitations import NO_JOINING, Invitation, decline
 from edge.mapping.messages import Content, MessageFacts, Receipt, Typing
 from edge.partners import Admit
 from edge.sip.message import Response
@@ -94,6 +95,8 @@ class Submissions:
                 said = messages.read_stanza(stanza)
                 if said is None:
                     return []
+                if isinstance(said, Invitation):
+                    return self._declined(stanza, said, decision)
                 if not isinstance(said, Content):
                     return self._aside(stanza, said, decision)
                 facts = messages.write_request(said, stanza.from_, stanza.to, now=self._node.wall)
@@ -167,6 +170,14 @@ class Submissions:
         self._node.counters.message("xmpp", decision, REJECTED)
         return bounce(stanza, condition, text, code)
 
+    def _declined(self, stanza: Message, invitation: Invitation, decision: Admit) -> list[Effect]:
+        """The room hears it in the form that it passes on (XEP-0045 §7.8.2)."""
+        assert stanza.from_ is not None and stanza.to is not None
+        self._node.counters.message("xmpp", decision, REJECTED)
+        data = decline(invitation, stanza.to, stanza.from_, self._node.ids.stanza_id())
+        fields: dict[str, object] = {"reason": NO_JOINING, "partner": decision.sender.name}
+        return [SendStanza(stanza.to.host, stanza.from_.host, data), Report("message.failed", Code.S03, fields)]
+
     def _aside(self, stanza: Message, said: Typing | Receipt, decision: Admit) -> list[Effect]:
         """What somebody's client says beside his messages."""
         if stanza.to is None or not stanza.to.local:
@@ -181,7 +192,8 @@ def bounce(stanza: Message, condition: str, text: str, code: Code, kind: str = "
     if stanza.type == "error":
         return []
     return [
-        error_to(stanza, condition, f"{code} {text}", kind), Report("message.failed", code, {"condition": condition}),
+        error_to(stanza, condition, f"{code} {text}", kind),
+        Report("message.failed", code, {"condition": condition, "reason": text}),
     ]
 
 

@@ -7,8 +7,10 @@ elements that say the same. Called by `edge.mapping.messages`.
 from edge.bodies.html import link
 from edge.bodies.xhtml import NS_XHTML_IM
 from edge.mapping.dates import stamp_of, time_of_stamp
+from edge.mapping.invitations import NO_CALLS, NO_JOINING, NS_CALL, NS_CONFERENCE, NS_MUC_USER, inviter_of
 from edge.mapping.said import Asked, Content, Receipt
 from edge.xmpp.element import Element
+from edge.xmpp.jid import JID
 
 NS_STATES = "http://jabber.org/protocol/chatstates"
 NS_RECEIPTS = "urn:xmpp:receipts"
@@ -27,7 +29,8 @@ class Extensions:
     """What the extensions of one stanza say. Of two that say the same the first counts."""
 
     __slots__ = (
-        "delivered", "displayed", "encrypted", "markable", "payload", "request", "sent", "state", "url", "xhtml",
+        "call", "delivered", "displayed", "encrypted", "inviter", "markable", "payload", "request", "room", "sent",
+        "state", "url", "xhtml",
     )  # fmt: skip
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
@@ -39,6 +42,8 @@ class Extensions:
         self.encrypted = ""  # what it is encrypted with, for people
         self.payload = False  # there is encrypted content, not only a key
         self.xhtml: Element | None = None
+        self.inviter: JID | None = None  # who invites to a room, through it
+        self.room = self.call = ""  # why an invitation to one is in vain
         for element in elements:
             read = _READERS.get(element.namespace)
             if read is not None:
@@ -154,6 +159,24 @@ def _xhtml(found: Extensions, element: Element) -> None:
         found.xhtml = element
 
 
+def _muc(found: Extensions, element: Element) -> None:
+    """What else a room says of itself, as that somebody has declined, is nothing for SIP."""
+    found.inviter = found.inviter or inviter_of(element)
+    if element.child("invite", NS_MUC_USER) is not None:
+        found.room = NO_JOINING
+
+
+def _conference(found: Extensions, element: Element) -> None:
+    if element.name == "x":
+        found.room = NO_JOINING
+
+
+def _call(found: Extensions, element: Element) -> None:
+    """Only that somebody calls is answered: to that the others are answers themselves (XEP-0353)."""
+    if element.name == "propose":
+        found.call = NO_CALLS
+
+
 _OMEMO = ("eu.siacs.conversations.axolotl", "urn:xmpp:omemo:1", "urn:xmpp:omemo:2")
 _OPENPGP = ("urn:xmpp:openpgp:0", "jabber:x:encrypted")
 _ENCRYPTIONS = {
@@ -169,6 +192,9 @@ _READERS = {
     NS_OOB: _oob,
     NS_EME: _eme,
     NS_XHTML_IM: _xhtml,
+    NS_MUC_USER: _muc,
+    NS_CONFERENCE: _conference,
+    NS_CALL: _call,
     **dict.fromkeys(_OMEMO, _encrypted),
     **dict.fromkeys(_OPENPGP, _openpgp),
 }

@@ -4,6 +4,7 @@ from edge.bodies import html, text, xhtml
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.mapping.extensions import STATES, Extensions, content_elements, receipt_elements, state_elements
+from edge.mapping.invitations import NO_ROOMS, Invitation
 from edge.mapping.said import Content, Said, Typing
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, StanzaError, message_bytes
@@ -11,21 +12,28 @@ from edge.xmpp.stanzas import Message, StanzaError, message_bytes
 RFC6120_LIMIT = 10_000  # octets of a stanza that every XMPP server must take (RFC 6120 §13.12); a system may allow more
 
 
-def read_stanza(stanza: Message, *, encrypted: str = "fallback", rich: bool = False) -> Said | None:
+def read_stanza(
+    stanza: Message, *, encrypted: str = "fallback", rich: bool = False
+) -> Said | Invitation | None:
     """Return what a stanza says; None for an error, which is never answered, and for what is nothing for SIP.
 
     ``encrypted`` says what becomes of the text beside an encrypted one: `fallback` to send it, `refuse` to send
-    nothing. With ``rich`` the form of a formatted text is read too. Raises `RemoteProtocolError` with the condition of
-    the error stanza that the sender gets: for groupchat, and for what cannot be read.
+    nothing. With ``rich`` the form of a formatted text is read too. An `Invitation` is to be declined, whatever text
+    stands beside it. Raises `RemoteProtocolError` with the condition of the error stanza that the sender gets: for
+    groupchat and calls, and for what cannot be read.
     """
     if stanza.type == "error":
         return None
     if stanza.type == "groupchat":  # RFC 6121 §8.5.2.1.1: nobody here is in a room
-        raise RemoteProtocolError("there are no rooms here", Code.S03, condition="service-unavailable")
+        raise RemoteProtocolError(NO_ROOMS, Code.S03, condition="service-unavailable")
     lang, body = chosen(stanza)
     if not stanza.extensions:
         return Content(body, "", stanza.subject, stanza.thread, text.language_tag(lang)) if body else None
     found = Extensions(stanza.extensions)
+    if found.inviter is not None:
+        return Invitation(found.inviter)
+    if found.room or (found.call and not body):
+        raise RemoteProtocolError(found.room or found.call, Code.S03, condition="service-unavailable")
     if found.encrypted and found.payload and (not body or encrypted == "refuse"):
         raise RemoteProtocolError(f"the message is encrypted with {found.encrypted}, which SIP cannot carry", Code.S04)
     if found.url and found.url not in body:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from edge.domains import Domain
 from edge.xmpp.conditions import NS_STANZA_ERRORS, StreamError
-from edge.xmpp.element import Element
+from edge.xmpp.element import LANG, Element
 from edge.xmpp.negotiation import CONDITIONS, Negotiation, stream_domain
 from edge.xmpp.stanzas import Stanza, parse_stanza
+
+IMPOSSIBLE = "this cannot be anybody's address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +65,6 @@ def _answer(element: Element) -> bytes:
     attributes = {"from": old["to"], "to": old["from"], "type": "error"}
     if old.get("id"):
         attributes["id"] = old["id"]
-    error = Element("error", "", {"type": "modify"}, [Element("jid-malformed", NS_STANZA_ERRORS)])
+    text = Element("text", NS_STANZA_ERRORS, {LANG: "en"}, [IMPOSSIBLE])
+    error = Element("error", "", {"type": "modify"}, [Element("jid-malformed", NS_STANZA_ERRORS), text])
     return Element(element.name, "", attributes, [error]).to_bytes()

@@ -53,13 +53,33 @@ class Service:
         if iq.type in ("result", "error"):
             return None
         if iq.type not in IQ_TYPES or not iq.id or iq.payload is None:
-            return error_bytes(iq, "bad-request")
+            return error_bytes(iq, "bad-request", "a request needs an id, a type and exactly one element in it")
         to = iq.to
         entity = self._domain if to is None or not to.local else self._resource if to.resource else self._user
         answer = entity.ask(iq.type, iq.payload)
         if isinstance(answer, str):
-            return error_bytes(iq, answer)
+            return error_bytes(iq, answer, _why(answer, iq.payload.namespace))
         return Iq(iq.to, iq.from_, iq.id, "result", payload=answer).to_bytes()
+
+
+def _why(condition: str, namespace: str) -> str:
+    """A sentence for who has asked."""
+    if condition == "item-not-found":
+        return "there is nothing of that name here"
+    return _NOT_CARRIED.get(namespace, "this address does not answer requests of that kind")
+
+
+_NO_CALLS = "calls and files do not reach SIP users, only text does"
+_NO_ROOMS = "there are no group chats at this address"
+_NOT_CARRIED = {
+    "urn:xmpp:jingle:1": _NO_CALLS,
+    "http://jabber.org/protocol/si": _NO_CALLS,
+    "http://jabber.org/protocol/bytestreams": _NO_CALLS,
+    "http://jabber.org/protocol/muc#owner": _NO_ROOMS,
+    "http://jabber.org/protocol/muc#admin": _NO_ROOMS,
+    "jabber:iq:register": "nobody has to register here",
+}
+"""What people try who do not know that the other one is not on XMPP (XEP-0166, XEP-0045)."""
 
 
 class _Subprotocol(Protocol):

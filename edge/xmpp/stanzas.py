@@ -170,8 +170,11 @@ def message_bytes(
     return legal(text).encode()
 
 
-def error_bytes(stanza: Stanza, condition: str, text: str = "", type: str = "", *, address: str = "") -> bytes:
-    """The answer that refuses ``stanza``; ``b""`` for what must not be answered so (RFC 6120 §8.3.1, §8.2.3)."""
+def error_bytes(stanza: Stanza, condition: str, text: str, type: str = "", *, address: str = "") -> bytes:
+    """The answer that refuses ``stanza``; ``b""`` for what must not be answered so (RFC 6120 §8.3.1, §8.2.3).
+
+    ``text`` is one English sentence for the person who has sent it.
+    """
     if stanza.type == "error" or (stanza.type == "result" and isinstance(stanza, Iq)):
         return b""
     name = stanza.__class__.__name__.lower()

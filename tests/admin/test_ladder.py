@@ -193,5 +193,5 @@ def test_ladder_says_the_same_of_a_stanza_in_both_directions(stanza: Stanza, wor
 
 def test_ladder_names_the_condition_of_an_error_that_goes_out() -> None:
     drawn = Drawn()
-    drawn.ladder.xmpp_out(ROMEO.host, JULIET.host, error_bytes(Message(JULIET, ROMEO), "gone"))
+    drawn.ladder.xmpp_out(ROMEO.host, JULIET.host, error_bytes(Message(JULIET, ROMEO), "gone", "why"))
     assert drawn.words == "message error (gone) to juliet@xmpp.example"

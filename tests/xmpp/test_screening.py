@@ -70,7 +70,9 @@ def test_screen_gives_back_what_a_user_addressed_to_nobody_possible() -> None:
         US,
         b"<message from='a b&quot;&apos;&lt;&amp;&gt;@sip.example' to='romeo@xmpp.example/orchard'"
         b" type='error' id='i&amp;1'>"
-        b"<error type='modify'><jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+        b"<error type='modify'><jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+        b"<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>this cannot be anybody's address</text>"
+        b"</error></message>",
     )
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,10 @@ def refused(condition: str, type: str = "cancel") -> tuple[str, StanzaError, Non
 
 
 def outcome(answer: Iq) -> tuple[str, StanzaError | None, Element | None]:
-    return answer.type, answer.error, answer.payload
+    """An error has a sentence for people too, which is left out here."""
+    error = answer.error
+    assert error is None or len(error.text) > 10
+    return answer.type, error and replace(error, text=""), answer.payload
 
 
 def features(answer: Iq) -> set[str]:
@@ -121,6 +125,21 @@ def test_version_is_that_of_the_gateway(service: Service) -> None:
 )
 def test_everything_else_is_unavailable(service: Service, to: str, payload: Element) -> None:
     assert outcome(asked(service, to, payload)) == refused("service-unavailable")
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "word"),
+    [
+        ("jingle", "urn:xmpp:jingle:1", "calls"),
+        ("si", "http://jabber.org/protocol/si", "files"),
+        ("query", "http://jabber.org/protocol/muc#owner", "group chats"),
+        ("query", "urn:example", "requests of that kind"),
+    ],
+)
+def test_refusal_says_what_does_not_go(service: Service, name: str, namespace: str, word: str) -> None:
+    for to in (USER, RESOURCE):
+        answer = asked(service, to, Element(name, namespace), "set")
+        assert answer.error is not None and word in answer.error.text
 
 
 @pytest.mark.parametrize("namespace", [INFO, ITEMS, PING, VERSION])

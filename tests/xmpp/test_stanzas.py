@@ -243,17 +243,17 @@ def test_error_goes_back_with_the_same_id_and_swapped_addresses(stanza: Stanza) 
     assert type(answer) is type(stanza)
     assert (answer.from_, answer.to, answer.id, answer.type) == (JULIET, ROMEO, "1", "error")
     assert answer.error == StanzaError("redirect", "modify", "why", "xmpp:a@b.example")
-    kept = read(error_bytes(stanza, "service-unavailable", type="auth"))
+    kept = read(error_bytes(stanza, "service-unavailable", "", "auth"))
     assert kept.error == StanzaError("service-unavailable", "auth")
 
 
 @pytest.mark.parametrize("kind", [Message, Presence, Iq])
 def test_error_is_never_answered_with_an_error(kind: type[Message] | type[Presence] | type[Iq]) -> None:
-    assert error_bytes(kind(ROMEO, JULIET, type="error"), "bad-request") == b""
+    assert error_bytes(kind(ROMEO, JULIET, type="error"), "bad-request", "why") == b""
 
 
 def test_result_is_never_answered() -> None:
-    assert error_bytes(Iq(ROMEO, JULIET, "1", "result"), "bad-request") == b""
+    assert error_bytes(Iq(ROMEO, JULIET, "1", "result"), "bad-request", "why") == b""
 
 
 def test_language_of_a_stanza_is_written() -> None:
