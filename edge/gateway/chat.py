@@ -153,7 +153,7 @@ class Chats:
     def whisper(self, user: JID, contact: JID, facts: MessageFacts, talk: Talk) -> list[Effect] | None:
         """Say something beside the messages; None if it is not the time for it."""
         call = self._all.chats[user, contact].call
-        if call is None or not call.session.can_send:
+        if call is None or not call.session.can_inform:
             return None
         now = self._node.wheel.now
         return self._follow(call, call.session.send(facts.method, talk, now, facts.headers, facts.body))

@@ -30,7 +30,7 @@ from edge.gateway.subscriber import Subscribers
 from edge.gateway.typing import Typists
 from edge.mapping.invitations import NO_ROOMS, is_joining
 from edge.partners import Admit, Refuse
-from edge.sip import microsoft
+from edge.sip import microsoft, session_timer
 from edge.sip.checks import refusal
 from edge.sip.layer import Acked, Answer, Cancelled, Deliver, Failed, Output, Overdue, Send
 from edge.sip.message import Request, Response, check_request, response_bytes
@@ -288,7 +288,7 @@ class Gateway:
             ("Accept-Encoding", "identity"),
             ("Accept-Language", "*"),
             ("Allow-Events", "presence"),
-            ("Supported", ""),
+            session_timer.SUPPORTED,
         ]
         return self.node.respond(transaction, 200, capabilities)
 

@@ -29,11 +29,11 @@ SUPERSEDED: Final = 2139  # another subscription has taken the place of this one
 
 
 def extensions(method: str) -> frozenset[str]:
-    """The option tags that a request of this method may require.
+    """The option tags that a request of this method may require: session timers are kept (RFC 4028 §9).
 
     COMPAT(lync): a notifier puts eventlist into Require of plain single-resource NOTIFYs; since OCS 2007.
     """
-    return _OF_EVENTS if method in ("NOTIFY", "SUBSCRIBE") else _NONE
+    return _OF_EVENTS if method in ("NOTIFY", "SUBSCRIBE") else _OF_SESSIONS
 
 
 def diagnostics(code: Code, text: str = "") -> tuple[str, str]:
@@ -64,6 +64,16 @@ def is_superseded(notify: Request) -> bool:
     return any(row.partition(";")[0].strip() == str(SUPERSEDED) for row in rows)
 
 
+def is_asserted(request: Request) -> bool:
+    """Whether the partner says that it has verified the sender. Asked only where we have to take a partner's word.
+
+    COMPAT(lync): the header and its parameter are as reported from the field; what says nothing has not been verified,
+    as with Microsoft's UseSourceVerification; since Lync 2010.
+    """
+    rows = (row.lower().replace(" ", "") for row in request.headers.rows("ms-asserted-verification-level"))
+    return any("ms-source-verified-user=verified" in row for row in rows)
+
+
 def is_multiparty(invite: Request) -> bool:
     """Whether an INVITE without `Require: com.microsoft.rtc-multiparty` is to a session of more than two all the same.
 
@@ -89,5 +99,5 @@ def with_header(data: bytes, header: str) -> bytes:
 
 
 _OF_EVENTS: Final = frozenset(("eventlist",))
-_NONE: Final[frozenset[str]] = frozenset()
+_OF_SESSIONS: Final = frozenset(("timer",))
 _AREAS: Final = "DNTCASXPMLK"  # of reason codes, in the order of `edge.codes`

@@ -50,6 +50,7 @@ WAIT = 60.0  # seconds that an answer may take: a Microsoft client with several 
 IDLE = 900.0  # seconds without a MESSAGE after which the user is asked whether to stay
 T2 = 4.0  # seconds; the longest pause between two 2xx (RFC 3261 §13.3.1.4)
 SOON = 30.0  # seconds to wait before a refresh that failed is tried again
+GIVEN_UP = 503  # what an INFO is taken to have got that nobody has answered
 GLARE = (0.5, 2.5)  # seconds, callee and caller: before an INVITE that got 491 is sent again (RFC 3261 §14.1)
 
 GONE = (408, 480, 481)
@@ -89,8 +90,13 @@ class Session(Party):
 
     @property
     def can_send(self) -> bool:
-        """Whether `send` may be called: the session is open and no request of ours is under way."""
+        """Whether a MESSAGE may be sent: the session is open, and no other one is under way."""
         return not self.branch and (self.state is State.OPEN or (self.state is State.ACCEPTED and self.was_open))
+
+    @property
+    def can_inform(self) -> bool:
+        """Whether an INFO may be sent: nothing at all is under way that it could overtake."""
+        return not self.aside and self.can_send
 
     def invite(self, now: float, headers: Sequence[tuple[str, str]] = ()) -> list[Output]:
         """Send the INVITE, with headers of the user's own."""
@@ -112,14 +118,19 @@ class Session(Party):
     def send(
         self, method: str, token: object, now: float, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
     ) -> list[Output]:
-        """Send a MESSAGE or INFO. `Answered` with ``token`` follows; only then may the next be sent (`can_send`)."""
-        if not self.can_send or method not in ("MESSAGE", "INFO"):
+        """Send a MESSAGE (`can_send`) or INFO (`can_inform`). `Answered` with ``token`` follows.
+
+        A MESSAGE does not wait for an INFO, which says what holds for seconds and may have been lost. Their numbers
+        rise all the same, so that the worst that can happen to either is that the INFO comes too late to count.
+        """
+        if not (self.can_send if method == "MESSAGE" else method == "INFO" and self.can_inform):
             raise LocalProtocolError("nothing can be sent in the session now")
         request = self._request(method, headers, body)
-        self.branch = request.branch
-        self.token = token
-        if method == "MESSAGE":
-            self.idle_at = now + self.idle
+        if method == "INFO":
+            self.aside, self.aside_token = request.branch, token
+            return [request]
+        self.branch, self.token = request.branch, token
+        self.idle_at = now + self.idle
         return [request]
 
     def bye(self, now: float) -> list[Output]:
@@ -194,7 +205,7 @@ class Session(Party):
         if status < 200:
             is_ours = method == "INVITE" and branch == self.control
             return self._cancel() if is_ours and self._step(Input.PROVISIONAL) is Action.SEND_CANCEL else []
-        if branch and branch in (self.control, self.branch):
+        if branch and branch in (self.control, self.branch, self.aside):
             return self._over(branch, status, response, now)
         if method != "INVITE" or status >= 300 or self.state < State.OFFERED:
             return []
@@ -202,7 +213,8 @@ class Session(Party):
 
     def failed(self, branch: str, status: int, now: float) -> list[Output]:
         """A request of ours got no answer: 408 or 503 (RFC 3261 §8.1.3.1)."""
-        return self._over(branch, status, None, now) if branch and branch in (self.control, self.branch) else []
+        ours = self.control, self.branch, self.aside
+        return self._over(branch, status, None, now) if branch and branch in ours else []
 
     # -- private: what happens
 
@@ -214,7 +226,10 @@ class Session(Party):
         """A request of ours has its final answer, or will never have one."""
         if branch == self.branch:
             token, self.branch, self.token = self.token, "", None
-            return [Answered(token, status, response), *self._lose(status, response)]
+            given_up = self._informed(GIVEN_UP, None) if self.aside and status < 300 else []
+            return [*given_up, Answered(token, status, response), *self._lose(status, response)]
+        if branch == self.aside:
+            return [*self._informed(status, response), *self._lose(status, response)]
         self.control = ""
         if self.state < State.OFFERED:
             return self._invited(status, response, now)
@@ -223,6 +238,11 @@ class Session(Party):
         if self._step(Input.FINISHED) is Action.END:
             return [self._ended(self.cause, status, response)]
         return self._refreshed(status, response, now)
+
+    def _informed(self, status: int, response: Response | None) -> list[Output]:
+        """An INFO has its answer, or it was lost: what was sent after it has been answered, so the dialog is there."""
+        token, self.aside, self.aside_token = self.aside_token, "", None
+        return [Answered(token, status, response)]
 
     def _invited(self, status: int, response: Response | None, now: float) -> list[Output]:
         before = self.state
@@ -270,6 +290,9 @@ class Session(Party):
             self._keep(session_timer.agreed(response), now)
         elif status in GONE:
             return self._lose(status, response)
+        elif status == 422 and response is not None and session_timer.too_short(response) > self.interval:
+            self.interval = self.shortest = session_timer.too_short(response)
+            self.refresh_at = now
         elif status in (405, 501) and self.takes_update:
             self.takes_update = False
             self.refresh_at = now

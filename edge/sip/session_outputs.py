@@ -67,7 +67,8 @@ class Arrived:
 
 @dataclass(slots=True)
 class Answered:
-    """The request sent with ``token`` is over. Without an answer the status is 408 or 503."""
+    """The request sent with ``token`` is over. Without an answer the status is 408 or 503; 503 too for an INFO that has
+    none when a MESSAGE sent after it has been taken."""
 
     token: object
     status: int

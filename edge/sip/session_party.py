@@ -34,13 +34,14 @@ class Party:
     """Our side of a session. Its attributes are plain values, but for the INVITE that waits for its ACK.
 
     ``invitation`` is that INVITE, ``control`` the branch of our INVITE, UPDATE or BYE that waits for its answer,
-    ``branch`` and ``token`` those of our MESSAGE or INFO that does. ``user`` belongs to the transaction user.
+    ``branch`` and ``token`` those of our MESSAGE that does, ``aside`` and ``aside_token`` those of our INFO.
+    ``shortest`` is the interval that the peer wants at least. ``user`` belongs to the transaction user.
     """
 
     __slots__ = (
         "agent", "dialog", "types", "wait", "idle", "is_caller", "state", "timer", "invitation", "control", "branch",
-        "token", "cause", "was_open", "deadline", "pace", "idle_at", "interval", "refresh_at", "expires_at",
-        "takes_update", "user",
+        "token", "aside", "aside_token", "cause", "was_open", "deadline", "pace", "idle_at", "interval", "shortest",
+        "refresh_at", "expires_at", "takes_update", "user",
     )
 
     def __init__(
@@ -58,12 +59,15 @@ class Party:
         self.control = ""
         self.branch = ""
         self.token: object = None
+        self.aside = ""
+        self.aside_token: object = None
         self.cause = Cause.LEFT
         self.was_open = False
         self.deadline = 0.0  # when the ACK will not come any more
         self.pace = T1  # seconds until the 2xx is repeated
         self.idle_at = 0.0
         self.interval = 0  # seconds; RFC 4028, 0: the session does not expire
+        self.shortest = 0  # seconds
         self.refresh_at = 0.0  # 0: not by us, or not before an answer has come
         self.expires_at = 0.0
         self.takes_update = False
@@ -84,17 +88,17 @@ class Party:
         return SendRequest(method, branch, dialog.call_id, data)
 
     def _invite(self, headers: Sequence[tuple[str, str]]) -> SendRequest:
-        rows = (("Allow", ALLOW), *headers, ("Content-Type", sdp.SDP))
+        rows = (("Allow", ALLOW), session_timer.SUPPORTED, *headers, ("Content-Type", sdp.SDP))
         request = self._request("INVITE", rows, sdp.offer(self.types))
         self.control = request.branch
         return request
 
     def _refresh(self) -> SendRequest:
         """By UPDATE (RFC 3311) if the peer takes it, else by an INVITE with the offer made before (RFC 4028 §7.4)."""
-        headers = session_timer.refresh(self.interval)
+        headers = session_timer.refresh(self.interval, self.shortest)
         if not self.takes_update:
             return self._invite(headers)
-        request = self._request("UPDATE", headers)
+        request = self._request("UPDATE", (session_timer.SUPPORTED, *headers))
         self.control = request.branch
         return request
 
@@ -128,7 +132,8 @@ class Party:
             body = sdp.offer(self.types)
         routes = [("Record-Route", route) for route in self.dialog.route_set] if not request.to.tag else []
         described = [("Content-Type", sdp.SDP)] if body else []
-        rows = (*routes, ("Contact", self.agent.contact), ("Allow", ALLOW), *rows, *headers, *described)
+        ours = ("Contact", self.agent.contact), ("Allow", ALLOW), session_timer.SUPPORTED
+        rows = (*routes, *ours, *rows, *headers, *described)
         answer = Respond(transaction, 200, rows, body)
         if is_invite:
             self.invitation = transaction
@@ -139,10 +144,11 @@ class Party:
 
     def _capabilities(self, transaction: ServerTransaction, method: str) -> Respond:
         """What a method gets that says nothing about the session."""
-        if method == "PRACK" or self.state is State.TERMINATED:  # no provisional response of ours wants one
+        if self.state is State.TERMINATED:
             return Respond(transaction, 481)
         if method == "OPTIONS":
-            return Respond(transaction, 200, (("Allow", ALLOW), ("Accept", ", ".join((*self.types, sdp.SDP)))))
+            rows = ("Allow", ALLOW), ("Accept", ", ".join((*self.types, sdp.SDP))), session_timer.SUPPORTED
+            return Respond(transaction, 200, rows)
         return Respond(transaction, 405, (("Allow", ALLOW),))
 
     def _keep(self, agreement: session_timer.Agreement, now: float) -> None:

@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 
 from edge.sip.message import Message, Request, Response
 
+SUPPORTED: Final = ("Supported", "timer")
+"""In each request that could set a timer, although ours do not, and in its 2xx (RFC 4028 §7.1)."""
+
 SHORTEST_INTERVAL = 90  # seconds; RFC 4028 §4. What is below it is as good as no timer
 
 Headers = tuple[tuple[str, str], ...]
@@ -40,9 +43,16 @@ def agreed(response: Response) -> Agreement:
     return Agreement() if interval < SHORTEST_INTERVAL else Agreement(interval, refresher != "uas")
 
 
-def refresh(interval: int) -> Headers:
-    """The headers of the request by which we refresh (RFC 4028 §7.4)."""
-    return ("Session-Expires", f"{interval};refresher=uac"), ("Supported", "timer")
+def refresh(interval: int, shortest: int = 0) -> Headers:
+    """The headers of the request by which we refresh (RFC 4028 §7.4); ``shortest``: what a 422 has asked for."""
+    expires = "Session-Expires", f"{interval};refresher=uac"
+    return (expires, ("Min-SE", str(shortest))) if shortest else (expires,)
+
+
+def too_short(response: Response) -> int:
+    """The interval that a 422 asks for at least; 0 if it does not say."""
+    found = _EXPIRES.fullmatch(response.headers.get("min-se") or "")
+    return int(found[1]) if found is not None else 0
 
 
 def words(message: Message, name: str) -> set[str]:

@@ -98,12 +98,38 @@ class TestToRomeo:
         talk.passes(PAUSE + 1)
         assert told(talk) == ["type"]
 
-    def test_message_waits_for_the_state_that_is_under_way(self, talk: Talk) -> None:
+    def test_message_does_not_wait_for_the_state_that_is_under_way(self, talk: Talk) -> None:
+        talk.shows("composing")
+        info = talk.asked("INFO")
+        talk.says("one", "two")
+        one = talk.asked("MESSAGE")
+        assert as_request(one.data).cseq.number == as_request(info.data).cseq.number + 1
+        assert not talk.requests
+        talk.answers(info)
+        talk.answers(one)
+        assert talk.texts() == ["two"]
+
+    def test_state_that_was_lost_does_not_end_a_session_in_which_is_spoken(self, talk: Talk) -> None:
+        talk.shows("composing")
+        talk.asked("INFO")
+        talk.says("one")
+        talk.answers(talk.asked("MESSAGE"))
+        talk.shows("composing")
+        talk.passes(PAUSE + 1)
+        info = talk.asked("INFO")
+        talk.passes(30)  # the first one has failed by now
+        talk.answers(info)
+        assert told(talk) == ["type"] and len(talk.gateway.chats) == 1
+
+    def test_state_that_finds_no_session_leaves_the_message_behind_it_to_its_fate(self, talk: Talk) -> None:
         talk.shows("composing")
         info = talk.asked("INFO")
         talk.says("one")
+        one = talk.asked("MESSAGE")
+        talk.answers(info, 481)
         assert not talk.requests
-        talk.answers(info)
+        talk.answers(one, 481)
+        talk.opens()
         assert talk.texts() == ["one"]
 
     def test_state_opens_no_session(self) -> None:

@@ -52,7 +52,7 @@ class TestDiagnostics:
 class TestExtensions:
     def test_list_of_one_is_understood_where_there_are_events(self) -> None:
         assert extensions("NOTIFY") == extensions("SUBSCRIBE") == {"eventlist"}
-        assert extensions("INVITE") == extensions("MESSAGE") == frozenset()
+        assert extensions("INVITE") == extensions("MESSAGE") == {"timer"}
 
     def test_offer_is_found_in_lines_of_their_own_and_in_lists(self) -> None:
         subscribe = request("Supported: com.microsoft.autoextend", "Supported: ms-benotify, MS-Piggyback-First-Notify ")

@@ -25,7 +25,7 @@ class TestCalling:
             "Contact": CONTACT, "Content-Type": "application/sdp", "Ms-Conversation-ID": "f81d4fae",
         }  # fmt: skip
         assert invite.body.endswith(b"m=message 5060 sip null\r\na=accept-types:text/plain\r\n")
-        assert b"session-expires" not in invite.headers and b"supported" not in invite.headers
+        assert b"session-expires" not in invite.headers and invite.headers.rows("supported") == ["timer"]
 
     @pytest.mark.parametrize("provisional", [[], [100], [101], [180, 183, 180]])
     def test_acceptance_opens_it_and_is_acknowledged(self, provisional: list[int]) -> None:
@@ -151,6 +151,39 @@ class TestSending:
         assert isinstance(answered, Answered) and (answered.token, answered.status) == ("one", 200)
         talk.send("INFO", "two")
         assert str(talk.sent.cseq) == "3 INFO"
+
+    def test_message_overtakes_an_information_but_nothing_overtakes_a_message(self, talk: Talk) -> None:
+        talk.send("INFO", "typing")
+        talk.send("MESSAGE", "one")
+        assert str(talk.sent.cseq) == "3 MESSAGE"
+        for method in ("INFO", "MESSAGE"):
+            with pytest.raises(LocalProtocolError):
+                talk.send(method)
+        (answered,) = talk.answer(200, nth=-2)
+        assert isinstance(answered, Answered) and answered.token == "typing"
+        with pytest.raises(LocalProtocolError):
+            talk.send("INFO")
+        (answered,) = talk.answer(200)
+        assert isinstance(answered, Answered) and answered.token == "one"
+        assert talk.session.can_inform
+
+    def test_information_is_given_up_when_a_later_message_was_taken(self, talk: Talk) -> None:
+        talk.send("INFO", "typing")
+        talk.send("MESSAGE", "one")
+        lost, answered = talk.answer(200)
+        assert lost == Answered("typing", 503, None)
+        assert isinstance(answered, Answered) and (answered.token, answered.status) == ("one", 200)
+        assert talk.fail(408, nth=-2) == talk.answer(481, nth=-2) == []
+        assert talk.session.can_inform
+
+    def test_message_that_fails_says_nothing_about_the_information_before_it(self, talk: Talk) -> None:
+        talk.send("INFO", "typing")
+        talk.send("MESSAGE", "one")
+        (answered,) = talk.fail(503)
+        assert isinstance(answered, Answered) and answered.token == "one"
+        answered, ended = talk.fail(408, nth=-2)
+        assert isinstance(answered, Answered) and answered.token == "typing"
+        assert isinstance(ended, Ended) and ended.cause is Cause.GONE
 
     @pytest.mark.parametrize("status", [400, 404, 413, 415, 486, 488, 500, 503, 603])
     def test_refused_message_leaves_the_session_alone(self, talk: Talk, status: int) -> None:

@@ -45,7 +45,14 @@ def test_client_takes_what_the_server_says(value: str, agreement: tuple[int, boo
 
 def test_refresh_keeps_the_interval_and_the_refresher() -> None:
     """RFC 4028 §7.4."""
-    assert dict(session_timer.refresh(600)) == {"Session-Expires": "600;refresher=uac", "Supported": "timer"}
+    assert dict(session_timer.refresh(600)) == {"Session-Expires": "600;refresher=uac"}
+    assert dict(session_timer.refresh(600, 120)) == {"Session-Expires": "600;refresher=uac", "Min-SE": "120"}
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("120", 120), (" 120 ;x=y", 120), ("soon", 0), ("-1", 0)])
+def test_interval_that_is_asked_for_is_read(value: str, seconds: int) -> None:
+    response = as_response(response_bytes(request("UPDATE"), 422, headers=[("Min-SE", value)]))
+    assert session_timer.too_short(response) == seconds
 
 
 def test_words_of_all_rows_are_read_whatever_they_are() -> None:
