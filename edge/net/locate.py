@@ -1,58 +1,48 @@
-"""Where a partner's servers are: configured hosts, or DNS SRV (RFC 2782) -> addresses to try, in order.
+"""Where a partner's servers are: configured hosts, or DNS -> addresses to try, in order.
 
-SIP partners are looked up by ``_sipfederationtls._tcp``, the record of the Microsoft federation world; XMPP domains
-by ``_xmpp-server._tcp`` (RFC 6120 §3.2.1), without which their own addresses count (RFC 6120 §3.2.2). The pools ask
-once for each dial, and nothing is remembered here: dials are rare, because `edge.net.links` makes them so.
+SIP partners are looked up by ``_sipfederationtls._tcp``, the record of the Microsoft federation world, and without
+one by RFC 3263 §4.1 for TLS; XMPP domains by ``_xmpp-server._tcp`` (RFC 6120 §3.2.1), without which their own
+addresses count (RFC 6120 §3.2.2). The pools ask once for each dial, and nothing is remembered here: dials are rare,
+because `edge.net.links` makes them so. `edge.net.published` asks what we have published ourselves.
 """
 
-import ipaddress
 import random
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.defer import TimeoutError as NoAnswerInTime
-from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.names import dns
-from twisted.names.client import Resolver
-from twisted.names.error import DNSNameError, DomainError, ResolverError
-from twisted.names.hosts import searchFileForAll
 from twisted.python.failure import Failure
-from twisted.python.filepath import FilePath
 
 from edge.codes import Code
 from edge.domains import Domain
 from edge.domains import domain as canonical
 from edge.errors import RemoteProtocolError
-from edge.net.links import DialError
+from edge.net.addresses import interleaved, is_public
+from edge.net.names import LocateError, Names
 from edge.partners import HostPort, System
 
-TRIES = (1, 2)  # seconds the resolver waits for each server, in two rounds; Twisted's own rounds add up to a minute
 LONGEST = 10.0  # seconds for everything, so that a message in the queue still hears of it
 TARGETS = 8  # SRV targets we look at; the records are written by others, and each costs two queries
-ADDRESSES = 4  # of each kind for one host, for the same reason
+REPLACEMENTS = 2  # NAPTR records we follow, for the same reason
 XMPP_PORT = 5269  # RFC 6120 §14.7
-RESOLV_CONF = Path("/etc/resolv.conf")
 
-# Twisted's DNS functions carry no types, hence the ignored no-untyped-call
-_HOSTS = FilePath("/etc/hosts")
-_NO_ANSWER = (DomainError, ResolverError, NoAnswerInTime, ConnectError, ConnectionClosed, OSError)
+FEDERATION = "_sipfederationtls._tcp."
 
-Answers = tuple[list[dns.RRHeader], list[dns.RRHeader], list[dns.RRHeader]]
+T = TypeVar("T")
 
 
 class Candidate(NamedTuple):
-    """One address to try. ``host`` is the name it was found under: a configured host, an SRV target or the domain."""
+    """One address to try. ``host`` is the name it was found under: a configured host, an SRV target or the domain.
+
+    ``federated``: it was found by the record of the Microsoft federation world.
+    """
 
     host: Domain
     address: str
     port: int
-
-
-class LocateError(DialError):
-    """There is nowhere to connect to: D01, D02 or D06."""
+    federated: bool = False
 
 
 class Locator:
@@ -60,48 +50,86 @@ class Locator:
 
     def __init__(self, reactor: IReactorTime, servers: Sequence[HostPort], rng: random.Random) -> None:
         self._reactor = reactor
-        self._servers = [(server.host, server.port) for server in servers]
         self._rng = rng
-        nowhere = [("127.0.0.1", dns.PORT)]  # `_ask` names the servers; Resolver insists on having some
-        self._resolver = Resolver(servers=nowhere, timeout=TRIES, reactor=reactor)  # type: ignore[no-untyped-call]
+        self._names = Names(reactor, servers)
 
-    def sip(self, system: System, domain: Domain) -> "Deferred[list[Candidate]]":
-        """Where to reach the SIP domain ``domain`` of ``system``; fails with `LocateError`."""
-        return self._within(self._sip(system, domain))
+    def sip(self, system: System, domain: Domain, *, public: bool = False) -> "Deferred[list[Candidate]]":
+        """Where to reach the SIP domain ``domain`` of ``system``; fails with `LocateError`.
 
-    def xmpp(self, system: System, domain: Domain) -> "Deferred[list[Candidate]]":
+        ``public`` is for those whom nobody has configured: no address counts that is private or our own, or a record
+        of theirs could lead us to whatever listens inside our network.
+        """
+        return self._within(self._sip(system, domain, public))
+
+    def xmpp(self, system: System, domain: Domain, *, public: bool = False) -> "Deferred[list[Candidate]]":
         """Where to reach the XMPP domain ``domain`` of ``system``; fails with `LocateError`."""
-        return self._within(self._xmpp(system, domain))
+        return self._within(self._xmpp(system, domain, public))
+
+    def services(self, name: str) -> "Deferred[list[HostPort] | None]":
+        """The SRV targets of ``name`` in the order to try them; None without any record, [] for "not here"."""
+        return self._within(self._services(name))
+
+    def addresses(self, host: Domain) -> "Deferred[list[str]]":
+        """All addresses of one host; fails with `LocateError`."""
+        return self._within(self._addresses_of(host))
 
     def stop(self) -> None:
         """Close what is open to name servers."""
-        for connection in self._resolver.connections:
-            connection.transport.loseConnection()
+        self._names.stop()
 
-    async def _sip(self, system: System, domain: Domain) -> list[Candidate]:
+    async def _sip(self, system: System, domain: Domain, public: bool) -> list[Candidate]:
         if system.hosts is not None:
-            return await self._addresses(system.hosts)
-        services = await self._services(f"_sipfederationtls._tcp.{domain}")
+            return await self._addresses(system.hosts, public)
+        services = await self._services(FEDERATION + domain)
+        federated = services is not None
+        if services is None:
+            services = await self._secure(domain)
+        elif services and not system.srv_targets_outside_domain:
+            services = [each for each in services if directly_in(Domain(each.host), domain)]
+            if not services:
+                raise LocateError(Code.D04)
         if not services:
             raise LocateError(Code.D01)
-        return await self._addresses(services)
+        return await self._addresses(services, public, federated)
 
-    async def _xmpp(self, system: System, domain: Domain) -> list[Candidate]:
+    async def _secure(self, domain: Domain) -> list[HostPort] | None:
+        """SIP over TLS as RFC 3263 §4.1 finds it: NAPTR, and without one the SRV record that it would name.
+
+        A domain that has neither is not reached by its own address, unlike in RFC 3263 §4.2: nothing would say that
+        it federates.
+        """
+        try:
+            records = await self._names.ask(domain, dns.NAPTR)
+        except LocateError:
+            records = []  # there are name servers that do not know the type, and say nothing
+        if not records:
+            return await self._services(f"_sips._tcp.{domain}")
+        chosen = [record for each in records if _means_tls(record := cast("dns.Record_NAPTR", each.payload))]
+        chosen.sort(key=lambda record: (record.order, record.preference))
+        for record in chosen[:REPLACEMENTS]:
+            try:
+                services = await self._services(record.replacement.name.decode("ascii"))
+            except UnicodeError:
+                continue
+            if services:
+                return services
+        return None
+
+    async def _xmpp(self, system: System, domain: Domain, public: bool) -> list[Candidate]:
         if system.hosts is not None:
-            return await self._addresses(system.hosts)
+            return await self._addresses(system.hosts, public)
         services = await self._services(f"_xmpp-server._tcp.{domain}")
         if services is not None:
             if not services:
                 raise LocateError(Code.D01, "DNS says that the domain has no XMPP service")
-            return await self._addresses(services)
+            return await self._addresses(services, public)
         try:
-            return await self._addresses([HostPort(domain, XMPP_PORT)])
+            return await self._addresses([HostPort(domain, XMPP_PORT)], public)
         except LocateError as problem:
             raise LocateError(Code.D01 if problem.code is Code.D02 else problem.code) from None
 
     async def _services(self, name: str) -> list[HostPort] | None:
-        """The SRV targets of ``name`` in the order to try them; None without any record, [] for "not here"."""
-        records = await self._ask(name, dns.SRV)
+        records = await self._names.ask(name, dns.SRV)
         if not records:
             return None
         found = []
@@ -113,65 +141,51 @@ class Locator:
                 continue  # "." or a name that cannot exist
         return found[:TARGETS]
 
-    async def _addresses(self, hosts: Sequence[HostPort]) -> list[Candidate]:
+    async def _addresses(
+        self, hosts: Sequence[HostPort], public: bool, federated: bool = False
+    ) -> list[Candidate]:
         """All addresses of ``hosts``, host by host. A host without any is left out, unless all are."""
-        outcomes = await gatherResults([Deferred.fromCoroutine(self._host(each)) for each in hosts])
+        outcomes = await gatherResults([Deferred.fromCoroutine(self._names.addresses(each)) for each in hosts])
         found: list[Candidate] = []
-        silent = False
+        silent = private = False
         for host, outcome in zip(hosts, outcomes, strict=True):
             if outcome is None:
                 silent = True
-            else:
-                found += [Candidate(Domain(host.host), address, host.port) for address in outcome]
+                continue
+            usable = [address for address in outcome if not public or is_public(address)]
+            private = private or len(usable) < len(outcome)
+            for address in interleaved(usable):
+                found.append(Candidate(Domain(host.host), address, host.port, federated))
         if not found:
-            raise LocateError(Code.D06 if silent else Code.D02)
+            raise LocateError(Code.D05 if private else Code.D06 if silent else Code.D02)
         return found
 
-    async def _host(self, host: HostPort) -> list[str] | None:
-        """The addresses of one host, IPv4 first; None if the name servers did not say."""
-        if host.is_address:
-            return [host.host]
-        listed: list[str] = searchFileForAll(_HOSTS, host.host.encode("ascii"))  # type: ignore[no-untyped-call]
-        if listed:
-            return listed[:ADDRESSES]
-        both = [Deferred.fromCoroutine(self._known(host.host, kind)) for kind in (dns.A, dns.AAAA)]
-        four, six = await gatherResults(both)
-        return None if four is None and six is None else (four or []) + (six or [])
+    async def _addresses_of(self, host: Domain) -> list[str]:
+        return [each.address for each in await self._addresses([HostPort(host, 0)], False)]
 
-    async def _known(self, name: str, kind: int) -> list[str] | None:
-        try:
-            records = await self._ask(name, kind)
-        except LocateError:
-            return None
-        found = [cast("dns.Record_A | dns.Record_AAAA", each.payload).address for each in records[:ADDRESSES]]
-        return [str(ipaddress.ip_address(address)) for address in found if address]
-
-    async def _ask(self, name: str, kind: int) -> list[dns.RRHeader]:
-        """The records of one kind; none if the name or the kind does not exist, `LocateError` if nobody answers."""
-        self._resolver.servers = self._servers or _system_servers()
-        try:
-            query = dns.Query(name.encode("ascii"), kind, dns.IN)
-            answers: Answers = await self._resolver.query(query)  # type: ignore[no-untyped-call]
-        except DNSNameError:
-            return []
-        except _NO_ANSWER as problem:
-            raise LocateError(Code.D06, f"{Code.D06.sentence}: {type(problem).__name__}") from None
-        return [record for record in answers[0] if record.type == kind]
-
-    def _within(self, work: Coroutine[Deferred[Any], Any, list[Candidate]]) -> "Deferred[list[Candidate]]":
+    def _within(self, work: Coroutine[Deferred[Any], Any, T]) -> "Deferred[T]":
         return Deferred.fromCoroutine(work).addTimeout(LONGEST, self._reactor, _too_late)
+
+
+def directly_in(host: Domain, domain: Domain) -> bool:
+    """Whether a host may serve the SIP domain by the rule of Microsoft's edges.
+
+    Its name is that of the domain with one label before it; the domain itself is one more of ours, because there the
+    certificate has to carry the domain.
+    """
+    return host == domain or host.partition(".")[2] == domain
 
 
 def identities(system: System, domain: Domain, candidate: Candidate) -> frozenset[Domain]:
     """Of which names a SIP peer's certificate must carry one, when we dialled ``candidate`` for ``domain``.
 
     RFC 5922 §4 wants the domain and never the SRV target. What the configuration pins goes before that.
-    COMPAT(lync): an Access Edge found by DNS names only itself in its certificate; its name is taken if it lies
-    directly in the domain, which is the condition that Microsoft sets as well; since OCS 2007.
+    COMPAT(lync): an Access Edge found by its own record names only itself in its certificate; its name is taken if
+    it lies directly in the domain, which is the condition that Microsoft sets as well; since OCS 2007.
     """
     if system.hosts is not None or system.peer_names != frozenset(system.domains):
         return system.peer_names
-    if candidate.host.partition(".")[2] == domain:
+    if candidate.federated and directly_in(candidate.host, domain):
         return frozenset((domain, candidate.host))
     return frozenset((domain,))
 
@@ -192,16 +206,9 @@ def ordered(records: Sequence[dns.Record_SRV], rng: random.Random) -> list[dns.R
     return result
 
 
+def _means_tls(record: dns.Record_NAPTR) -> bool:
+    return (record.service.string.upper(), record.flags.string.upper()) == (b"SIPS+D2T", b"S")
+
+
 def _too_late(outcome: object, seconds: float) -> Failure:
     return Failure(LocateError(Code.D06))  # type: ignore[no-untyped-call]
-
-
-def _system_servers() -> list[tuple[str, int]]:
-    """The name servers of resolv.conf as it is now, since Twisted's own reader would poll it for ever."""
-    try:
-        lines = RESOLV_CONF.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    words = [line.split() for line in lines]
-    named = [(row[1].partition("%")[0], dns.PORT) for row in words if len(row) > 1 and row[0] == "nameserver"]
-    return named or [("127.0.0.1", dns.PORT)]

@@ -19,7 +19,8 @@ from edge.certificates.contexts import Contexts
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
-from edge.net.locate import Candidate, LocateError
+from edge.net.locate import Candidate
+from edge.net.names import LocateError
 from edge.net.turn import Turn
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pool import XmppPool

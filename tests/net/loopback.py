@@ -27,7 +27,8 @@ from edge.certificates.contexts import Contexts
 from edge.certificates.identity import Identity, parse
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net.locate import Candidate, LocateError, Locator
+from edge.net.locate import Candidate, Locator
+from edge.net.names import LocateError
 from edge.net.sip_link import SipLink
 from edge.net.sip_pool import SipPool
 from edge.net.turn import Turn

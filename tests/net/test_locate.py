@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from pathlib import Path
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -14,22 +14,26 @@ from twisted.internet.error import CannotListenError
 from twisted.names import dns
 from twisted.names.authority import FileAuthority
 from twisted.names.server import DNSServerFactory
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import locate
-from edge.net.locate import Candidate, LocateError, Locator, identities, ordered
+from edge.net import addresses, locate, names
+from edge.net.locate import Candidate, Locator, identities, ordered
+from edge.net.names import LocateError
 from edge.partners import HostPort, System
-from tests.net.loopback import folder_of
 
 SIP = b"_sipfederationtls._tcp."
+SIPS = b"_sips._tcp."
 XMPP = b"_xmpp-server._tcp."
 
 
 def srv(priority: int, weight: int, port: int, target: str) -> dns.Record_SRV:
     return dns.Record_SRV(priority, weight, port, target.encode(), ttl=60)
+
+
+def naptr(order: int, preference: int, service: str, replacement: str) -> dns.Record_NAPTR:
+    return dns.Record_NAPTR(order, preference, b"s", service.encode(), b"", replacement.encode(), ttl=60)
 
 
 def a(address: str) -> dns.Record_A:
@@ -44,11 +48,35 @@ ZONE = {
     b"test": [dns.Record_SOA(b"ns.test", b"root.test", 1, 1, 1, 1, 1)],
     SIP + b"lync.test": [srv(10, 0, 5061, "sip.lync.test")],
     b"sip.lync.test": [a("192.0.2.1"), aaaa("2001:db8::1")],
-    SIP + b"ordered.test": [srv(20, 0, 5062, "two.test"), srv(10, 0, 5061, "one.test"), srv(30, 0, 1, "gone.test")],
-    b"one.test": [a("192.0.2.11")],
-    b"two.test": [aaaa("2001:db8::12")],
+    SIP + b"ordered.test": [
+        srv(20, 0, 5062, "two.ordered.test"), srv(10, 0, 5061, "one.ordered.test"), srv(30, 0, 1, "gone.ordered.test")
+    ],
+    b"one.ordered.test": [a("192.0.2.11")],
+    b"two.ordered.test": [aaaa("2001:db8::12")],
+    SIP + b"hosted.test": [srv(1, 0, 5061, "edge.provider.test"), srv(2, 0, 5061, "sip.uk.hosted.test")],
+    SIP + b"partly.test": [srv(1, 0, 5061, "edge.provider.test"), srv(2, 0, 5061, "sip.partly.test")],
+    b"edge.provider.test": [a("192.0.2.13")],
+    b"sip.uk.hosted.test": [a("192.0.2.14")],
+    b"sip.partly.test": [a("192.0.2.15")],
+    SIP + b"itself.test": [srv(0, 0, 5061, "itself.test")],
+    b"itself.test": [a("192.0.2.16")],
+    SIPS + b"plain.test": [srv(0, 0, 5061, "proxy.elsewhere.test")],
+    b"proxy.elsewhere.test": [a("192.0.2.17")],
+    b"pointed.test": [
+        naptr(10, 10, "SIP+D2U", "_sip._udp.pointed.test"),
+        naptr(50, 20, "sips+d2t", "_sips._tcp.second.test"),
+        naptr(50, 10, "SIPS+D2T", "_sips._tcp.first.test"),
+    ],
+    SIPS + b"first.test": [srv(0, 0, 5061, "proxy.elsewhere.test")],
+    SIPS + b"pointed.test": [srv(0, 0, 1, "never.pointed.test")],
+    b"clear.test": [naptr(10, 10, "SIP+D2U", "_sip._udp.clear.test")],
+    SIPS + b"clear.test": [srv(0, 0, 5061, "proxy.elsewhere.test")],
+    SIP + b"trap.test": [srv(0, 0, 5061, "sip.trap.test"), srv(1, 0, 5061, "127.0.0.1")],
+    b"sip.trap.test": [a("10.0.0.1"), a("169.254.169.254"), aaaa("::ffff:192.168.1.1")],
+    SIP + b"half.test": [srv(0, 0, 5061, "sip.half.test")],
+    b"sip.half.test": [a("10.0.0.1"), a("8.8.8.8")],
     SIP + b"absent.test": [srv(0, 0, 0, ".")],
-    SIP + b"dangling.test": [srv(0, 0, 5061, "gone.test")],
+    SIP + b"dangling.test": [srv(0, 0, 5061, "gone.dangling.test")],
     SIP + b"crowd.test": [srv(number, 0, 5061, f"h{number}.crowd.test") for number in range(40)],
     **{f"h{number}.crowd.test".encode(): [a(f"192.0.2.{number}")] for number in range(40)},
     SIP + b"many.test": [srv(0, 0, 5061, "host.many.test")],
@@ -66,9 +94,9 @@ ZONE = {
 
 
 def system(
-    domain: str, hosts: tuple[HostPort, ...] | None = None, peer_names: frozenset[Domain] = frozenset()
+    domain: str, hosts: tuple[HostPort, ...] | None = None, peer_names: frozenset[Domain] = frozenset(), **keys: bool
 ) -> System:
-    return System("it", False, "sip", (Domain(domain),), hosts=hosts, peer_names=peer_names)
+    return System("it", False, "sip", (Domain(domain),), hosts=hosts, peer_names=peer_names, **keys)
 
 
 class Zone(FileAuthority):
@@ -104,14 +132,18 @@ class Lookups(TestCase):
         self.addCleanup(stream.stopListening)
         self.locator = Locator(reactor, [HostPort("127.0.0.1", port.getHost().port)], random.Random(1))
         self.addCleanup(self.locator.stop)
+        self.patch(addresses, "source_of", lambda address: "192.0.2.200")
 
-    async def sip(self, domain: str, hosts: tuple[HostPort, ...] | None = None) -> list[Candidate]:
-        return await self.locator.sip(system(domain, hosts), Domain(domain))
+    async def sip(
+        self, domain: str, hosts: tuple[HostPort, ...] | None = None, *, public: bool = False, outside: bool = False
+    ) -> list[Candidate]:
+        partner = system(domain, hosts, srv_targets_outside_domain=outside)
+        return await self.locator.sip(partner, Domain(domain), public=public)
 
     async def xmpp(self, domain: str, hosts: tuple[HostPort, ...] | None = None) -> list[Candidate]:
         return await self.locator.xmpp(system(domain, hosts), Domain(domain))
 
-    async def refused(self, work: "Deferred[list[Candidate]]") -> Code:
+    async def refused(self, work: Awaitable[list[Candidate]]) -> Code:
         try:
             found = await work
         except LocateError as problem:
@@ -122,7 +154,7 @@ class Lookups(TestCase):
     async def test_sip_domain_is_found_by_its_federation_record(self) -> None:
         host = Domain("sip.lync.test")
         assert await self.sip("lync.test") == [
-            Candidate(host, "192.0.2.1", 5061), Candidate(host, "2001:db8::1", 5061)
+            Candidate(host, "2001:db8::1", 5061, True), Candidate(host, "192.0.2.1", 5061, True)
         ]  # fmt: skip
 
     async def test_targets_come_by_priority_and_those_without_address_are_left_out(self) -> None:
@@ -132,6 +164,33 @@ class Lookups(TestCase):
     async def test_sip_domain_without_record_is_refused_even_if_it_has_an_address(self) -> None:
         assert await self.refused(self.sip("capulet.test")) is Code.D01
         assert await self.refused(self.sip("unknown.test")) is Code.D01
+
+    async def test_server_in_another_domain_is_refused_unless_the_configuration_allows_it(self) -> None:
+        assert await self.refused(self.sip("hosted.test")) is Code.D04
+        found = [each.address for each in await self.sip("hosted.test", outside=True)]
+        assert found == ["192.0.2.13", "192.0.2.14"]
+
+    async def test_server_in_the_domain_is_taken_although_the_record_names_another_first(self) -> None:
+        assert [each.address for each in await self.sip("partly.test")] == ["192.0.2.15"]
+
+    async def test_domain_may_be_a_server_itself(self) -> None:
+        assert [each.address for each in await self.sip("itself.test")] == ["192.0.2.16"]
+
+    async def test_sip_domain_without_a_federation_record_is_found_by_its_record_for_tls(self) -> None:
+        """RFC 3263 knows no rule about where its servers are, and none of them may name itself alone."""
+        found = Candidate(Domain("proxy.elsewhere.test"), "192.0.2.17", 5061, False)
+        assert await self.sip("plain.test") == [found]
+
+    async def test_record_that_naptr_names_goes_before_the_usual_one(self) -> None:
+        assert [each.address for each in await self.sip("pointed.test")] == ["192.0.2.17"]
+
+    async def test_domain_whose_naptr_records_know_no_tls_is_refused(self) -> None:
+        assert await self.refused(self.sip("clear.test")) is Code.D01
+
+    async def test_record_of_a_stranger_does_not_lead_inside(self) -> None:
+        assert await self.refused(self.sip("trap.test", public=True, outside=True)) is Code.D05
+        assert [each.address for each in await self.sip("half.test", public=True)] == ["8.8.8.8"]
+        assert len(await self.sip("half.test")) == 2, "a partner that is listed may be anywhere"
 
     async def test_service_that_is_declared_absent_is_refused(self) -> None:
         assert await self.refused(self.sip("absent.test")) is Code.D01
@@ -144,7 +203,7 @@ class Lookups(TestCase):
         assert len(await self.sip("crowd.test")) == locate.TARGETS
 
     async def test_large_answer_is_fetched_by_tcp_and_cut(self) -> None:
-        assert len(await self.sip("many.test")) == locate.ADDRESSES
+        assert len(await self.sip("many.test")) == names.ADDRESSES
 
     async def test_xmpp_domain_is_found_by_its_record(self) -> None:
         assert await self.xmpp("montague.test") == [Candidate(Domain("xmpp.montague.test"), "192.0.2.22", 5270)]
@@ -166,41 +225,26 @@ class Lookups(TestCase):
             ("pool.test", "192.0.2.32", 5062),
             ("192.0.2.5", "192.0.2.5", 5063),
         ]
-        assert await self.sip("lync.test", hosts) == expected
-        assert await self.xmpp("montague.test", hosts) == expected
+        assert [each[:3] for each in await self.sip("lync.test", hosts)] == expected
+        assert [each[:3] for each in await self.xmpp("montague.test", hosts)] == expected
 
     async def test_configured_host_without_address_is_refused(self) -> None:
         assert await self.refused(self.sip("lync.test", (HostPort("gone.test", 5061),))) is Code.D02
 
-    async def test_hosts_file_goes_before_dns(self) -> None:
-        path = folder_of(self) / "hosts"
-        path.write_text("192.0.2.77 pool.test pool\n")
-        self.patch(locate, "_HOSTS", FilePath(str(path)))
-        found = await self.sip("lync.test", (HostPort("pool.test", 5061),))
-        assert [each.address for each in found] == ["192.0.2.77"]
-
     async def test_server_that_is_silent_is_told_apart(self) -> None:
         silent = reactor.listenUDP(0, Silence(), "127.0.0.1")
         self.addCleanup(silent.stopListening)
-        self.patch(locate, "TRIES", (0.05, 0.05))
+        self.patch(names, "TRIES", (0.05, 0.05))
         locator = Locator(reactor, [HostPort("127.0.0.1", silent.getHost().port)], random.Random(1))
         work = [locator.sip(system("lync.test"), Domain("lync.test"))]
         work.append(locator.sip(system("x", (HostPort("pool.test", 5061),)), Domain("lync.test")))
         work.append(locator.xmpp(system("x"), Domain("x.test")))
         assert [await self.refused(each) for each in work] == [Code.D06] * 3
 
-    async def test_second_server_is_asked_when_the_first_is_silent(self) -> None:
-        silent = reactor.listenUDP(0, Silence(), "127.0.0.1")
-        self.addCleanup(silent.stopListening)
-        self.patch(locate, "TRIES", (0.2, 0.2))
-        servers = [HostPort("127.0.0.1", silent.getHost().port), *map(HostPort._make, self.locator._servers)]
-        locator = Locator(reactor, servers, random.Random(1))
-        assert len(await locator.sip(system("lync.test"), Domain("lync.test"))) == 2
-
     async def test_everything_together_has_a_limit(self) -> None:
         silent = reactor.listenUDP(0, Silence(), "127.0.0.1")
         self.addCleanup(silent.stopListening)
-        self.patch(locate, "TRIES", (0.3,))
+        self.patch(names, "TRIES", (0.3,))
         self.patch(locate, "LONGEST", 0.05)
         locator = Locator(reactor, [HostPort("127.0.0.1", silent.getHost().port)], random.Random(1))
         assert await self.refused(locator.sip(system("lync.test"), Domain("lync.test"))) is Code.D06
@@ -219,14 +263,6 @@ class Silence(dns.DNSDatagramProtocol):
 
     def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
         pass
-
-
-def test_system_servers_are_those_of_the_file_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "resolv.conf"
-    monkeypatch.setattr(locate, "RESOLV_CONF", path)
-    assert locate._system_servers() == [("127.0.0.1", 53)]
-    path.write_text("# comment\nnameserver 192.0.2.53\nsearch a.test\nnameserver\nnameserver fe80::1%eth0\n")
-    assert locate._system_servers() == [("192.0.2.53", 53), ("fe80::1", 53)]
 
 
 RECORDS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 65535)), max_size=12)
@@ -263,8 +299,13 @@ def test_order_among_equals_is_drawn_by_weight() -> None:
 def test_identity_of_a_found_server_is_the_domain_or_its_own_name_directly_in_it(
     target: str, expected: set[str]
 ) -> None:
-    candidate = Candidate(Domain(target), "192.0.2.1", 5061)
+    candidate = Candidate(Domain(target), "192.0.2.1", 5061, federated=True)
     assert identities(system("lync.test"), Domain("lync.test"), candidate) == expected
+
+
+def test_identity_of_a_server_that_rfc_3263_finds_is_the_domain_alone() -> None:
+    candidate = Candidate(Domain("sip.lync.test"), "192.0.2.1", 5061)
+    assert identities(system("lync.test"), Domain("lync.test"), candidate) == {"lync.test"}
 
 
 def test_identity_is_the_domain_that_was_asked_for_when_the_partner_has_several() -> None:
