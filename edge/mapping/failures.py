@@ -160,6 +160,9 @@ _CONDITION = {
     430: "recipient-unavailable",
     439: "feature-not-implemented",
     440: "policy-violation",
+    # COMPAT(kamailio): its 477, "error on sending to next hop", is in no standard and would count as 400, but says that
+    # a phone is gone whose registration has not expired; since 5.6 or before
+    477: "recipient-unavailable",
     480: "recipient-unavailable",
     481: "item-not-found",
     482: "not-acceptable",

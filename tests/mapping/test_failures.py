@@ -52,7 +52,7 @@ TABLE_3 = {
     **{status: "item-not-found" for status in (404, 481, 484, 485, 604)},
     **{status: "feature-not-implemented" for status in (405, 420, 439, 501)},
     **{status: "policy-violation" for status in (413, 414, 440, 489, 513)},
-    **{status: "recipient-unavailable" for status in (430, 480, 486, 487, 600, 603)},
+    **{status: "recipient-unavailable" for status in (430, 477, 480, 486, 487, 600, 603)},
     **{status: "remote-server-timeout" for status in (408, 504)},
     **{status: "internal-server-error" for status in (500, 503)},
     401: "not-authorized",
