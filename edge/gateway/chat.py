@@ -7,6 +7,7 @@ said again. Called by `edge.gateway.core`.
 
 from typing import cast
 
+from edge.bodies import cpim, imdn
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.conversation import TIME, Call, Chat, Conversations
@@ -15,13 +16,14 @@ from edge.gateway.effects import Effect, Report, SendSip
 from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
 from edge.gateway.node import Node, performed
 from edge.gateway.pager import Pager
+from edge.gateway.receipts import wraps
 from edge.gateway.submission import Aside, Submission, Submissions
 from edge.gateway.typing import Talk, Typists
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.mapping.messages import MessageFacts, Typing
 from edge.partners import Admit
-from edge.sip import microsoft
+from edge.sip import microsoft, sdp
 from edge.sip.message import Response
 from edge.sip.session import GONE, Session
 from edge.sip.session_outputs import (
@@ -44,6 +46,8 @@ from edge.xmpp.jid import JID
 
 TYPES = ("text/plain",)
 """What we say we accept. More is read, but who may choose sends the text of a person and not the form of a page."""
+
+RECEIPT_TYPES = (*TYPES, cpim.MEDIA_TYPE, imdn.MEDIA_TYPE)  # to who is known to know them
 
 NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.CANCELLED))
 MOST_CROSSED = 5  # times that a message may meet a session which the other side has given up for the other one
@@ -93,11 +97,12 @@ class Chats:
             user, contact = jid_of(sender).bare(), jid_of(target).bare()
             if not contact.local or not user.local:
                 return node.refuse(transaction, Code.A06, 404)
-            session = Session.incoming(node.agent, transaction, TYPES)
+            types = RECEIPT_TYPES if wraps(transaction.request.body) else TYPES
+            session = Session.incoming(node.agent, transaction, types)
         except SipsNotAllowed as error:
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
         except RemoteProtocolError as error:
-            return node.refuse(transaction, error.code, error.status, text=str(error))
+            return node.refuse(transaction, error.code, error.status, _accept(error), str(error))
         chat = self._all.chat(user, contact, decision.sender, decision.recipient)
         if chat is None:
             return node.refuse(transaction, Code.M01, 500, text="there are too many sessions already")
@@ -119,7 +124,7 @@ class Chats:
         try:
             outputs = call.session.requested(transaction, node.wheel.now)
         except RemoteProtocolError as error:
-            return node.refuse(transaction, error.code, error.status, text=str(error))
+            return node.refuse(transaction, error.code, error.status, _accept(error), str(error))
         return self._follow(call, outputs, decision)
 
     def acked(self, transaction: ServerTransaction) -> list[Effect]:
@@ -157,6 +162,19 @@ class Chats:
             return None
         now = self._node.wheel.now
         return self._follow(call, call.session.send(facts.method, talk, now, facts.headers, facts.body))
+
+    def wraps(self, user: JID, contact: JID) -> bool:
+        """Whether these two have a session in which receipts are known."""
+        chat = self._all.chats.get((user, contact))
+        return chat is not None and chat.call is not None and chat.call.wraps
+
+    def report(self, user: JID, contact: JID, facts: MessageFacts, aside: Aside) -> list[Effect] | None:
+        """Say what became of a message, where `wraps`; None if it is not the time for it."""
+        call = self._all.chats[user, contact].call
+        if call is None or not call.session.can_send:
+            return None
+        now = self._node.wheel.now
+        return self._follow(call, call.session.send(facts.method, aside, now, facts.headers, facts.body))
 
     def hang_up(self, user: JID, contact: JID) -> list[Effect]:
         """The contact has closed his window. What is not confirmed yet, or not opened, is waited for."""
@@ -223,6 +241,8 @@ class Chats:
                 chat.tries = 0
                 if chat.call is not call:
                     chat.spare = call
+                if call.opened(output.response):
+                    self._submissions.receipts.knows(chat.user)
                 effects.append(Report("session.up", None, {"partner": chat.sip.name}))
                 effects += self._go_on(chat)
             elif isinstance(output, Idle):
@@ -236,7 +256,9 @@ class Chats:
         """What the SIP user says or does within the session."""
         chat = call.chat
         if arrived.method == "MESSAGE":
-            return self._deliveries.deliver(arrived.transaction, decision, chat.user, chat.contact, in_session=True)
+            return self._deliveries.deliver(
+                arrived.transaction, decision, chat.user, chat.contact, in_session=True, asks=call.wraps
+            )
         effects = self._node.respond(arrived.transaction, 200)
         try:
             said = messages.read_request(arrived.transaction.request, chat.user.host)
@@ -259,7 +281,8 @@ class Chats:
             return []
         submission = chat.pending = chat.queue.popleft()
         self._submissions.goes(submission)
-        return self._follow(call, call.session.send("MESSAGE", submission, now, submission.headers, submission.body))
+        form = call.form_of(submission)
+        return self._follow(call, call.session.send("MESSAGE", submission, now, form.headers, form.body))
 
     def _open(self, chat: Chat) -> list[Effect]:
         """Open a session with the SIP user, or do without, if that is what he wants by now."""
@@ -270,7 +293,8 @@ class Chats:
                 effects += self._pager.send(submission)
             self._all.rest(chat)
             return effects
-        session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), TYPES)
+        types = RECEIPT_TYPES if self._submissions.receipts.takes(chat.user) else TYPES
+        session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), types)
         # COMPAT(lync): each session is a conversation of its own, or the client refuses it (52035); since OCS 2007
         headers = [("Ms-Conversation-ID", node.ids.tag())]
         return self._follow(self._all.begin(self, chat, session), session.invite(node.wheel.now, headers))
@@ -287,6 +311,10 @@ class Chats:
         if answered.status < 300:
             chat.crossed = 0
             effects = submissions.delivered(submission)
+        elif call.takes_plain(submission, answered.status) and submissions.may_wait(submission):
+            submission.asking = None
+            submissions.receipts.unknown(chat.user)
+            chat.queue.appendleft(submission)
         elif answered.status in GONE and again and submissions.may_wait(submission):
             submission.was_tried = True  # their BYE was lost: say it once more, in a new session
             chat.crossed = max(chat.crossed - 1, 0)
@@ -356,6 +384,11 @@ class Chats:
         for submission in waiting:
             self._submissions.goes(submission)
         return waiting
+
+
+def _accept(error: RemoteProtocolError) -> list[tuple[str, str]]:
+    """What an INVITE or UPDATE may hold (RFC 3261 §21.4.13)."""
+    return [("Accept", sdp.SDP), ("Accept-Encoding", "identity")] if error.status == 415 else []
 
 
 def _same_conversation(response: Response) -> bool:

@@ -2,6 +2,8 @@
 
 Called by `edge.sip.session`, and by `edge.gateway` to see what an INVITE is for.
 
+A description may be one of several, for new and for old peers, or come with parts of which others know what they mean.
+
 COMPAT(lync): text is offered as the medium `message` with the protocol `sip`, which is in no standard: each message
 is a MESSAGE request within the dialog. Address and port mean nothing, and the format is `null` or a SIP URI; since
 Live Communications Server 2003, which called it `x-ms-message`.
@@ -9,18 +11,22 @@ Live Communications Server 2003, which called it `x-ms-message`.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.sip import parts
 from edge.sip.message import Request
+from edge.sip.values import MediaType
 
 SDP: Final = "application/sdp"
 
 MAX_LENGTH = 65_536  # octets; an offer of audio, video and sharing by a Microsoft client has up to 10,000
 MAX_LINES = 2_000  # the same offer has 200
 MAX_STREAMS = 32  # the same offer has 5; each needs a line in the answer
+MAX_DEPTH = 2  # bodies of several parts inside of each other; Microsoft's clients have one, others put it into a second
 MAX_TYPES = 64  # media types of one list; a Microsoft client names 8
 
 ADDRESS = "IN IP4 127.0.0.1"  # nobody looks at it, and our real one is nobody's business
@@ -63,15 +69,18 @@ class Offer:
 
 
 def offered(request: Request) -> Offer:
-    """What an INVITE or UPDATE is for, by its body. `RemoteProtocolError`: it is malformed (400) or too long (413)."""
+    """What an INVITE or UPDATE is for, by its body.
+
+    `RemoteProtocolError`: it is malformed (400), too long (413), or not understood though it has to be (415).
+    """
     if not request.body:
         return Offer(refusal="the invitation describes no session")
     content = request.content_type
     if content is None:
         raise RemoteProtocolError("a body has no Content-Type")
-    if content.type == SDP:
-        return parse(request.body)
-    return Offer(refusal=_OTHER_BODIES.get(content.type, "the invitation is for something other than text"))
+    if (request.headers.get("content-encoding") or "identity").strip().lower() != "identity":
+        raise RemoteProtocolError("the encoding of the body is not supported", Code.S04, status=415)
+    return _offered(content, request.body, MAX_DEPTH)
 
 
 def parse(body: bytes) -> Offer:
@@ -120,6 +129,52 @@ def offer(accept_types: Sequence[str]) -> bytes:
     return _description("0 0", [f"m=message {PORT} sip null", _line(accept_types)])
 
 
+def _offered(media: MediaType, body: bytes, depth: int) -> Offer:
+    if media.type == SDP:
+        return parse(body)
+    if not media.type.startswith("multipart/"):
+        return Offer(refusal=_OTHER_BODIES.get(media.type, "the invitation is for something other than text"))
+    if not depth:
+        raise RemoteProtocolError("the parts of a body lie too deep in each other", Code.S09, status=413)
+    if len(body) > MAX_LENGTH:
+        raise RemoteProtocolError("the description of the session is too long", Code.S09, status=413)
+    found = parts.split(body, media)
+    if media.type == "multipart/alternative":
+        return _best(found, depth - 1)
+    return _whole(found, depth - 1)
+
+
+def _best(found: list[parts.Part], depth: int) -> Offer:
+    """One of several descriptions of the same, of which later ones say more (RFC 2046 §5.1.4)."""
+    for part in reversed(found):
+        if part.is_plain and part.disposition in _OF_SESSIONS:
+            with suppress(RemoteProtocolError):
+                offer = _offered(part.media, part.body, depth)
+                if not offer.refusal:
+                    return offer
+    return Offer(refusal=_OTHER_BODIES["multipart/alternative"])
+
+
+def _whole(found: list[parts.Part], depth: int) -> Offer:
+    """A description, and what belongs to it. What is not understood counts unless it may be left out."""
+    offer: Offer | None = None
+    is_unknown = False
+    for part in found:
+        if part.media.type in _OTHER_BODIES and not part.media.type.startswith("multipart/"):
+            return Offer(refusal=_OTHER_BODIES[part.media.type])
+        is_multipart = part.media.type.startswith("multipart/")
+        describes = (is_multipart or part.media.type == SDP) and part.is_plain and part.disposition in _OF_SESSIONS
+        if describes and offer is None:
+            offer = _offered(part.media, part.body, depth)
+        elif not part.is_optional:  # RFC 3261 §20.11: what says nothing must be understood
+            is_unknown = True
+    if offer is None or offer.refusal:
+        return offer or Offer(refusal=_OTHER_BODIES["multipart/mixed"])
+    if is_unknown:
+        raise RemoteProtocolError("a part of the invitation is not understood", Code.S04, status=415)
+    return offer
+
+
 # Kinds of body that come in the place of a session description.
 _OTHER_BODIES: Final = {
     "application/ms-conf-invite+xml": "the invitation is to a meeting",
@@ -128,6 +183,7 @@ _OTHER_BODIES: Final = {
     "multipart/mixed": "the invitation is for a file transfer or something else beside text",
     "multipart/alternative": "the invitation is for audio, video or sharing",
 }
+_OF_SESSIONS: Final = ("", "session")  # Content-Disposition of a description that counts (RFC 3261 §20.11)
 _WORD: Final = re.compile(r"[!-~]{1,256}")
 _TIMES: Final = re.compile(r"t=[0-9]{1,20} [0-9]{1,20}[ \t]*")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,24}")

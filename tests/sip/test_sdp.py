@@ -111,13 +111,84 @@ def test_list_of_types_is_bounded() -> None:
     [
         ("application/sdp;call-type=im", OFFER, ""), ("", b"", "describes no session"),
         ("application/ms-conf-invite+xml", b"<c/>", "meeting"), ("application/cccp+xml", b"<c/>", "conference"),
-        ("multipart/alternative;boundary=b", b"--b", "audio, video or sharing"),
-        ("multipart/mixed;boundary=b", b"--b", "file transfer"), ("text/plain", b"x", "other than text"),
+        ("text/plain", b"x", "other than text"),
     ],
 )
 def test_invitation_is_judged_by_its_body(content: str, body: bytes, reason: str) -> None:
     found = sdp.offered(request("INVITE", headers=[("Content-Type", content)] if content else [], body=body))
     assert reason in found.refusal if reason else found.refusal == ""
+
+
+TEXT, CALL = described("m=message 5060 sip null").decode(), described("m=audio 1 RTP/AVP 0").decode()
+SDP = "Content-Type: application/sdp\r\n"
+OLD = f"{SDP}Content-Disposition: session; handling=optional; ms-proxy-2007fallback\r\n"
+PLACE = "Content-Type: application/pidf+xml\r\n"
+
+
+def in_parts(kind: str, *found: tuple[str, str]) -> tuple[str, bytes]:
+    body = "".join(f"--b\r\n{head}\r\n{text}\r\n" for head, text in found)
+    return f"multipart/{kind};boundary=b", f"{body}--b--\r\n".encode()
+
+
+def judged(content: str, body: bytes, *headers: tuple[str, str]) -> Offer:
+    return sdp.offered(request("INVITE", headers=[("Content-Type", content), *headers], body=body))
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        in_parts("alternative", (OLD, TEXT), (SDP, TEXT)),
+        in_parts("alternative", (OLD, TEXT), (SDP, CALL)),
+        in_parts("alternative", (SDP, TEXT), (SDP, "v=1"), (PLACE, "<x/>")),
+        in_parts("mixed", (SDP, TEXT), (f"{PLACE}Content-Disposition: by-reference;handling=optional\r\n", "<x/>")),
+        in_parts("related", (SDP, TEXT)),
+    ],
+)  # fmt: skip
+def test_text_is_found_among_the_parts(content: str, body: bytes) -> None:
+    assert judged(content, body).refusal == ""
+
+
+def test_text_is_found_in_parts_of_parts_but_not_deeper() -> None:
+    inside = "--c\r\n" + SDP + "\r\n" + TEXT + "\r\n--c--"
+    nested = ("Content-Type: multipart/alternative;boundary=c\r\n", inside)
+    assert judged(*in_parts("mixed", nested)).refusal == ""
+    deeper = f"--d\r\nContent-Type: multipart/mixed;boundary=c\r\n\r\n{inside}\r\n--d--"
+    with pytest.raises(RemoteProtocolError, match="too deep"):
+        judged(*in_parts("mixed", ("Content-Type: multipart/mixed;boundary=d\r\n", deeper)))
+
+
+@pytest.mark.parametrize(
+    ("content", "body", "reason"),
+    [
+        (*in_parts("alternative", (OLD, CALL), (SDP, CALL)), "audio, video or sharing"),
+        (*in_parts("mixed", (SDP, CALL)), "audio and no text"),
+        (*in_parts("mixed", (SDP, TEXT), ("Content-Type: application/ms-filetransfer+xml\r\n", "<x/>")), "file"),
+        (*in_parts("mixed", (f"{SDP}Content-Disposition: early-session\r\n", TEXT)), "something else"),
+        (*in_parts("mixed", (PLACE, "<x/>")), "something else"),
+    ],
+)
+def test_parts_without_text_say_what_they_are_for(content: str, body: bytes, reason: str) -> None:
+    assert reason in judged(content, body).refusal
+
+
+def test_what_has_to_be_understood_and_is_not_is_said() -> None:
+    """RFC 3261 §8.2.3."""
+    encoded = f"{SDP}Content-Transfer-Encoding: base64\r\n"
+    for other in ((PLACE, "<x/>"), (encoded, "")):
+        content, body = in_parts("mixed", (SDP, TEXT), other)
+        with pytest.raises(RemoteProtocolError) as raised:
+            judged(content, body)
+        assert raised.value.status == 415
+    with pytest.raises(RemoteProtocolError) as raised:
+        judged("application/sdp", OFFER, ("Content-Encoding", "gzip"))
+    assert raised.value.status == 415
+    assert judged("application/sdp", OFFER, ("Content-Encoding", "Identity")).refusal == ""
+
+
+def test_parts_are_no_longer_than_a_description() -> None:
+    with pytest.raises(RemoteProtocolError) as raised:
+        judged(*in_parts("mixed", (SDP, TEXT + "a=x\r\n" * 20_000)))
+    assert raised.value.status == 413
 
 
 def test_our_offer_is_what_microsoft_clients_send() -> None:
