@@ -14,6 +14,8 @@ class Code(Enum):
 
     D01 = ("no SRV record for the domain", 404, "remote-server-not-found", "them")
     D02 = ("the host name has no address", 404, "remote-server-not-found", "them")
+    D04 = ("the SRV record leads to servers outside of the domain", 504, "remote-server-not-found", "them")
+    D05 = ("DNS leads to addresses that are not public", 504, "remote-server-not-found", "them")
     D06 = ("DNS did not answer in time", 504, "remote-server-timeout", "us")
 
     N01 = ("the connection was refused", 503, "remote-server-timeout", "them")
@@ -29,9 +31,15 @@ class Code(Enum):
     C01 = ("the certificate's issuer is not trusted", 403, "not-authorized", "them")
     C02 = ("the certificate has expired", 403, "not-authorized", "them")
     C03 = ("the certificate does not carry the expected name", 403, "not-authorized", "them")
+    C04 = ("the certificate carries the expected name as its common name only", 403, "not-authorized", "them")
     C05 = ("the certificate's purpose does not allow this use", 403, "not-authorized", "them")
     C06 = ("the certificate chain is incomplete", 403, "not-authorized", "them")
+    C07 = ("a certificate of an issuer in the chain has expired", 403, "not-authorized", "them")
+    C08 = ("it cannot be found out whether the certificate was revoked", 403, "not-authorized", "them")
     C09 = ("the certificate is not valid yet", 403, "not-authorized", "them")
+    C10 = ("the certificate was revoked", 403, "not-authorized", "them")
+    C11 = ("the certificate's key or signature is too weak", 403, "not-authorized", "them")
+    C12 = ("the certificate's key is not one that is pinned", 403, "not-authorized", "them")
 
     A01 = ("the domain is not on the partner list", 403, "forbidden", "us")
     A02 = ("traffic with this domain is not allowed", 403, "forbidden", "us")
@@ -59,6 +67,7 @@ class Code(Enum):
     X04 = ("the sender of the stanza is not covered by the stream", 403, "invalid-from", "them")
     X05 = ("the stream's namespace is not that of a server", 400, "invalid-namespace", "them")
     X06 = ("the stream was not established in time", 504, "connection-timeout", "them")
+    X07 = ("the dialback was not completed", 504, "remote-server-timeout", "them")
 
     P01 = ("the contact has not decided yet", 480, "recipient-unavailable", "them")
     P03 = ("presence was withdrawn because the way to it is down", 480, "recipient-unavailable", "them")

@@ -1,28 +1,32 @@
 """OpenSSL contexts for mutual TLS, where the verdict on the peer's certificate is taken after the handshake.
 
 The verify callback only writes down what OpenSSL found; the link asks for the `Handshake` when it is completed, lets
-`edge.certificates.peers` judge it, and then tells the peer *why* instead of dropping the connection. Protocol versions
-and cipher suites follow RFC 9325 §3.1.1 and §4.2. Links (`edge.net`) call this; `edge.service` builds it.
+`Contexts.sip_peer` or `xmpp_peer` judge it, and then tells the peer *why* instead of dropping the connection. Protocol
+versions and cipher suites follow RFC 9325 §3.1.1 and §4.2. Links (`edge.net`) call this; `edge.service` builds it.
 
 Nothing is ever resumed: a resumed session shows the old certificate and no verification at all, so tickets and the
 session cache are off, and a handshake in which the callback did not run proves nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cryptography import x509
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from edge.certificates.identity import Identity
-from edge.certificates.peers import judge
+from edge.certificates import verdict
+from edge.certificates.handshake import Handshake, Recorded
+from edge.certificates.identity import Identities, Identity
 from edge.codes import Code
-from edge.domains import Domain
+from edge.domains import Domain, domain
+from edge.errors import RemoteProtocolError
 from edge.partners import Directory, HostPort, Peer, System
+
+__all__ = ["Accepting", "Contexts", "Dialling", "Handshake", "Recorded"]
 
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"  # TLS 1.2: forward secrecy and AEAD only; those of TLS 1.3 all are
 VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
@@ -32,145 +36,178 @@ _OPTIONS = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | 
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
-    """What one completed TLS handshake showed.
+class _Generation:
+    """All contexts that belong together; a connection begins in one of these and stays in it."""
 
-    ``errors`` are OpenSSL's (depth, X509_V_ERR number) pairs in the order found. Proof is only: ``verified`` (the
-    callback ran) and no error that the judge minds. ``readable`` is False when the peer sent a certificate that
-    OpenSSL takes and our own parser does not; then ``leaf`` is None.
-    """
-
-    leaf: x509.Certificate | None
-    chain: tuple[x509.Certificate, ...]  # what the peer sent, leaf first
-    path: tuple[x509.Certificate, ...]  # what OpenSSL made of it, from the leaf up to the root where it found one
-    errors: tuple[tuple[int, int], ...]
-    verified: bool
-    tls_version: str = ""  # "TLSv1.2" | "TLSv1.3"
-    cipher: str = ""
-    readable: bool = True
-
-    @classmethod
-    def of(cls, connection: SSL.Connection) -> "Handshake":
-        """Read the handshake off a connection made by `Contexts`, once it is completed (``transport.getHandle()``)."""
-        seen = connection.seen if isinstance(connection, Recorded) else []
-        leaf: x509.Certificate | None = None
-        chain: list[x509.Certificate] = []
-        path: list[x509.Certificate] = []
-        readable = True
-        try:
-            leaf = connection.get_peer_certificate(as_cryptography=True)
-            sent = connection.get_peer_cert_chain(as_cryptography=True) or []
-            if leaf is not None:
-                chain = [leaf, *(each for each in sent if each != leaf)]
-                path = connection.get_verified_chain(as_cryptography=True) or chain
-        except (ValueError, x509.InvalidVersion):
-            leaf, chain, path, readable = None, [], [], False
-        return cls(
-            leaf,
-            tuple(chain),
-            tuple(path),
-            tuple(pair for pair in seen if pair[1]),
-            bool(seen),
-            connection.get_protocol_version_name(),
-            connection.get_cipher_name() or "",
-            readable,
-        )
-
-    @property
-    def fault(self) -> Code | None:
-        """Why the certificate proves nothing; None if its chain is good. Whose it is, is another question."""
-        if not self.readable:
-            return Code.T02
-        return judge(self.errors if self.verified else None, self.leaf, self.path[1:])
+    number: int
+    identities: Identities
+    accepting: tuple[SSL.Context, ...]  # for each identity, the default first
+    dialling: dict[tuple[int, Path | None, str], SSL.Context]  # identity, trust bundle, lowest version
+    stores: dict[Path | None, crypto.X509Store | None]
 
 
 class Contexts:
-    """Every context of this process: one that accepts, and one that dials for each trust bundle and lowest version.
+    """Every context of this process: one that accepts for each identity of ours, and one that dials for each identity,
+    trust bundle and lowest version.
 
     ``ca`` is the default trust (None for the operating system's). An accepted connection comes from we do not know
-    whom, so it is held against all trust bundles together; `identify` then counts only those systems whose own bundle
-    bears the chain, so that a partner's private CA vouches for nobody else.
-    Raises `OSError` or `OpenSSL.SSL.Error` when a trust bundle or the identity cannot be used.
+    whom, so it is held against all trust bundles together; `sip_peer` and `xmpp_peer` then count only those systems
+    whose own bundle bears the chain, so that a partner's private CA vouches for nobody else.
+    Raises `OSError` or `OpenSSL.SSL.Error` when a trust bundle or an identity cannot be used.
+
+    ``revocation`` is asked what is known of a peer's certificate; `edge.service` puts a `Revocation` there.
     """
 
-    def __init__(self, identity: Identity, ca: Path | None, systems: Iterable[System]) -> None:
-        listed = [system for system in systems if system.link != "component"]
-        bundles = {ca, *(system.ca for system in listed)}
-        lowest = min((system.min_version for system in listed), default="1.2")
-        self._accepting = _context(identity, bundles, lowest)
-        wanted = {(system.ca, system.min_version) for system in listed}
-        self._dialling = {(bundle, version): _context(identity, [bundle], version) for bundle, version in wanted}
-        self._stores = {bundle: context.get_cert_store() for (bundle, _), context in self._dialling.items()}
+    def __init__(self, ours: Identity | Identities, ca: Path | None, systems: Iterable[System]) -> None:
+        self.revocation: Callable[[Handshake, str], Code | None] = _nothing_known
+        self._ca, self._systems = ca, tuple(systems)
+        self._now = self._made(_identities(ours), ca, self._systems, 0)
 
-    def accepting(self) -> "Accepting":
-        """For `TLSMemoryBIOFactory(creator, False, ...)`, or ``startTLS`` on the receiving side."""
-        return Accepting(lambda: self._accepting)
+    @property
+    def identities(self) -> Identities:
+        """Ours, as new handshakes show them."""
+        return self._now.identities
 
-    def dialling(self, server_name: str, system: System) -> "Dialling":
+    @property
+    def generation(self) -> int:
+        """How often what is shown was changed. A link with a lower `Handshake.generation` may be retired."""
+        return self._now.number
+
+    def renew(self, ours: Identity | Identities) -> None:
+        """Show these identities in every handshake that begins from now on; those under way go on as they began.
+
+        Trust bundles are read again. When something cannot be used it raises as the constructor does, and all stays.
+        """
+        self.configure(ours, self._ca, self._systems)
+
+    def configure(self, ours: Identity | Identities, ca: Path | None, systems: Iterable[System]) -> None:
+        """The same for another configuration."""
+        listed = tuple(systems)
+        self._now = self._made(_identities(ours), ca, listed, self._now.number + 1)
+        self._ca, self._systems = ca, listed
+
+    def accepting(self, name: str = "", alpn: Sequence[bytes] = ()) -> "Accepting":
+        """For `TLSMemoryBIOFactory(creator, False, ...)`, or ``startTLS`` on the receiving side.
+
+        The identity is that of the name which the client announces (RFC 6066 §3); ``name`` is which one it wants if it
+        announces none. ``alpn`` are the protocols that are taken (RFC 7301 §3.2); who offers only others gets none.
+        """
+        return Accepting(self, name, alpn)
+
+    def dialling(
+        self, server_name: str, system: System, ours: Domain | None = None, alpn: Sequence[bytes] = ()
+    ) -> "Dialling":
         """For `TLSMemoryBIOFactory(creator, True, ...)`, or ``startTLS`` on the initiating side.
 
-        ``server_name`` is the domain we want to reach (RFC 6066 §3); an IP literal is not announced.
+        ``server_name`` is the domain we want to reach (RFC 6066 §3); an IP literal is not announced. ``ours`` is the
+        domain of ours that we speak for: the identity that carries it is shown.
         """
         announced = "" if HostPort(server_name.strip("[]"), 0).is_address else server_name
-        return Dialling(lambda: self._dialling[system.ca, system.min_version], announced)
+        return Dialling(self, announced, system, ours, alpn)
+
+    def sip_peer(
+        self,
+        directory: Directory,
+        handshake: Handshake,
+        dialled: System | None = None,
+        expected: frozenset[Domain] = frozenset(),
+    ) -> Peer:
+        """Who the far end of a SIP link is, see `edge.certificates.verdict.sip_peer`."""
+        return verdict.sip_peer(directory, handshake, self, dialled, expected)
+
+    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain) -> Peer:
+        """Who the far end of an XMPP stream is, see `edge.certificates.verdict.xmpp_peer`."""
+        return verdict.xmpp_peer(directory, handshake, self, remote)
 
     def authorities(self, handshake: Handshake) -> frozenset[Path | None]:
         """The trust bundles of our systems under which the peer's chain is good, each tried alone."""
-        if handshake.leaf is None or not handshake.verified:
-            return frozenset()
+        return frozenset(bundle for bundle in self._now.stores if self.bears(handshake, bundle))
+
+    def bears(self, handshake: Handshake, bundle: Path | None) -> bool:
+        """`edge.certificates.verdict.Grounds`"""
+        store = self._now.stores.get(bundle)
+        if store is None or handshake.leaf is None or not handshake.verified:
+            return False
         leaf, *others = [crypto.X509.from_cryptography(each) for each in handshake.chain]
-        return frozenset(bundle for bundle, store in self._stores.items() if _bears(store, leaf, others))
+        try:
+            crypto.X509StoreContext(store, leaf, others).verify_certificate()
+        except crypto.X509StoreContextError:
+            return False
+        return True
 
-    def identify(
-        self, directory: Directory, protocol: str, names: frozenset[Domain], fault: Code | None, handshake: Handshake
-    ) -> Peer:
-        """`Directory.identify`, less the systems whose own trust bundle or lowest TLS version this link fails."""
-        peer = directory.identify(protocol, names, fault)
-        if not peer.systems:
-            return peer
-        trusted = directory.identify(protocol, names, None, self.authorities(handshake))
-        if not trusted.systems:
-            return Peer(protocol, names, frozenset(), Code.C01)
-        modern = frozenset(
-            system.name
-            for system in directory.systems
-            if system.name in trusted.systems and f"TLSv{system.min_version}" <= handshake.tls_version
-        )
-        return Peer(protocol, names, modern, None if modern else Code.T02)
+    def revoked(self, handshake: Handshake, policy: str) -> Code | None:
+        """`edge.certificates.verdict.Grounds`"""
+        return None if policy == "off" else self.revocation(handshake, policy)
 
+    def server_connection(self, name: str, alpn: Sequence[bytes]) -> SSL.Connection:
+        """The server side of a new connection, for `Accepting`."""
+        now = self._now
+        index = now.identities.index_of(_domain(name)) if name else 0
+        connection = Recorded(now.accepting[index], accepted=True, generation=now.number)
+        connection.alpn = tuple(alpn)
+        return connection
 
-class Recorded(SSL.Connection):
-    """A connection that knows what the verify callback was told: (depth, X509_V_ERR number), 0 for a good one."""
+    def client_connection(self, system: System, ours: Domain | None) -> SSL.Connection:
+        """The client side of a new connection, for `Dialling`."""
+        now = self._now
+        index = 0 if ours is None else now.identities.index_of(ours)
+        context = now.dialling[index, system.ca, system.min_version]
+        connection = Recorded(context, accepted=False, generation=now.number)
+        connection.request_ocsp()
+        return connection
 
-    def __init__(self, context: SSL.Context) -> None:
-        super().__init__(context, None)
-        self.seen: list[tuple[int, int]] = []
+    def _made(self, ours: Identities, ca: Path | None, systems: Iterable[System], number: int) -> _Generation:
+        listed = [system for system in systems if system.link != "component"]
+        bundles = {ca, *(system.ca for system in listed)}
+        lowest = min((system.min_version for system in listed), default="1.2")
+        wanted = {(system.ca, system.min_version) for system in listed}
+        accepting = tuple(_context(identity, bundles, lowest) for identity in ours)
+        dialling = {
+            (index, bundle, version): _context(identity, [bundle], version)
+            for index, identity in enumerate(ours)
+            for bundle, version in wanted
+        }
+        stores = {bundle: context.get_cert_store() for (_, bundle, _), context in dialling.items()}
+        made = _Generation(number, ours, accepting, dialling, stores)
+        for context in accepting:
+            context.set_tlsext_servername_callback(lambda connection: _choose(made, connection))
+            context.set_alpn_select_callback(_select)
+        for context in dialling.values():
+            context.set_ocsp_client_callback(_staple, None)
+        return made
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Accepting:
-    """Makes the server side of a connection, with the context that is current at that moment."""
+    """Makes the server side of a connection, with the contexts that are current at that moment."""
 
-    def __init__(self, current: Callable[[], SSL.Context]) -> None:
-        self._current = current
+    def __init__(self, contexts: Contexts, name: str, alpn: Sequence[bytes]) -> None:
+        self._contexts, self._name, self._alpn = contexts, name, alpn
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return Recorded(self._current())
+        return self._contexts.server_connection(self._name, self._alpn)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Dialling:
     """Makes the client side of a connection, and announces the name we look for."""
 
-    def __init__(self, current: Callable[[], SSL.Context], server_name: str) -> None:
-        self._current = current
+    def __init__(
+        self, contexts: Contexts, server_name: str, system: System, ours: Domain | None, alpn: Sequence[bytes]
+    ) -> None:
+        self._contexts, self._system, self._ours, self._alpn = contexts, system, ours, alpn
         self.server_name = server_name
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = Recorded(self._current())
+        connection = self._contexts.client_connection(self._system, self._ours)
         if self.server_name:
             connection.set_tlsext_host_name(self.server_name.encode("ascii"))
+        if self._alpn:
+            connection.set_alpn_protos(list(self._alpn))
         return connection
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
 
 
 def _context(identity: Identity, bundles: Iterable[Path | None], lowest: str) -> SSL.Context:
@@ -197,13 +234,38 @@ def _context(identity: Identity, bundles: Iterable[Path | None], lowest: str) ->
     return context
 
 
-def _bears(store: crypto.X509Store | None, leaf: crypto.X509, others: list[crypto.X509]) -> bool:
-    if store is None:
-        return False
+def _identities(ours: Identity | Identities) -> Identities:
+    return ours if isinstance(ours, Identities) else Identities(ours)
+
+
+def _nothing_known(handshake: Handshake, policy: str) -> Code | None:
+    return Code.C08 if policy == "hard" else None
+
+
+def _domain(name: str) -> Domain | None:
     try:
-        crypto.X509StoreContext(store, leaf, others).verify_certificate()
-    except crypto.X509StoreContextError:
-        return False
+        return domain(name)
+    except RemoteProtocolError:
+        return None
+
+
+def _choose(generation: _Generation, connection: SSL.Connection) -> None:
+    """The client has announced which name it wants: show it the identity that carries it, if one does."""
+    announced = connection.get_servername()
+    if announced:
+        index = generation.identities.index_of(_domain(announced.decode("ascii", "replace")))
+        if index:
+            connection.set_context(generation.accepting[index])
+
+
+def _select(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    taken = connection.alpn if isinstance(connection, Recorded) else ()
+    return next((each for each in offered if each in taken), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+
+def _staple(connection: SSL.Connection, response: bytes, data: object) -> bool:
+    if isinstance(connection, Recorded):
+        connection.staple = response
     return True
 
 

@@ -5,6 +5,7 @@ it reads a configuration, `edge.certificates.contexts` builds TLS contexts from 
 """
 
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -86,6 +87,36 @@ class Identity:
         if now < self.not_before:
             return Code.C09
         return Code.C02 if now > self.not_after else None
+
+
+class Identities:
+    """All of ours, the default first. The default is also for whoever announces no name, or one that none carries."""
+
+    def __init__(self, default: Identity, others: Iterable[Identity] = ()) -> None:
+        self._all = (default, *others)
+
+    @property
+    def default(self) -> Identity:
+        return self._all[0]
+
+    def __iter__(self) -> Iterator[Identity]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def index_of(self, name: Domain | None) -> int:
+        """Which one to show for ``name``: the first that carries it, before those that do by a wildcard."""
+        if name is not None:
+            for carries in (Identity.speaks_sip_for, Identity.speaks_xmpp_for):
+                for index, identity in enumerate(self._all):
+                    if carries(identity, name):
+                        return index
+        return 0
+
+    def of(self, name: Domain | None) -> Identity:
+        """The identity of `index_of`."""
+        return self._all[self.index_of(name)]
 
 
 def parse(certificate: bytes, key: bytes) -> Identity:

@@ -2,8 +2,9 @@
 
 `sip_names` is RFC 5922, `xmpp_matches` is RFC 6120 §13.7 with RFC 9525: they differ in wildcards and in what an
 identity is, so neither is ever used for the other protocol. `judge` turns what OpenSSL said about a chain into one
-reason code. The subject of a certificate is never read, neither parsed nor printed. Called by `edge.net` after a
-handshake, and by `edge.certificates.identity` for our own certificate.
+reason code. The subject of a certificate is read for partners that are configured so (``names = "san-or-cn"``), from
+the parsed structure, and only where there is no subject alternative name at all. Called by `edge.certificates.verdict`
+after a handshake, and by `edge.certificates.identity` for our own certificate.
 """
 
 import ipaddress
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 from service_identity import CertificateError
 from service_identity.hazmat import DNS_ID, SRV_ID, DNSPattern, SRVPattern
 
@@ -32,6 +33,7 @@ XMPP_SERVICE = "_xmpp-server"
 PURPOSES = frozenset(
     {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, ID_KP_SIP_DOMAIN}
 )
+CLIENT_PURPOSES = PURPOSES - {ExtendedKeyUsageOID.SERVER_AUTH} | {ExtendedKeyUsageOID.CLIENT_AUTH}
 
 # Errors of OpenSSL's chain verification, by the names of its x509_vfy.h.
 UNABLE_TO_GET_ISSUER_CERT = 2
@@ -40,13 +42,14 @@ CERT_HAS_EXPIRED = 10
 UNABLE_TO_GET_ISSUER_CERT_LOCALLY = 20
 UNABLE_TO_VERIFY_LEAF_SIGNATURE = 21
 INVALID_PURPOSE = 26
+EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK = 66, 67, 68
 
 
-def sip_names(certificate: x509.Certificate) -> frozenset[Domain]:
+def sip_names(certificate: x509.Certificate, *, or_common_name: bool = False) -> frozenset[Domain]:
     """The SIP domain identities of a certificate (RFC 5922 §7.1).
 
     Names in ``sip`` URIs are identities; names of type DNS are, if there is no such URI. A wildcard is no name here
-    (RFC 5922 §7.2), an IP address never is, and the subject is not looked at.
+    (RFC 5922 §7.2), an IP address never is, and the subject is looked at only if that is wanted (`common_name`).
     """
     by_uri: set[Domain] = set()
     by_dns: set[Domain] = set()
@@ -59,20 +62,38 @@ def sip_names(certificate: x509.Certificate) -> frozenset[Domain]:
             found = _exact(name.value)
             if found is not None:
                 by_dns.add(found)
-    return frozenset(by_uri or by_dns)
+    subject = common_name(certificate) if or_common_name else None
+    return frozenset(by_uri or by_dns or ([subject] if subject else ()))
 
 
-def xmpp_matches(certificate: x509.Certificate, name: Domain) -> bool:
+def xmpp_matches(certificate: x509.Certificate, name: Domain, *, or_common_name: bool = False) -> bool:
     """True if the certificate is good for the XMPP domain ``name`` (RFC 6120 §13.7.1.2, RFC 9525 §6.3).
 
     DNS names match whole or by a wildcard that is all of the left-most label; SRV names match with the service of
-    servers only; addresses of type XmppAddr match whole.
+    servers only; addresses of type XmppAddr match whole. A common name that is wanted at all matches whole as well.
     """
     try:
         dns, srv = DNS_ID(name), SRV_ID(f"{XMPP_SERVICE}.{name}")
     except ValueError:  # an IP literal: no certificate speaks for that
         return False
-    return any(_matches(alternative, name, dns, srv) for alternative in _alternatives(certificate))
+    if any(_matches(alternative, name, dns, srv) for alternative in _alternatives(certificate)):
+        return True
+    return or_common_name and common_name(certificate) == name
+
+
+def common_name(certificate: x509.Certificate) -> Domain | None:
+    """The host name in the subject of a certificate that has no subject alternative name at all (RFC 5922 §7.1).
+
+    It must be the only common name. None if there is none of that kind.
+    """
+    try:
+        if any(each.oid == x509.SubjectAlternativeName.oid for each in certificate.extensions):
+            return None
+        found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except _UNREADABLE:
+        return None
+    value = found[0].value if len(found) == 1 else ""
+    return _exact(value) if isinstance(value, str) else None
 
 
 def presented(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -103,29 +124,43 @@ def judge(
     errors: Sequence[tuple[int, int]] | None,
     certificate: x509.Certificate | None,
     issuers: Sequence[x509.Certificate] = (),
+    *,
+    eku: str = "server",
+    accepted: bool = False,
+    pinned: bool = False,
 ) -> Code | None:
     """Return why a peer's certificate proves nothing, or None if its chain is good.
 
     ``errors`` are the (depth, error) pairs of OpenSSL's verification, None if it never ran: a chain nobody verified
-    is not trusted. ``issuers`` is the rest of the chain, from the leaf's issuer up.
+    is not trusted. ``issuers`` is the rest of the chain, from the leaf's issuer up. If the leaf is ``pinned`` nobody
+    asks who issued it.
 
-    OpenSSL asks for clientAuth on links we accepted; its opinion about purposes is put aside and ours stands: every
-    certificate of the chain allows serverAuth or any use, or limits nothing (RFC 5924 §5 for id-kp-sipDomain).
+    OpenSSL asks for clientAuth on links we ``accepted``; its opinion about purposes is put aside and ours stands. By
+    default every certificate of the chain allows serverAuth or any use, or limits nothing (RFC 5924 §5 for
+    id-kp-sipDomain); ``eku`` is `edge.certificates.trust.Trust.eku`.
     """
     if certificate is None:
         return Code.T04
     if errors is None:
         return Code.C01
     numbers = {(depth, error) for depth, error in errors if error != INVALID_PURPOSE}
+    if pinned:
+        issuers = ()
+        numbers = {(depth, error) for depth, error in numbers if not depth and error in _OF_THE_LEAF}
     kinds = {error for _, error in numbers}
-    if kinds - {CERT_HAS_EXPIRED, CERT_NOT_YET_VALID}:
+    if kinds - _DATES - _WEAK:
         return Code.C06 if kinds <= _INCOMPLETE and _names_its_issuer(numbers, certificate) else Code.C01
+    if kinds & _WEAK:
+        return Code.C11
     if CERT_NOT_YET_VALID in kinds:
         return Code.C09
     if CERT_HAS_EXPIRED in kinds:
-        return Code.C02
-    unseen = any(depth > len(issuers) for depth, error in errors if error == INVALID_PURPOSE)
-    if unseen or not all(_serves(each) for each in (certificate, *issuers)):
+        return Code.C02 if (0, CERT_HAS_EXPIRED) in numbers else Code.C07
+    if eku == "any":
+        return None
+    wanted = CLIENT_PURPOSES if eku == "strict" and accepted else PURPOSES
+    unseen = not pinned and any(depth > len(issuers) for depth, error in errors if error == INVALID_PURPOSE)
+    if unseen or not all(_serves(each, wanted) for each in (certificate, *issuers)):
         return Code.C05
     return None
 
@@ -135,12 +170,13 @@ def judge(
 # What cryptography raises for a certificate with extensions it cannot read; it reads all of them or none.
 _UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
-_INCOMPLETE = {
+_DATES = {CERT_HAS_EXPIRED, CERT_NOT_YET_VALID}
+_WEAK = {EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK}
+_OF_THE_LEAF = _DATES | {EE_KEY_TOO_SMALL}
+_INCOMPLETE = _DATES | {
     UNABLE_TO_GET_ISSUER_CERT,
     UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
     UNABLE_TO_VERIFY_LEAF_SIGNATURE,
-    CERT_HAS_EXPIRED,
-    CERT_NOT_YET_VALID,
 }
 
 
@@ -225,6 +261,6 @@ def _names_its_issuer(numbers: set[tuple[int, int]], certificate: x509.Certifica
     return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
 
 
-def _serves(certificate: x509.Certificate) -> bool:
+def _serves(certificate: x509.Certificate, wanted: frozenset[x509.ObjectIdentifier]) -> bool:
     allowed = purposes(certificate)
-    return allowed is None or not PURPOSES.isdisjoint(allowed)
+    return allowed is None or not wanted.isdisjoint(allowed)

@@ -14,7 +14,6 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from edge.certificates.contexts import Accepting, Contexts, Dialling, Handshake
-from edge.certificates.peers import xmpp_matches
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
@@ -149,22 +148,15 @@ class XmppPool:
     def creator(self, link: XmppLink) -> Accepting | Dialling:
         """`edge.net.xmpp_link.Owner`: TLS, with the trust of whom we dialled."""
         if isinstance(link.key, _Dial):
-            return self._contexts.dialling(link.key.remote, link.key.system)
+            return self._contexts.dialling(link.key.remote, link.key.system, link.key.local)
         return self._contexts.accepting()
 
     def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Peer:
         """`edge.net.xmpp_link.Owner`: who the far end is. Policy first, so that a stranger hears that it is one."""
-        names = frozenset((claim.remote,))
-        fault = self._policy(claim) or handshake.fault
-        system = self._directory.system_of(claim.remote)
-        if fault is None and system is not None and handshake.leaf is not None:
-            # what is configured besides the domains, static hosts above all, is as good as the domain itself
-            expected = names | system.peer_names.difference(system.domains)
-            if not any(xmpp_matches(handshake.leaf, each) for each in expected):
-                fault = Code.C03
+        fault = self._policy(claim)
         if fault is not None:
-            return Peer("xmpp", names, frozenset(), fault)
-        return self._contexts.identify(self._directory, "xmpp", names, None, handshake)
+            return Peer("xmpp", frozenset((claim.remote,)), frozenset(), fault)
+        return self._contexts.xmpp_peer(self._directory, handshake, claim.remote)
 
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_link.Owner`: the stream is authenticated."""

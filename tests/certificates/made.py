@@ -8,7 +8,7 @@ from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL, crypto
 
@@ -29,10 +29,13 @@ def key(number: int = 0) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
 @dataclass(frozen=True)
 class Made:
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: Key
 
     @property
     def pem(self) -> bytes:
@@ -43,7 +46,7 @@ class Made:
         return key_pem(self.key)
 
 
-def key_pem(private: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(private: Key) -> bytes:
     return private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -61,9 +64,10 @@ def make(
     begins: datetime = NOW - DAY,
     ends: datetime = NOW + 60 * DAY,
     number: int = 0,
+    own: Key | None = None,
 ) -> Made:
     """A certificate, signed by ``issuer`` or by itself. ``raw_san`` is the inside of the extension's SEQUENCE."""
-    own = key(number)
+    own = own or key(number)
     name = subject if isinstance(subject, x509.Name) else named(subject)
     builder = (
         x509.CertificateBuilder()

@@ -15,12 +15,12 @@ from edge.certificates.peers import sip_names
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Directory, System
+from tests.certificates.shaking import accepted, carry, client_of, dialled, server_of, shake
 
 OURS = Authority("CA of everybody")
 PRIVATE = Authority("CA of wonderland alone")
 EDGE = OURS.issue(dns=["edge.example"])
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
-WIRE = 65536
 
 
 @pytest.fixture
@@ -62,52 +62,6 @@ def peer(issued: Issued | None = None, version: int | None = None, ciphers: byte
         context.use_privatekey(identity.key)
     context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     return context
-
-
-def shake(client: SSL.Connection, server: SSL.Connection) -> None:
-    """Carry bytes between the two until both are content. Raises `SSL.Error` if one of them is not."""
-    client.set_connect_state()
-    server.set_accept_state()
-    done: set[SSL.Connection] = set()
-    for _ in range(20):
-        for one, other in ((client, server), (server, client)):
-            try:
-                one.do_handshake()
-                done.add(one)
-            except SSL.WantReadError:
-                pass
-            carry(one, other)
-        if len(done) == 2:
-            break
-    # what comes after a TLS 1.3 handshake (tickets, alerts) is seen by reading
-    for one in (client, server):
-        with pytest.raises(SSL.WantReadError):
-            one.recv(1)
-
-
-def carry(one: SSL.Connection, other: SSL.Connection) -> None:
-    with suppress(SSL.WantReadError):
-        other.bio_write(one.bio_read(WIRE))
-
-
-def server_of(ours: Contexts) -> SSL.Connection:
-    return ours.accepting().serverConnectionForTLS(None)
-
-
-def client_of(ours: Contexts, name: str, to: System) -> SSL.Connection:
-    return ours.dialling(name, to).clientConnectionForTLS(None)
-
-
-def accepted(ours: Contexts, theirs: SSL.Context) -> Handshake:
-    server = server_of(ours)
-    shake(SSL.Connection(theirs, None), server)
-    return Handshake.of(server)
-
-
-def dialled(ours: Contexts, theirs: SSL.Context, to: System, name: str = "wonderland.example") -> Handshake:
-    client = client_of(ours, name, to)
-    shake(client, SSL.Connection(theirs, None))
-    return Handshake.of(client)
 
 
 Shake = Callable[[Contexts, SSL.Context], Handshake]
@@ -244,8 +198,7 @@ def test_lowest_version_of_a_partner_holds_when_we_dial(bundle: Path) -> None:
 
 
 def identified(ours: Contexts, directory: Directory, seen: Handshake) -> tuple[frozenset[str], Code | None]:
-    assert seen.leaf is not None
-    found = ours.identify(directory, "sip", sip_names(seen.leaf), seen.fault, seen)
+    found = ours.sip_peer(directory, seen)
     return found.systems, found.fault
 
 

@@ -1,0 +1,100 @@
+"""Who the far end of a link proved to be: its certificate, held against what is configured for each system.
+
+One rule for both directions. For each system that the certificate names: its dates and purposes, its issuer (or its
+pin), the TLS version, and whether it was revoked; the first that fails is the reason code. `Contexts.sip_peer` and
+`Contexts.xmpp_peer` call this for the links, once a handshake.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from edge.certificates.handshake import Handshake
+from edge.certificates.peers import common_name, sip_names, xmpp_matches
+from edge.certificates.trust import pin_of
+from edge.codes import Code
+from edge.domains import Domain
+from edge.partners import Directory, Peer, System
+
+
+class Grounds(Protocol):
+    """What a verdict rests on besides the handshake."""
+
+    def bears(self, handshake: Handshake, bundle: Path | None) -> bool:
+        """Whether the peer's chain is good under this trust bundle alone."""
+
+    def revoked(self, handshake: Handshake, policy: str) -> Code | None:
+        """C10, or C08 where the policy wants to know and nothing is known."""
+
+
+def chain_fault(system: System, handshake: Handshake, grounds: Grounds) -> Code | None:
+    """Why a certificate proves nothing to ``system``'s configuration, whatever name is on it."""
+    trust, leaf = system.trust, handshake.leaf
+    pinned = leaf is not None and pin_of(leaf) in trust.pins
+    fault = handshake.fault_under(trust.eku, pinned=pinned)
+    if fault is None and not pinned:
+        if not grounds.bears(handshake, system.ca):
+            fault = Code.C01
+        elif trust.pins and trust.pins.isdisjoint(map(pin_of, handshake.path)):
+            fault = Code.C12
+    if fault is None and handshake.tls_version < f"TLSv{system.min_version}":
+        fault = Code.T02
+    return fault or grounds.revoked(handshake, trust.revocation)
+
+
+def sip_peer(
+    directory: Directory,
+    handshake: Handshake,
+    grounds: Grounds,
+    dialled: System | None = None,
+    expected: frozenset[Domain] = frozenset(),
+) -> Peer:
+    """Who a SIP peer is (RFC 5922 §7). If we ``dialled`` it, anybody but one of the ``expected`` names is a fault."""
+    leaf = handshake.leaf
+    names = frozenset[Domain]() if leaf is None else sip_names(leaf)
+    by_subject = leaf is not None and not names
+    if leaf is not None and by_subject:
+        names = sip_names(leaf, or_common_name=True)
+    found = directory.identify("sip", names)
+    systems = [system for name in sorted(found.systems) if (system := directory.named(name)) is not None]
+    faults = {system.name: _sip_fault(system, handshake, grounds, by_subject) for system in systems}
+    proved = frozenset(name for name, fault in faults.items() if fault is None)
+    if dialled is not None:
+        fault = chain_fault(dialled, handshake, grounds)
+        if fault is None and names.isdisjoint(expected):
+            fault = Code.C03
+        if fault is None:
+            fault = _name_fault(dialled, by_subject)
+        return replace(found, systems=frozenset() if fault else proved | {dialled.name}, fault=fault)
+    if proved:
+        return replace(found, systems=proved)
+    fault = next((fault for fault in faults.values() if fault is not None), handshake.fault)
+    return replace(found, systems=frozenset(), fault=fault)
+
+
+def xmpp_peer(directory: Directory, handshake: Handshake, grounds: Grounds, remote: Domain) -> Peer:
+    """Who an XMPP server is that says it is ``remote``, or that we dialled as that (RFC 6120 §13.7)."""
+    names, system = frozenset((remote,)), directory.system_of(remote)
+    if system is None:
+        return Peer("xmpp", names, frozenset(), handshake.fault or directory.identify("xmpp", names).fault)
+    fault = chain_fault(system, handshake, grounds)
+    if fault is None and handshake.leaf is not None:
+        # what is configured besides the domains, static hosts above all, is as good as the domain itself
+        expected = names | system.peer_names.difference(system.domains)
+        if not any(xmpp_matches(handshake.leaf, each) for each in expected):
+            by_subject = common_name(handshake.leaf) in expected
+            fault = _name_fault(system, by_subject) if by_subject else Code.C03
+    found = directory.identify("xmpp", names)
+    return replace(found, systems=frozenset() if fault else found.systems & {system.name}, fault=fault)
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _sip_fault(system: System, handshake: Handshake, grounds: Grounds, by_subject: bool) -> Code | None:
+    return chain_fault(system, handshake, grounds) or _name_fault(system, by_subject)
+
+
+def _name_fault(system: System, by_subject: bool) -> Code | None:
+    """COMPAT(lync): a common name counts where it is configured, for edges whose certificate has no other name."""
+    return Code.C04 if by_subject and system.trust.names == "san" else None

@@ -1,0 +1,75 @@
+"""What is written down of a handshake."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+
+from edge.certificates.contexts import Contexts
+from edge.certificates.handshake import MAX_STAPLE, Handshake
+from edge.certificates.identity import parse
+from edge.codes import Code
+from edge.domains import Domain
+from edge.partners import System
+from tests.certificates.made import CLIENT, SERVER, authority, dns, make
+from tests.certificates.shaking import accepted, client_of, dialled, server_of, shake, somebody
+
+ROOT = authority("Root", number=1)
+OURS = make(dns("edge.example"), number=8, issuer=ROOT)
+THEIRS = make(dns("b.example"), number=9, issuer=ROOT)
+
+LATER = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> System:
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    return System(name="b", inside=False, protocol="sip", domains=(Domain("b.example"),), ca=tmp_path / "ca.pem")
+
+
+@pytest.fixture
+def ours(to: System) -> Contexts:
+    return Contexts(parse(OURS.pem, OURS.key_pem), to.ca, [to])
+
+
+def test_handshake_knows_its_direction_and_what_it_was_made_with(ours: Contexts, to: System) -> None:
+    assert accepted(ours, somebody([THEIRS])).accepted
+    ours.renew(parse(OURS.pem, OURS.key_pem))
+    seen = dialled(ours, somebody([THEIRS]), to)
+    assert (seen.accepted, seen.generation) == (False, 1)
+
+
+def test_handshake_brings_the_stapled_response(ours: Contexts, to: System) -> None:
+    assert dialled(ours, somebody([THEIRS], staple=LATER), to).staple == LATER
+    assert dialled(ours, somebody([THEIRS]), to).staple == b""
+
+
+def test_staple_is_bounded(ours: Contexts, to: System) -> None:
+    client = client_of(ours, "b.example", to)
+    shake(client, server_of(ours))
+    client.staple = b"x" * (MAX_STAPLE + 1)  # type: ignore[attr-defined]
+    assert len(Handshake.of(client).staple) == MAX_STAPLE
+
+
+@pytest.mark.parametrize(
+    ("eku", "accepting", "code"),
+    [
+        ("server", True, None), ("server", False, None),
+        ("strict", True, Code.C05), ("strict", False, None),
+        ("any", True, None), ("any", False, None),
+    ],
+)  # fmt: skip
+def test_purpose_is_judged_by_the_part_that_the_peer_has(
+    ours: Contexts, to: System, eku: str, accepting: bool, code: Code | None
+) -> None:
+    theirs = somebody([make(dns("b.example"), issuer=ROOT, eku=(SERVER,), number=9)])
+    seen = accepted(ours, theirs) if accepting else dialled(ours, theirs, to)
+    assert seen.fault_under(eku, pinned=False) is code
+
+
+def test_strict_takes_a_client_certificate_from_a_client_only(ours: Contexts, to: System) -> None:
+    theirs = somebody([make(dns("b.example"), issuer=ROOT, eku=(CLIENT,), number=9)])
+    assert accepted(ours, theirs).fault_under("strict", pinned=False) is None
+    assert dialled(ours, theirs, to).fault_under("strict", pinned=False) is Code.C05
+    assert accepted(ours, theirs).fault is Code.C05
