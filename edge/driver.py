@@ -29,7 +29,7 @@ from edge.gateway.effects import (
     SipLink,
     XmppLink,
 )
-from edge.partners import System
+from edge.partners import Changes, System
 from edge.sip.message import Request, Response
 from edge.store import Record, Store, StoreError
 from edge.timers import TICK
@@ -116,6 +116,11 @@ class Driver:
         self._gateway.node.wall = self._wall()
         self._perform(self._gateway.restored(self._store.load()))
         self._ticker.start(TICK)
+
+    def reloaded(self, changes: Changes) -> None:
+        """The partner list has become another one."""
+        self._begin()
+        self._perform(self._gateway.reloaded(changes))
 
     def stop(self) -> None:
         """Stop the clock."""

@@ -16,7 +16,7 @@ from edge.gateway.effects import Path, Report, SipLink
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.mapping.profile import Profile
-from edge.partners import Directory, Peer, System
+from edge.partners import Block, Directory, Peer, System
 from edge.sip.framing import Framer
 from edge.sip.layer import TransactionLayer
 from edge.sip.message import Request
@@ -50,37 +50,42 @@ class Stage:
     def __init__(self, cast: Sequence[tuple[str, str, str, list[str], dict[str, str]]]) -> None:
         self.clock = Clock()
         self.clock.advance(1000.0)
-        self.systems = [
-            System(
-                name=name,
-                inside=kind == "inside",
-                protocol="sip" if how == "sip" else "xmpp",
-                domains=tuple(map(domain, domains)),
-                link={"sip": "tls", "s2s": "s2s", "component": "component"}[how],
-                presence=_profile(settings),
-                direction=settings.get("direction", "both"),
-                im_mode=settings.get("im_mode", "auto"),
-                presence_format=settings.get("format", "pidf"),
-                piggyback=settings.get("piggyback") == "true",
-                verification_marker=settings.get("verification_marker", "").replace("_", " "),
-                resume_per_s=float(settings.get("resume_per_s", "200")),
-            )
-            for name, kind, how, domains, settings in cast
-            if kind != "unlisted"
-        ]
-        directory = self.directory = Directory(self.systems)
+        self.cast = {name: (kind, how, domains, settings) for name, kind, how, domains, settings in cast}
+        self.systems = self.listed()
+        directory = self.directory = Directory(self.systems, self.blocked())
         self.taken: list[object] = []
         self.dials: dict[Path, IDelayedCall] = {}  # what is wished for and not up
         by_name = {system.name: system for system in self.systems}
         self.actors = {}
-        for name, kind, how, domains, _ in cast:
+        for name, kind, how, domains, settings in cast:
             protocol = "sip" if how == "sip" else "xmpp"
             fault = Code.A01 if kind == "unlisted" and protocol == "xmpp" else None
-            peer = directory.identify(protocol, frozenset(map(domain, domains)), fault)
+            proved = settings["proved"].split(",") if "proved" in settings else domains
+            peer = directory.identify(protocol, frozenset(domain(each.removeprefix("*.")) for each in proved), fault)
             self.actors[name] = Actor(name, protocol, peer, by_name.get(name))
         self.tokens = count(1)
         self.store = MemoryStore()
         self.birth()
+
+    def listed(self) -> list[System]:
+        """Who of the cast is on our list."""
+        return [_system(name, *said) for name, said in self.cast.items() if said[0] in ("inside", "partner")]
+
+    def blocked(self) -> list[Block]:
+        return [
+            Block(*_names(domains), reason="abuse", silent=settings.get("answer") == "silent")
+            for kind, _, domains, settings in self.cast.values() if kind == "blocked"
+        ]
+
+    def relist(self, name: str, kind: str, settings: dict[str, str]) -> None:
+        """The partner list is reloaded, with something else in it about ``name``."""
+        _, how, domains, before = self.cast[name]
+        self.cast[name] = kind, how, domains, before | settings
+        changes = self.directory.become(Directory(self.listed(), self.blocked()))
+        for actor in self.actors.values():
+            actor.system = self.directory.named(actor.name)
+            actor.peer = self.directory.identify(actor.protocol, actor.peer.names)
+        self.driver.reloaded(changes)
 
     def birth(self) -> None:
         """A gateway starts, with what the store has kept."""
@@ -109,7 +114,7 @@ class Stage:
         """
         self.driver.stop()
         self.taken.clear()
-        self.directory = Directory([system for system in self.systems if system.name != without])
+        self.directory = Directory([system for system in self.listed() if system.name != without], self.blocked())
         for dial in self.dials.values():
             dial.cancel()
         self.dials.clear()
@@ -218,7 +223,10 @@ class XmppStage:
         stage = self._stage
         system = stage.directory.system_of(recipient)
         actor = stage.actors[system.name] if system is not None else None
-        if actor is None:  # an answer to somebody unlisted goes back where he came from
+        if actor is None:  # who is not listed (any more), or somebody behind a component
+            domains = {each: stage.actors[name] for name, (_, _, said, _) in stage.cast.items() for each in said}
+            actor = domains.get(str(recipient))
+        if actor is None:
             actor = next(a for a in stage.actors.values() if a.protocol == "xmpp")
         if actor.down:
             assert system is not None
@@ -233,6 +241,34 @@ def sip_message(data: bytes) -> Request:
     messages = Framer().feed(data)
     assert len(messages) == 1, f"not one SIP message: {data!r}"
     return messages[0]  # type: ignore[return-value]
+
+
+def _names(domains: list[str]) -> tuple[tuple[Domain, ...], tuple[Domain, ...]]:
+    """Domains, and what is below a ``*.``."""
+    exact = tuple(domain(each) for each in domains if not each.startswith("*."))
+    return exact, tuple(domain(each[2:]) for each in domains if each.startswith("*."))
+
+
+def _system(name: str, kind: str, how: str, domains: list[str], settings: dict[str, str]) -> System:
+    exact, wildcards = _names(domains)
+    plain = {key: settings[key] for key in ("direction", "im_mode", "allow", "traffic", "identity") if key in settings}
+    return System(
+        name=name,
+        inside=kind == "inside",
+        protocol="sip" if how == "sip" else "xmpp",
+        domains=exact,
+        wildcards=wildcards,
+        link={"sip": "tls", "s2s": "s2s", "component": "component"}[how],
+        presence=_profile(settings),
+        presence_format=settings.get("format", "pidf"),
+        piggyback=settings.get("piggyback") == "true",
+        verification_marker=settings.get("verification_marker", "").replace("_", " "),
+        resume_per_s=float(settings.get("resume_per_s", "200")),
+        messages_per_s=float(settings.get("messages_per_s", "100")),
+        burst=int(settings.get("burst", "500")),
+        transit=settings.get("transit") == "true",
+        **plain,
+    )
 
 
 def _profile(settings: dict[str, str]) -> Profile:

@@ -1,9 +1,10 @@
 """Plays a transcript: a plain-text conversation with the whole gateway, without sockets and with fake time.
 
 A transcript opens with its cast, one line for each system: ``[name]  inside|partner  sip|s2s|component  domains``
-or ``[name]  unlisted  sip|s2s  domains`` for somebody whom the partner list does not know. Behind the domains may
-stand ``key=value``: direction, outbound, notes, format, piggyback, im_mode, resume_per_s, or, with _ for a blank,
-verification_marker or map:ROW=VALUE. Then the scenes:
+or ``[name]  unlisted|blocked  sip|s2s  domains`` for somebody whom the partner list does not know, or names as blocked.
+Behind the domains may stand ``key=value``: allow, traffic, identity, transit, messages_per_s, burst, direction,
+outbound, notes, format, piggyback, im_mode, resume_per_s, or, with _ for a blank, verification_marker or
+map:ROW=VALUE. Then the scenes:
 
     lync sends:            followed by an indented SIP message or stanzas
     capulet receives:      the next thing that arrives there must match; only what is written is compared
@@ -13,6 +14,8 @@ verification_marker or map:ROW=VALUE. Then the scenes:
     capulet is idle        the links to it are closed in good order
     the gateway is killed and starts again     with nothing but what its store has kept (also: ... without lync)
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
+
+    the partner list loses lync / blocks lync / takes lync back / says burst=5 of lync     reloaded, while all goes on
 
 ``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
 in when they are left out; a response goes with the latest request received, or with that of its Call-ID. Everything
@@ -87,6 +90,12 @@ class Performance:
             return
         if match := re.fullmatch(r"the gateway is killed and starts again(?: without (\S+))?", line):
             stage.killed(match[1] or "")
+            stage.settle()
+            return
+        if match := re.fullmatch(r"the partner list (loses|blocks|takes|says (\S.*) of) (\S+)(?: back)?", line):
+            kind = {"loses": "unlisted", "blocks": "blocked"}.get(match[1], "partner")
+            said = dict(word.split("=", 1) for word in (match[2] or "").split())
+            stage.relist(match[3], kind, said)
             stage.settle()
             return
         scenes = "sends:|receives:|receives nothing|is down|is up|is idle|is silent|is attentive"

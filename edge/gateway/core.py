@@ -23,13 +23,14 @@ from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
 from edge.gateway.pairs import Pairs
 from edge.gateway.paths import Paths
+from edge.gateway.policy import Policy
 from edge.gateway.receipts import Receipts
 from edge.gateway.restoring import restore
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.gateway.typing import Typists
 from edge.mapping.invitations import NO_ROOMS, is_joining
-from edge.partners import Admit, Refuse
+from edge.partners import Admit, Changes, Refuse
 from edge.sip import microsoft, session_timer
 from edge.sip.checks import refusal
 from edge.sip.layer import Acked, Answer, Cancelled, Deliver, Failed, Output, Overdue, Send
@@ -41,7 +42,6 @@ from edge.xmpp.stanzas import PRESENCE_TYPES, Iq, Message, Presence, Stanza, err
 
 ACCEPT = "text/plain, application/pidf+xml"
 
-ABOUT_RECIPIENT = frozenset({Code.A06, Code.A08})  # refusals that come after the sender has been found good
 FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
 
 
@@ -64,8 +64,10 @@ class Gateway:
         self.submissions = Submissions(node, self.typists, self.receipts)
         self.pager = Pager(node, self.deliveries, self.submissions, modes, self.receipts)
         self.chats = Chats(node, self.deliveries, self.submissions, modes, self.pager, self.typists)
-        self.typists.sessions, self.typists.pages, self.receipts.pages = self.chats, self.pager, self.pager
+        self.typists.sessions, self.typists.pages = self.chats, self.pager
+        self.receipts.sessions, self.receipts.pages = self.chats, self.pager
         self.pairs = Pairs(node)
+        self.policy = Policy(node, self.pairs)
         self.subscribers = Subscribers(node, self.pairs)
         self.notifiers = Notifiers(node, self.pairs)
         self._paths = Paths(node, self.pairs, self.subscribers, self.notifiers)
@@ -75,6 +77,12 @@ class Gateway:
         """At the start: what the store has kept, as (kind, key, due, data) in the order of ``due``."""
         effects = restore(self.node, self.pairs, self.subscribers, self.notifiers, records)
         return self._saved(effects + self._paths.restored())
+
+    def reloaded(self, changes: Changes) -> list[Effect]:
+        """The partner list is another one now; nothing of what it leaves alone is touched."""
+        self._marks = any(system.verification_marker for system in self.node.directory.systems)
+        self.policy.rates.forget({system.name for system in changes.removed})
+        return self._door(lambda: self._paths.relisted(changes))
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
@@ -128,7 +136,7 @@ class Gateway:
             try:
                 decision = admit(link.peer, sender.host, recipient.host)
                 if isinstance(decision, Refuse):
-                    effects += _refuse_stanza(stanza, decision.code, link)
+                    effects += _refuse_stanza(stanza, decision, link)
                 elif type(stanza) is Message:
                     effects += self._message(stanza, decision)
                 elif type(stanza) is Presence:
@@ -249,8 +257,10 @@ class Gateway:
         except RemoteProtocolError as error:
             fault, recipient = error, node.name
         decision = node.directory.admit(cast(SipLink, transaction.link).peer, sender.host, recipient)
-        if isinstance(decision, Refuse) and decision.code not in ABOUT_RECIPIENT:
-            return node.refuse(transaction, decision.code, 403)
+        if isinstance(decision, Refuse) and not decision.of_recipient:
+            return node.ignore(transaction, decision.code) if decision.silently else (
+                node.refuse(transaction, decision.code, 403)
+            )
         failure = refusal(request, methods=METHODS, extensions=microsoft.extensions(request.method))
         if failure is not None:
             status, headers, code = failure
@@ -263,7 +273,9 @@ class Gateway:
         if request.max_forwards == 0:
             return node.refuse(transaction, Code.S02, 483)
         if isinstance(decision, Refuse):
-            return node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
+            return node.refuse(transaction, decision.code)
+        if (refused := self.policy.request(transaction, decision, sender, target)) is not None:
+            return refused
         if request.method == "NOTIFY":
             return self.subscribers.notified(transaction, decision)
         if request.method == "SUBSCRIBE":
@@ -281,7 +293,7 @@ class Gateway:
     def _options(self, transaction: ServerTransaction, recipient: Domain, decision: Admit | Refuse) -> list[Effect]:
         """Capabilities, of the edge itself or of a user behind it (RFC 3261 §11.2, RFC 6665 §4.4.4)."""
         if isinstance(decision, Refuse) and recipient != self.node.name:
-            return self.node.refuse(transaction, decision.code, 404 if decision.code is Code.A06 else 403)
+            return self.node.refuse(transaction, decision.code)
         capabilities = [
             ("Allow", ALLOW),
             ("Accept", ACCEPT),
@@ -301,7 +313,9 @@ class Gateway:
 
     def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
         if stanza.type == "error":
-            return self.deliveries.error_received(stanza)
+            return self.deliveries.error_received(stanza, decision)
+        if stanza.body and (refused := self.policy.stanza(stanza, decision)) is not None:
+            return refused
         submission = self.submissions.submit(stanza, decision)
         if not isinstance(submission, Submission):
             return submission
@@ -314,6 +328,8 @@ class Gateway:
             return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
         assert stanza.from_ is not None and stanza.to is not None
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
+            if stanza.type == "subscribe" and (refused := self.policy.stanza(stanza, decision)) is not None:
+                return refused
             return self.subscribers.presence_received(stanza, decision)
         if not stanza.to.local:
             return self.subscribers.answer_received(stanza)
@@ -341,11 +357,13 @@ def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> l
     return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
 
 
-def _refuse_stanza(stanza: Stanza, code: Code, link: XmppLink) -> list[Effect]:
+def _refuse_stanza(stanza: Stanza, decision: Refuse, link: XmppLink) -> list[Effect]:
+    code = decision.code
+    report = Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))})
+    if decision.silently:
+        return [report]
     condition = "service-unavailable" if type(stanza) is Iq else code.condition
-    effects = _stanza_error(stanza, condition, code.sentence, code)
-    effects.append(Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))}))
-    return effects
+    return [*_stanza_error(stanza, condition, code.sentence, code), report]
 
 
 def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list[Effect]:

@@ -22,6 +22,7 @@ METHODS = frozenset(  # what a UAS behind this edge understands
     {"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INVITE", "ACK", "CANCEL", "BYE", "INFO", "UPDATE"}
 )
 ALLOW = ", ".join(sorted(METHODS))
+ASIDE = ".aside"  # the end of the id of a stanza that is no message; other ids of ours have no dot behind the hyphen
 FRAMES = 8  # innermost calls in the report of a bug: from the fault to the door of the part it happened in
 
 
@@ -69,6 +70,10 @@ class Node:
                 effects.append(bug(error))
         return effects
 
+    def aside_id(self) -> str:
+        """The ``id`` of a stanza that is no message of anybody: nobody minds if it comes back."""
+        return f"{self.ids.stanza_id()}{ASIDE}"
+
     def wall_of(self, moment: float) -> float:
         """The time of day at which the wheel says ``moment``."""
         return self.wall + moment - self.wheel.now
@@ -114,6 +119,18 @@ class Node:
             )
         )
         return effects
+
+
+    def ignore(self, transaction: ServerTransaction, code: Code) -> list[Effect]:
+        """Never answer a request, and know nothing of it."""
+        self.layer.abandon(transaction)
+        fields: dict[str, object] = {"method": transaction.request.method, "partner": speaker(transaction)}
+        return [Report("policy.denied", code, fields)]
+
+
+def is_aside(id: str) -> bool:
+    """Whether a stanza of ours was no message of anybody."""
+    return id.endswith(ASIDE)
 
 
 def performed(outputs: list[Output]) -> list[Effect]:

@@ -112,6 +112,12 @@ class Notifications:
                 effects += self.update(notification)
         return effects
 
+    def retell(self, view: View) -> list[Effect]:
+        """It is told in another way from now on: what was told before no longer counts."""
+        for notification in view.notifications:
+            notification.sent = None
+        return self.publish(view)
+
     def update(self, notification: Notification) -> list[Effect]:
         """Tell the watcher what he does not know yet, if it is time."""
         view, node = notification.view, self._node
@@ -164,6 +170,12 @@ class Notifications:
         view = notification.view
         known = view.snapshot if reason == "timeout" and view.pair.user_sees else None
         return self._end(notification, reason, retry_after, known)
+
+    def dismiss(self, notification: Notification) -> list[Effect]:
+        """The partner list allows him no more: he sees the contact go, and is to stay away."""
+        pair, view = notification.view.pair, notification.view
+        last = self._presentities.closed(pair.contact, view.snapshot, self._node.wall) if pair.user_sees else None
+        return self._end(notification, "rejected", 0, last)
 
     def follow(
         self, notification: Notification, outputs: list[Output], transaction: ServerTransaction | None = None

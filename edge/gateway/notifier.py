@@ -266,6 +266,26 @@ class Notifiers:
         view.snapshot = self._presentities.closed(pair.contact, view.snapshot, self._node.wall, note)
         return self._told.publish(view)
 
+    def retell(self, pair: Pair) -> list[Effect]:
+        """The partner list says otherwise what the user is told of the contact, or no longer that he is told at all."""
+        if not self._node.directory.may_watch(pair.sip, pair.xmpp):
+            return self._reject(pair, "rejected")
+        view = pair.view
+        return self._told.retell(view) if view is not None and pair.user_sees else []
+
+    def dismiss(self, pair: Pair) -> list[Effect]:
+        """The partner list no longer knows one of the two: the user's subscriptions end for good."""
+        view = pair.view
+        effects: list[Effect] = []
+        for notification in tuple(view.notifications) if view is not None else ():
+            effects += self._told.dismiss(notification)
+        pair.void()
+        if view is None:
+            return effects
+        view.forget()
+        self._told.forget_idle(view)
+        return effects
+
     def probed(self, view: View) -> list[Effect]:
         """The answer to a probe is complete, or there is none, which says the same as that nobody is there."""
         probe, view.probe = view.probe, None

@@ -86,6 +86,11 @@ class Pair:
             self._node.unsaved[self] = None
         return action
 
+    def void(self) -> None:
+        """There is no authorization any more, and nobody is told."""
+        self.state = State.NONE
+        self._node.unsaved[self] = None
+
     @property
     def is_empty(self) -> bool:
         return self.state is State.NONE and self.view is None and self.watch is None
@@ -170,6 +175,10 @@ class Pairs:
             (name, *kind): number
             for name, of_system in counts.items() for kind, number in zip(KINDS, of_system, strict=True) if number
         }
+
+    def forget_profiles(self) -> None:
+        """What the systems say of presence has changed."""
+        self._profiles.clear()
 
     def profile(self, watcher: System, presentity: System) -> Profile:
         """How the presence of one system's users is told to another's: the watcher's rows go first."""

@@ -13,13 +13,18 @@ from edge.gateway.node import Node, bug
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.subscriber import Subscribers
-from edge.partners import System
+from edge.partners import Changes, System
 from edge.timers import TICK, Slot, Wheel
 
 MOST_AT_ONCE = 250  # requests of all systems in one tick, about 20 ms of work: messages go on meanwhile
 FAREWELL = 0.25  # what a stanza that says that somebody is gone counts for, compared with a request
 MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing to do for; a few milliseconds
 NOTE = "Presence is not known: there is no connection to {domain}"
+
+TOLD = frozenset(("presence", "direction", "presence_format"))  # of `System`: what decides what its users are told
+
+RESUME, WITHDRAW, RETELL = "resumed", "withdrawn", "retold"
+"""After an outage: ask for everything. While it lasts: nobody there is to seem online. After a reload: say it anew."""
 
 GRACE, NEXT = "grace", "next"
 
@@ -40,22 +45,24 @@ class Outage:
 
 
 class Work:
-    """Pairs behind a path, all of the same two systems, that are taken up again or withdrawn, a few in each tick."""
+    """Pairs behind a path, all of the same two systems, for which one kind of thing is done, a few in each tick."""
 
-    __slots__ = ("path", "sip", "xmpp", "withdraws", "pairs")
+    __slots__ = ("path", "sip", "xmpp", "kind", "pairs")
 
-    def __init__(self, path: Path, pair: Pair, withdraws: bool) -> None:
+    def __init__(self, path: Path, pair: Pair, kind: str) -> None:
         self.path = path
         self.sip = pair.sip
         self.xmpp = pair.xmpp
-        self.withdraws = withdraws
+        self.kind = kind
         self.pairs: deque[Pair] = deque()
 
     @property
     def asks(self) -> tuple[System, ...]:
         """The systems that get a request for each pair: both when it is taken up, none from a stanza of farewell."""
-        if not self.withdraws:
+        if self.kind == RESUME:
             return self.sip, self.xmpp
+        if self.kind == RETELL:
+            return (self.sip,)
         return (self.sip,) if self.path.system is self.xmpp else ()
 
 
@@ -90,7 +97,7 @@ class Paths:
 
     def up(self, path: Path) -> list[Effect]:
         """The path can be used again."""
-        return self._begin(path, withdraws=False) if self._over(path) else []
+        return self._begin(path, RESUME) if self._over(path) else []
 
     def restored(self) -> list[Effect]:
         """At the start: every path that somebody watches over is as good as lost, and is to come up."""
@@ -98,11 +105,24 @@ class Paths:
             self._down(path)
         return [Reach(path) for path in self._outages]
 
+    def relisted(self, changes: Changes) -> list[Effect]:
+        """Another partner list: who may no longer watch is told the end; what is told in another way is told anew."""
+        self._pairs.forget_profiles()
+        effects: list[Effect] = []
+        if changes.moved:
+            for pair in [pair for pair in self._pairs if not self._is_listed(pair)]:
+                effects += self._dismiss(pair)
+        for system, fields in changes.changed:
+            if not TOLD.isdisjoint(fields):
+                for path in [each for each in self._pairs.paths if each.system is system]:
+                    effects += self._begin(path, RETELL)
+        return effects
+
     def expired(self, outage: Outage) -> list[Effect]:
         """The grace is over."""
         outage.slot = None
         outage.withdrawn = True
-        return self._begin(outage.path, withdraws=True)
+        return self._begin(outage.path, WITHDRAW)
 
     def expire(self, timer: str) -> list[Effect]:
         """One tick's worth of work is done."""
@@ -130,6 +150,22 @@ class Paths:
 
     # --- private ----------------------------------------------------------------------------------------
 
+    def _is_listed(self, pair: Pair) -> bool:
+        """Whether the two still belong to the systems that they belonged to, and these may talk."""
+        directory = self._node.directory
+        return (
+            directory.system_of(pair.user.host) is pair.sip
+            and directory.system_of(pair.contact.host) is pair.xmpp
+            and directory.may_talk(pair.sip, pair.xmpp)
+        )
+
+    def _dismiss(self, pair: Pair) -> list[Effect]:
+        """Both halves of a pair end, as far as the two can still be told; it is as if they had never met."""
+        try:
+            return [*self._notifiers.dismiss(pair), *self._subscribers.dismiss(pair)]
+        except Exception as error:  # a bug costs one pair, not all others of the list
+            return [bug(error)]
+
     def _wait(self, outage: Outage) -> None:
         """Give the path its grace."""
         if outage.slot is None and not outage.withdrawn:
@@ -150,24 +186,23 @@ class Paths:
             Wheel.stop(outage.slot, (outage, GRACE))
         return outage is not None
 
-    def _begin(self, path: Path, withdraws: bool) -> list[Effect]:
+    def _begin(self, path: Path, kind: str) -> list[Effect]:
         """Something is to be done for all behind a path, instead of what was to be done before."""
         self._abandon(path)
         found: dict[str, Work] = {}
         pairs = self._pairs.behind(path)
         if not pairs:
             return []
-        work = Work(path, pairs[0], withdraws)
+        work = Work(path, pairs[0], kind)
         for pair in pairs:  # this is the whole of a large system: most have the same two systems as the one before
             if pair.xmpp is not work.xmpp or pair.sip is not work.sip or not found:
                 name = pair.xmpp.name if pair.sip is path.system else pair.sip.name
-                work = found.setdefault(name, Work(path, pair, withdraws))
+                work = found.setdefault(name, Work(path, pair, kind))
             work.pairs.append(pair)
         self._work.extend(found.values())
         self._tick()
         fields: dict[str, object] = {"partner": path.system.name, "pairs": len(pairs)}
-        event, code = ("presence.withdrawn", Code.P03) if withdraws else ("presence.resumed", None)
-        return [Report(event, code, fields)]
+        return [Report(f"presence.{kind}", Code.P03 if kind == WITHDRAW else None, fields)]
 
     def _abandon(self, path: Path) -> None:
         if self._work:
@@ -182,11 +217,13 @@ class Paths:
     def _do(self, work: Work, pair: Pair) -> list[Effect]:
         subscribers, notifiers = self._subscribers, self._notifiers
         try:
+            if work.kind == RETELL:
+                return notifiers.retell(pair) + subscribers.repeat(pair)
             if work.path.system is work.sip:
-                if work.withdraws:
+                if work.kind == WITHDRAW:
                     return subscribers.withdraw(pair, NOTE.format(domain=pair.user.domain))
                 return subscribers.resume(pair) + notifiers.repeat(pair)
-            if work.withdraws:
+            if work.kind == WITHDRAW:
                 return notifiers.withdraw(pair, NOTE.format(domain=pair.contact.domain))
             return notifiers.resume(pair) + subscribers.repeat(pair)
         except Exception as error:  # a bug costs one pair, not all those behind it

@@ -152,6 +152,19 @@ class Subscribers:
         pair.step(Input.OUT_UNSUBSCRIBED)
         return [*gone, tell(pair.user, pair.contact, "unsubscribed"), *self._dialogs.leave(watch)]
 
+    def dismiss(self, pair: Pair) -> list[Effect]:
+        """The partner list no longer knows one of the two: the contact sees the user go, and the dialog is ended.
+
+        His roster is left as it is: if the list knows them again, the probe of his next session begins anew.
+        """
+        watch = pair.watch
+        pair.void()
+        if watch is None:
+            self._pairs.release(pair)
+            return []
+        gone = self._dialogs.withdraw(watch, "")
+        return gone if watch.leaving else [*gone, *self._dialogs.leave(watch)]
+
     # --- from SIP -------------------------------------------------------------------------------------
 
     def notified(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:

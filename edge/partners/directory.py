@@ -47,22 +47,27 @@ class Admit:
     """The traffic is allowed, from a domain of ``sender`` to a domain of ``recipient``.
 
     ``im`` and ``presence`` are why messages, and requests to see presence, are not; what answers them goes through.
-    ``is_unverified``: who sends is not proved, so the recipient must have allowed it (A07).
+    ``doubt``: nobody vouches for the sender ("unverified"), or the partner says of each whether somebody does
+    ("as-asserted"); "" if he is taken for whom he says he is.
     """
 
     sender: System
     recipient: System
     im: Code | None = None
     presence: Code | None = None
-    is_unverified: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The traffic is not allowed, for one reason. ``silently``: whoever sent it gets no answer."""
+    """The traffic is not allowed, for one reason.
+
+    ``silently``: whoever sent it gets no answer. ``of_recipient``: the sender himself was found good.
+    """
 
     code: Code
     silently: bool = False
+    of_recipient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +223,7 @@ class Directory:
         elif recipient is None:
             return self._unreachable(sender, to_domain)
         elif not self.may_talk(sender, recipient):
-            decision = Refuse(Code.A08)
+            decision = Refuse(Code.A08, of_recipient=True)
         else:
             decision = _admitted(sender, recipient)
         if recipient is not None:
@@ -230,12 +235,12 @@ class Directory:
     def _unreachable(self, sender: System, to_domain: Domain) -> Refuse:
         if self._blocked.find(to_domain) is not None:
             return _BLOCKED
-        return _UNLISTED if sender.inside else _UNKNOWN
+        return Refuse(Code.A01, of_recipient=True) if sender.inside else _UNKNOWN
 
 
 _UNLISTED = Refuse(Code.A01)
-_UNKNOWN = Refuse(Code.A06)
-_BLOCKED = Refuse(Code.A02)
+_UNKNOWN = Refuse(Code.A06, of_recipient=True)
+_BLOCKED = Refuse(Code.A02, of_recipient=True)
 
 
 def _admitted(sender: System, recipient: System) -> Admit:
@@ -246,4 +251,4 @@ def _admitted(sender: System, recipient: System) -> Admit:
     for system in (sender, recipient):
         no_im, no_presence = KINDS_REFUSED[system.traffic]
         im, presence = im or no_im, presence or no_presence
-    return Admit(sender, recipient, im, presence, sender.identity == "unverified")
+    return Admit(sender, recipient, im, presence, "" if sender.identity == "verified" else sender.identity)

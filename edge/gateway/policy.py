@@ -1,0 +1,113 @@
+"""What the partner list says about a message or a request for presence, once its two domains may talk at all.
+
+In this order: the direction and the kind of traffic (`edge.partners.Admit`), who vouches for the sender, how much he
+sends. The first refusal wins. What answers an admitted request (NOTIFY, receipts, errors, the end of a session) is not
+asked here. Called by `edge.gateway.core`.
+"""
+
+from math import ceil
+
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.gateway.counters import REJECTED
+from edge.gateway.effects import Effect, Report, SendStanza
+from edge.gateway.limits import Rates
+from edge.gateway.node import Node
+from edge.gateway.pairs import Pairs
+from edge.mapping.addresses import jid_of
+from edge.partners import Admit
+from edge.sip import microsoft
+from edge.sip.message import Request
+from edge.sip.transaction import ServerTransaction
+from edge.sip.uri import SipUri
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Message, Presence, error_bytes
+
+
+class Policy:
+    """The partner list, applied to single messages."""
+
+    def __init__(self, node: Node, pairs: Pairs) -> None:
+        self._node = node
+        self._pairs = pairs
+        self.rates = Rates()
+
+    def request(
+        self, transaction: ServerTransaction, decision: Admit, sender: SipUri, target: SipUri
+    ) -> list[Effect] | None:
+        """Why a request is refused, as its answer; None if it is not."""
+        request = transaction.request
+        method = request.method
+        if method in ("MESSAGE", "INVITE"):
+            code = decision.im
+        elif method == "SUBSCRIBE" and not request.to.tag:
+            code = decision.presence
+        else:
+            return None
+        if code is None and decision.doubt and self._is_stranger(request, decision, sender, target):
+            code = Code.A07
+        if code is not None:
+            return self._refused(transaction, decision, code)
+        if decision.sender.inside:
+            return None
+        wait = self.rates.take(decision.sender, self._node.wheel.now)
+        if not wait:
+            return None
+        again = [("Retry-After", str(ceil(wait)))]
+        return self._refused(transaction, decision, Code.L01, again) + self._complaint(decision)
+
+    def stanza(self, stanza: Message | Presence, decision: Admit) -> list[Effect] | None:
+        """Why a message with a text, or a request for presence, is refused, as its answer; None if it is not."""
+        assert stanza.from_ is not None and stanza.to is not None
+        is_message = type(stanza) is Message
+        code = decision.im if is_message else decision.presence
+        if code is None and decision.doubt == "unverified":
+            pair = self._pairs.get(stanza.to.bare(), stanza.from_.bare())
+            if pair is None or not (pair.user_sees or pair.user_asked):
+                code = Code.A07
+        if code is not None:
+            return self._returned(stanza, decision, code, code.condition, code.sentence)
+        if decision.sender.inside:
+            return None
+        wait = self.rates.take(decision.sender, self._node.wheel.now)
+        if not wait:
+            return None
+        said = f"{Code.L01.sentence}; there is room again in {ceil(wait)} s"
+        returned = self._returned(stanza, decision, Code.L01, "resource-constraint", said)
+        return returned + self._complaint(decision)
+
+    # --- private --------------------------------------------------------------------------------------
+
+    def _is_stranger(self, request: Request, decision: Admit, sender: SipUri, target: SipUri) -> bool:
+        """Nobody vouches for the sender, and the recipient has neither asked for him nor allowed him to watch."""
+        if decision.doubt == "as-asserted" and microsoft.is_asserted(request):
+            return False
+        try:
+            pair = self._pairs.get(jid_of(sender).bare(), jid_of(target).bare())
+        except RemoteProtocolError:
+            return False  # the address is looked at, and refused, by those who serve the request
+        return pair is None or not (pair.user_sees or pair.contact_sees or pair.contact_asked)
+
+    def _refused(
+        self, transaction: ServerTransaction, decision: Admit, code: Code, headers: list[tuple[str, str]] | None = None
+    ) -> list[Effect]:
+        if transaction.request.method == "MESSAGE":
+            self._node.counters.message("sip", decision, REJECTED)
+        return self._node.refuse(transaction, code, headers=headers or [])
+
+    def _returned(
+        self, stanza: Message | Presence, decision: Admit, code: Code, condition: str, text: str
+    ) -> list[Effect]:
+        """An error stanza; to a request for presence too, because it says what `unsubscribed` cannot."""
+        assert stanza.from_ is not None and stanza.to is not None
+        if type(stanza) is Message:
+            self._node.counters.message("xmpp", decision, REJECTED)
+        sender: JID = stanza.from_
+        kind = "wait" if code is Code.L01 else ""
+        data = error_bytes(stanza, condition, f"{code} {text}", kind)
+        partner = decision.recipient.name if decision.sender.inside else decision.sender.name
+        report = Report("policy.denied", code, {"partner": partner})
+        return [SendStanza(stanza.to.host, sender.host, data), report]
+
+    def _complaint(self, decision: Admit) -> list[Effect]:
+        return self.rates.complaint(decision.sender, self._node.wheel.now)
