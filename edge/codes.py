@@ -84,10 +84,13 @@ class Code(Enum):
     K02 = ("the configuration has a wrong value", 0, "", "us")
     K03 = ("a domain is claimed twice", 0, "", "us")
     K04 = ("a file cannot be read", 0, "", "us")
+    K05 = ("a wildcard does not cover what it seems to", 0, "", "us")
     K06 = ("the key does not fit the certificate", 0, "", "us")
+    K07 = ("the key or the names of our certificate have changed", 0, "", "us")
     K08 = ("the address to listen on is in use", 0, "", "us")
     K11 = ("the state file was written by a newer release", 0, "", "us")
     K12 = ("the state file cannot be used", 0, "", "us")
+    K13 = ("the time of a partner on the list is over", 0, "", "us")
 
     def __init__(self, sentence: str, status: int, condition: str, who: str) -> None:
         self.sentence = sentence

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import NoReturn
+from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -25,7 +26,16 @@ from edge.domains import Domain
 MAX_CHAIN = 10  # certificates; public issuers need two or three, and each is sent in every handshake
 MIN_RSA_BITS = 2048  # OpenSSL refuses shorter ones at its default security level
 
+MAX_PEM = 256 << 10  # bytes of a certificate file, or of a key file
+
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+
+
+class Files(NamedTuple):
+    """Where an identity comes from."""
+
+    certificate: Path
+    key: Path
 
 
 class IdentityError(Exception):
@@ -46,7 +56,7 @@ class Identity:
     names: tuple[str, ...]  # as they stand in the certificate
     sip_names: frozenset[Domain]
     not_before: datetime
-    not_after: datetime  # of the certificate in the chain that ends first
+    not_after: datetime
     purposes: frozenset[x509.ObjectIdentifier] | None  # None: not limited
 
     @property
@@ -133,8 +143,8 @@ def parse(certificate: bytes, key: bytes) -> Identity:
         key=private,
         names=presented(leaf),
         sip_names=sip_names(leaf),
-        not_before=max(each.not_valid_before_utc for each in chain),
-        not_after=min(each.not_valid_after_utc for each in chain),
+        not_before=leaf.not_valid_before_utc,
+        not_after=leaf.not_valid_after_utc,
         purposes=purposes(leaf),
     )
 

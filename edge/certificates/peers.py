@@ -120,6 +120,18 @@ def purposes(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier] 
         return frozenset()
 
 
+def names_its_issuer(certificate: x509.Certificate) -> bool:
+    """True if the certificate says where that of its issuer is to be had.
+
+    Public issuers, who work through intermediates, write that address into every leaf; private ones hardly ever do.
+    """
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except (x509.ExtensionNotFound, *_UNREADABLE):
+        return False
+    return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
+
+
 def judge(
     errors: Sequence[tuple[int, int]] | None,
     certificate: x509.Certificate | None,
@@ -149,7 +161,7 @@ def judge(
         numbers = {(depth, error) for depth, error in numbers if not depth and error in _OF_THE_LEAF}
     kinds = {error for _, error in numbers}
     if kinds - _DATES - _WEAK:
-        return Code.C06 if kinds <= _INCOMPLETE and _names_its_issuer(numbers, certificate) else Code.C01
+        return Code.C06 if kinds <= _INCOMPLETE and _stops_short(numbers, certificate) else Code.C01
     if kinds & _WEAK:
         return Code.C11
     if CERT_NOT_YET_VALID in kinds:
@@ -246,19 +258,12 @@ def _text(name: x509.OtherName) -> str:
     return text if len(text) <= MAX_NAME else ""
 
 
-def _names_its_issuer(numbers: set[tuple[int, int]], certificate: x509.Certificate) -> bool:
+def _stops_short(numbers: set[tuple[int, int]], certificate: x509.Certificate) -> bool:
     """True if the chain stops at a leaf that says where its issuer's certificate is to be had.
 
-    OpenSSL cannot tell a missing intermediate from an unknown issuer. Public issuers, who work through intermediates,
-    write that address into every leaf; private ones hardly ever do.
+    OpenSSL cannot tell a missing intermediate from an unknown issuer.
     """
-    if any(depth > 0 for depth, _ in numbers):
-        return False
-    try:
-        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, *_UNREADABLE):
-        return False
-    return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
+    return not any(depth > 0 for depth, _ in numbers) and names_its_issuer(certificate)
 
 
 def _serves(certificate: x509.Certificate, wanted: frozenset[x509.ObjectIdentifier]) -> bool:

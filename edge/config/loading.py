@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from edge.certificates.identity import Identity
+from edge.certificates.identity import Files, Identities, Identity
 from edge.codes import Code
 from edge.config.addresses import dns_server, domain_name, listen_address, loopback_address
 from edge.config.faults import ConfigurationError, Fault, in_order
-from edge.config.ours import judge_identity, own_identity
+from edge.config.ours import judge_identities, own_identities
 from edge.config.places import KeyPath
 from edge.config.presence import settings_of, with_good_rows
 from edge.config.schema import Defaults, EdgeFile, PartnersFile
@@ -42,7 +42,9 @@ class Config:
     name: Domain
     certificate: Path
     key: Path
-    identity: Identity
+    identity: Identity  # the default one
+    identities: Identities
+    identity_files: tuple[Files, ...]  # of each of them
     ca: Path | None  # default trust for peers; None for the operating system's
     sip_listen: tuple[HostPort, ...]
     xmpp_listen: tuple[HostPort, ...]
@@ -104,9 +106,9 @@ def read(path: Path, now: datetime | None = None) -> Reading:
 
     names = [main.edge.name] if main.edge.name else []
     name = next(iter(_parsed(document, ("edge", "name"), names, domain_name)), None)
-    identity = own_identity(document, main.tls)
-    if identity is not None:
-        judge_identity(document, identity, name, systems, now or datetime.now(UTC))
+    ours = own_identities(document, main.tls)
+    if ours is not None:
+        judge_identities(document, ours[0], name, systems, now or datetime.now(UTC))
     sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(systems, "tls") else ())
     xmpp_listen = _listeners(document, "xmpp", main.xmpp.listen, XMPP_LISTEN if _has(systems, "s2s") else ())
     admin_listen = _parsed(document, ("admin", "listen"), filter(None, [main.admin.listen]), loopback_address)
@@ -120,7 +122,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     state = state_file(document, main.edge.state)
 
     order = (path, *files)
-    if identity is None or name is None or any(not fault.warning for fault in faults):
+    if ours is None or name is None or any(not fault.warning for fault in faults):
         return Reading(None, in_order(faults, order), summary, partners)
     directory = Directory(systems)
     if not any(directory.opposite(system) for system in systems):
@@ -132,7 +134,9 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         name=name,
         certificate=document.beside(main.tls.certificate),
         key=document.beside(main.tls.key),
-        identity=identity,
+        identity=ours[0].default,
+        identities=ours[0],
+        identity_files=ours[1],
         ca=ca,
         sip_listen=sip_listen,
         xmpp_listen=xmpp_listen,

@@ -99,10 +99,16 @@ class Edge(Struct, frozen=True):
     state_sync: Literal["normal", "full"] = "normal"
 
 
+class IdentityFiles(Struct, frozen=True):
+    certificate: Text
+    key: Text
+
+
 class Tls(Struct, frozen=True):
     certificate: Text
     key: Text
     ca: Text = "system"
+    identity: list[IdentityFiles] = field(default_factory=list)
 
 
 class Listeners(Struct, frozen=True):

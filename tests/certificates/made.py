@@ -65,6 +65,7 @@ def make(
     ends: datetime = NOW + 60 * DAY,
     number: int = 0,
     own: Key | None = None,
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> Made:
     """A certificate, signed by ``issuer`` or by itself. ``raw_san`` is the inside of the extension's SEQUENCE."""
     own = own or key(number)
@@ -92,6 +93,8 @@ def make(
             AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.example/i.cer")
         )
         builder = builder.add_extension(x509.AuthorityInformationAccess([where]), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return Made(builder.sign(issuer.key if issuer else own, hashes.SHA256()), own)
 
 

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 
-from edge.certificates.identity import MAX_CHAIN, IdentityError, authorities, parse
+from edge.certificates.identity import MAX_CHAIN, Identities, Identity, IdentityError, authorities, parse
 from edge.codes import Code
 from edge.domains import Domain
 from tests.certificates.made import ANY, CLIENT, DAY, NOW, SERVER, authority, dns, key_pem, make, uri
@@ -40,8 +40,19 @@ def test_parse_takes_text_around_the_certificates() -> None:
     assert parse(b"subject: us\r\n" + LEAF.pem + b"\n# issuer\n" + MIDDLE.pem, b"our key\n" + LEAF.key_pem).is_ordered
 
 
-def test_identity_ends_with_the_certificate_that_ends_first() -> None:
-    assert parse(LEAF.pem + MIDDLE.pem, LEAF.key_pem).not_after == MIDDLE.certificate.not_valid_after_utc
+def test_identity_ends_with_its_leaf() -> None:
+    assert parse(LEAF.pem + MIDDLE.pem, LEAF.key_pem).not_after == LEAF.certificate.not_valid_after_utc
+
+
+def test_identity_to_show_is_the_one_that_carries_the_name() -> None:
+    def one(*names: str, number: int) -> Identity:
+        made = make(*map(dns, names), number=number)
+        return parse(made.pem, made.key_pem)
+
+    ours = Identities(one("edge.example", number=1), [one("*.b.example", number=2), one("x.b.example", number=3)])
+    asked = ["edge.example", "x.b.example", "y.b.example", "b.example", "192.0.2.1"]
+    assert [ours.index_of(Domain(name)) for name in asked] == [0, 2, 1, 0, 0]
+    assert ours.of(None) is ours.default and len(ours) == 3
 
 
 def test_identity_does_not_show_its_key() -> None:
