@@ -12,7 +12,7 @@ DNS_PORT = 53
 def domain_name(text: str) -> Domain:
     """A domain, in whichever form of IDNA it is written."""
     if "*" in text:
-        raise ValueError("wildcards are not supported; list each domain")
+        raise ValueError('a wildcard stands for whole labels at the left of a listed domain, as in "*.example.com"')
     if _is_address(text.strip("[]")):
         raise ValueError("an IP address is no domain")
     try:
@@ -22,6 +22,16 @@ def domain_name(text: str) -> Domain:
     if name.startswith("[") or name.rpartition(".")[2].isdigit():
         raise ValueError("this is no domain name")
     return name
+
+
+def listed_name(text: str) -> tuple[Domain, bool]:
+    """A domain of a list: itself, or with a ``*.`` before it every name below it (then True)."""
+    if not text.startswith("*."):
+        return domain_name(text), False
+    name = domain_name(text[2:])
+    if "." not in name:
+        raise ValueError("a wildcard for everything below a top-level domain is no partner")
+    return name, True
 
 
 def host_port(text: str) -> HostPort:

@@ -4,7 +4,7 @@
 that cannot be used.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,7 @@ class Config:
     admin_listen: HostPort | None  # on loopback; None: nowhere
     systems: tuple[System, ...]
     directory: Directory
+    expiry: float  # Unix epoch seconds when the next partner expires; 0: none does
     warnings: tuple[Fault, ...]
 
 
@@ -102,13 +103,14 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     summary = FileSummary(path, len(domains), sum(domains))
     files = _partner_files(document, main.edge.partners)
     partners = tuple(_partners(Document(each, faults), gathering, ca) for each in files)
-    systems = tuple(gathering.systems)
+    now = now or datetime.now(UTC)
+    systems = tuple(_still_listed(document, gathering.systems, now))
 
     names = [main.edge.name] if main.edge.name else []
     name = next(iter(_parsed(document, ("edge", "name"), names, domain_name)), None)
     ours = own_identities(document, main.tls)
     if ours is not None:
-        judge_identities(document, ours[0], name, systems, now or datetime.now(UTC))
+        judge_identities(document, ours[0], name, systems, now)
     sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(systems, "tls") else ())
     xmpp_listen = _listeners(document, "xmpp", main.xmpp.listen, XMPP_LISTEN if _has(systems, "s2s") else ())
     admin_listen = _parsed(document, ("admin", "listen"), filter(None, [main.admin.listen]), loopback_address)
@@ -124,7 +126,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     order = (path, *files)
     if ours is None or name is None or any(not fault.warning for fault in faults):
         return Reading(None, in_order(faults, order), summary, partners)
-    directory = Directory(systems)
+    directory = Directory(systems, gathering.blocks)
     if not any(directory.opposite(system) for system in systems):
         document.warn(Code.K02, (), "nothing can pass: no partner speaks the other protocol than an inside system")
     ordered = in_order(faults, order)
@@ -148,12 +150,24 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         admin_listen=next(iter(admin_listen), None),
         systems=systems,
         directory=directory,
+        expiry=min((system.expires_at for system in systems if system.expires_at), default=0.0),
         warnings=ordered,
     )
     return Reading(config, ordered, summary, partners)
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _still_listed(document: Document, systems: Sequence[System], now: datetime) -> Iterator[System]:
+    """All but the partners whose time is over."""
+    for system in systems:
+        if 0 < system.expires_at <= now.timestamp():
+            last = datetime.fromtimestamp(system.expires_at - 1, UTC).date()
+            said = f"partner {quoted(system.name)} expired after {last} and is no partner any more ({system.place})"
+            document.warn(Code.K13, (), said)
+        else:
+            yield system
 
 
 def _partner_files(document: Document, name: str) -> list[Path]:
@@ -186,6 +200,9 @@ def _partners(document: Document, gathering: Gathering, ca: Path | None) -> File
     domains = [
         gathering.add(document, ("partner", number), entry, defaults, ca)
         for number, entry in enumerate(content.partner)
+    ]
+    gathering.blocks += [
+        gathering.claims.blocked(document, ("blocked", number), entry) for number, entry in enumerate(content.blocked)
     ]
     return FileSummary(document.path, len(domains), sum(domains))
 

@@ -4,6 +4,7 @@ A field without a default is required. None means "not said": what then applies 
 and `edge.config.loading`. docs/configuration.md explains the keys to administrators; a test keeps both in step.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -21,6 +22,8 @@ Seconds = Annotated[float, Meta(ge=1, le=30)]  # a SIP peer gives up after 32 s 
 Bytes = Annotated[int, Meta(ge=10_000, le=262_144)]  # XMPP forbids less (RFC 6120 §13.12); SIP framing takes no more
 PageBytes = Annotated[int, Meta(ge=1300, le=262_144)]  # whoever takes messages by themselves takes the fewer (RFC 3428)
 Rate = Annotated[float, Meta(ge=0.1, le=10_000)]  # requests a second
+Busy = Annotated[float, Meta(ge=0.1, le=1_000_000)]  # messages a second
+Burst = Annotated[int, Meta(ge=1, le=1_000_000)]  # messages at once
 Expires = Annotated[int, Meta(ge=5, le=86_400)]  # seconds; the few are for tests, and a day without a refresh is blind
 Shortest = Annotated[int, Meta(ge=1, le=3600)]  # seconds; an hour must never be refused (RFC 6665 §4.2.1.1)
 Longest = Annotated[int, Meta(ge=3600, le=86_400)]  # seconds
@@ -56,6 +59,8 @@ class Limits(Struct, frozen=True):
     stanza_bytes: Bytes | None = None
     message_bytes: PageBytes | None = None
     resume_per_s: Rate | None = None
+    messages_per_s: Busy | None = None
+    burst: Burst | None = None
     connections_in: ConnectionsIn | None = None
     connections_out: ConnectionsOut | None = None
 
@@ -85,11 +90,24 @@ class Entry(Struct, frozen=True):
     html: Html | None = None
     encrypted: Encrypted | None = None
     verification_marker: Marker | None = None
+    allow: Literal["both", "incoming", "outgoing"] | None = None
+    traffic: Literal["all", "im-only", "presence-only"] | None = None
+    identity: Literal["verified", "as-asserted", "unverified"] | None = None
+    transit: bool | None = None
+    expires: date | None = None
     contact: str = ""
     notes: str = ""
     tls: PeerTls = field(default_factory=PeerTls)
     limits: Limits = field(default_factory=Limits)
     presence: SystemPresence = field(default_factory=SystemPresence)
+
+
+class Blocked(Struct, frozen=True):
+    """One [[blocked]]."""
+
+    domains: Texts
+    reason: str = ""
+    answer: Literal["forbidden", "silent"] = "forbidden"
 
 
 class Edge(Struct, frozen=True):
@@ -173,3 +191,4 @@ class PartnersFile(Struct, frozen=True):
     version: Literal[1]
     defaults: Defaults = field(default_factory=Defaults)
     partner: list[Entry] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)

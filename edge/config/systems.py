@@ -1,17 +1,19 @@
 """From the entries of a configuration to `System`s: what must go together, what must not, and the defaults."""
 
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TypeVar
 
 from edge.certificates.identity import IdentityError, authorities
 from edge.codes import Code
 from edge.config.addresses import domain_name, host_port
+from edge.config.claims import Claims
 from edge.config.places import KeyPath
 from edge.config.presence import direction_of, profile_of
 from edge.config.schema import Defaults, DefaultTls, Entry, Limits, SystemPresence
 from edge.config.tables import Document, quoted
-from edge.domains import Domain, unicode
-from edge.partners import HostPort, System
+from edge.domains import Domain
+from edge.partners import Block, HostPort, System
 
 MAX_BUNDLE = 4 << 20  # bytes of a trust bundle; that of Debian has a quarter of a megabyte
 MAX_SECRET = 1024  # bytes of a secret file
@@ -28,7 +30,7 @@ BUILT_IN = Defaults(
     tls=DefaultTls(min_version="1.2"),
     limits=Limits(
         pending_messages=500, pending_seconds=25.0, stanza_bytes=262144, message_bytes=1300, resume_per_s=200.0,
-        connections_in=20, connections_out=4,
+        messages_per_s=100.0, burst=500, connections_in=20, connections_out=4,
     ),
     presence=SystemPresence(format="pidf", piggyback=False),
 )
@@ -41,15 +43,15 @@ class Gathering:
 
     def __init__(self) -> None:
         self.systems: list[System] = []
-        self._names: dict[str, str] = {}  # name -> where it was given
-        self._domains: dict[Domain, tuple[Entry, bool, str]] = {}  # domain -> whose it is, and where that stands
+        self.blocks: list[Block] = []
+        self.claims = Claims()
         self._bundles: dict[Path, bool] = {}  # trust bundle -> whether it is good
 
     def add(self, document: Document, path: KeyPath, entry: Entry, defaults: Defaults, ca: Path | None) -> int:
         """Take in the entry at ``path``; returns how many domains it has. ``ca`` is the trust it has by default."""
         inside = path[0] == "inside"
-        self._claim_name(document, path, entry.name)
-        domains = self._claim_domains(document, path, entry, inside)
+        self.claims.name(document, path, entry.name)
+        domains, wildcards = self.claims.domains(document, path, entry, inside)
         hosts = _hosts(document, path, entry)
         _check_combination(document, path, entry)
         tls, limits, built_in = entry.tls, entry.limits, BUILT_IN.limits
@@ -61,6 +63,7 @@ class Gathering:
             inside=inside,
             protocol=entry.via,
             domains=domains,
+            wildcards=wildcards,
             link="tls" if entry.via == "sip" else entry.link or "s2s",
             hosts=hosts,
             peer_names=_peer_names(document, path, entry, hosts),
@@ -87,11 +90,19 @@ class Gathering:
             srv_targets_outside_domain=_first(entry.srv_targets_outside_domain, False),
             connections_in=_first(limits.connections_in, of_sip.limits.connections_in, built_in.connections_in),
             connections_out=_first(limits.connections_out, of_sip.limits.connections_out, built_in.connections_out),
+            allow=_first(entry.allow, "both"),
+            traffic=_first(entry.traffic, "all"),
+            identity=_first(entry.identity, "verified"),
+            transit=_first(entry.transit, False),
+            expires_at=_end_of(entry.expires) if entry.expires is not None else 0.0,
+            messages_per_s=_first(limits.messages_per_s, defaults.limits.messages_per_s, built_in.messages_per_s),
+            burst=_first(limits.burst, defaults.limits.burst, built_in.burst),
             contact=entry.contact,
             notes=entry.notes,
+            place=document.place(path),
         )
         self.systems.append(system)
-        return len(domains)
+        return len(domains) + len(wildcards)
 
     def trust(self, document: Document, path: KeyPath, name: str) -> Path | None:
         """The trust bundle that ``name``, standing at ``path``, means; None for the operating system's."""
@@ -109,31 +120,6 @@ class Gathering:
                     document.error(error.code, path, f"{error} {quoted(name)}")
         return bundle if self._bundles[bundle] else None
 
-    def _claim_name(self, document: Document, path: KeyPath, name: str) -> None:
-        if not name:
-            return  # noted already
-        if name in self._names:
-            place = self._names[name]
-            document.error(Code.K02, (*path, "name"), f"the name {quoted(name)} is given twice (also in {place})")
-        self._names.setdefault(name, document.place((*path, "name")))
-
-    def _claim_domains(self, document: Document, path: KeyPath, entry: Entry, inside: bool) -> tuple[Domain, ...]:
-        found: dict[Domain, None] = {}
-        for text in entry.domains:
-            try:
-                name = domain_name(text)
-            except ValueError as error:
-                document.error(Code.K02, (*path, "domains"), f"{quoted(text)}{document.owner(path)}: {error}")
-                continue
-            first = self._domains.get(name)
-            if first is not None:
-                said = _claimed_twice(unicode(name), (entry, inside), first)
-                document.error(Code.K03, (*path, "domains"), said)
-                continue
-            self._domains[name] = (entry, inside, document.place((*path, "domains")))
-            found[name] = None
-        return tuple(found)
-
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
@@ -142,6 +128,11 @@ def _first(*values: T | None) -> T:
     """The first of ``values`` that was said; the last always is."""
     found = next(value for value in values if value is not None)
     return found
+
+
+def _end_of(day: date) -> float:
+    """The end of a day in UTC, as seconds of the Unix epoch."""
+    return datetime.combine(day, time.min, UTC).timestamp() + 86_400
 
 
 def _resume_rate(entry: Entry, inside: bool) -> float | None:
@@ -154,22 +145,6 @@ def _resume_rate(entry: Entry, inside: bool) -> float | None:
         return RATE_OF_OURS
     is_discovered = entry.via == "sip" and entry.hosts in (None, "srv")
     return RATE_OF_DISCOVERED if is_discovered else BUILT_IN.limits.resume_per_s
-
-
-def _claimed_twice(name: str, now: tuple[Entry, bool], first: tuple[Entry, bool, str]) -> str:
-    entry, inside = now
-    other, other_inside, place = first
-    if other is entry:
-        return f"{quoted(name)} is listed twice in {_called(entry, inside)}"
-    if inside != other_inside:
-        partner = other if inside else entry
-        return f"{quoted(name)} is both our domain and a domain of {_called(partner, False)} (also in {place})"
-    both = f"{_called(other, inside)} and {_called(entry, inside)}"
-    return f"{quoted(name)} is a domain of both {both} (also in {place})"
-
-
-def _called(entry: Entry, inside: bool) -> str:
-    return f"{'inside' if inside else 'partner'} {quoted(entry.name)}"
 
 
 def _hosts(document: Document, path: KeyPath, entry: Entry) -> tuple[HostPort, ...] | None:
@@ -201,6 +176,11 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "presence.format": entry.presence.format,
         "presence.piggyback": entry.presence.piggyback,
         "secret_file": entry.secret_file,
+        "allow": entry.allow,
+        "traffic": entry.traffic,
+        "identity": entry.identity,
+        "transit": entry.transit,
+        "expires": entry.expires,
         "tls.ca": entry.tls.ca,
         "tls.peer_names": entry.tls.peer_names,
         "tls.min_version": entry.tls.min_version,
@@ -219,6 +199,11 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         idle["srv_targets_outside_domain"] = "of systems that DNS finds"
     if path[0] == "inside":
         idle |= dict.fromkeys(("html", "encrypted"), "of partners: it is about what passes between one of them and us")
+    if path[0] == "inside":
+        idle |= dict.fromkeys(("allow", "traffic", "identity", "transit", "expires"), "of partners")
+    if entry.via == "xmpp" and entry.identity == "as-asserted":
+        said = f'"identity"{document.owner(path)} cannot be "as-asserted": XMPP servers assert nothing about a sender'
+        document.error(Code.K02, (*path, "identity"), said)
     if is_component:
         in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")

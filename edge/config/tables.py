@@ -9,6 +9,7 @@ import re
 import tomllib
 import types
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 
@@ -139,6 +140,7 @@ def quoted(text: str, limit: int = SHOWN) -> str:
 _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"} | {
     list: "a list of texts",
     dict: "a table of texts",
+    date: "a date without quotation marks, as in 2026-12-31",
 }
 _BLANKS: dict[object, object] = {str: "", int: 0, float: 0.0, list: [], Literal: ""}
 

@@ -128,10 +128,9 @@ def test_key_that_does_not_work_yet_is_not_accepted(written: Written, lines: str
     assert ("K01", text) in [(code, said.partition(" (")[0]) for code, _, said in written.faults(edge)]
 
 
-PARTNER_NOT_YET = ["kind = 'clearinghouse'", "identity = 'verified'", "expires = 2026-12-31", "traffic = 'all'"]
-PARTNER_NOT_YET += ["allow = 'both'", "[partner.xmpp]\nbidi = true"]
-PARTNER_NOT_YET += ["[partner.tls]\nnames = 'san'", "[partner.tls]\npin_spki = []", "[partner.limits]\nburst = 1"]
-PARTNER_NOT_YET += ["[partner.presence]\nsubscribe = 'accept'", "[[blocked]]\ndomains = ['spam.example']"]
+PARTNER_NOT_YET = ["kind = 'clearinghouse'", "[partner.xmpp]\nbidi = true"]
+PARTNER_NOT_YET += ["[partner.tls]\nnames = 'san'", "[partner.tls]\npin_spki = []"]
+PARTNER_NOT_YET += ["[partner.presence]\nsubscribe = 'accept'"]
 
 
 @pytest.mark.parametrize("lines", PARTNER_NOT_YET)

@@ -11,6 +11,7 @@ from edge.config.loading import SIP_LISTEN, XMPP_LISTEN
 from edge.config.presence import BOTH
 from edge.config.schema import (
     Admin,
+    Blocked,
     Defaults,
     DefaultTls,
     Dns,
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[defaults.limits]`": Limits,
     "`[defaults.presence]`": SystemPresence,
     "`[[partner]]`": Entry,
+    "`[[blocked]]`": Blocked,
     "`[partner.tls]`": PeerTls,
     "`[partner.limits]`": Limits,
     "`[partner.presence]`": SystemPresence,
@@ -53,7 +55,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 
 def documented(section: str) -> dict[str, str]:
     """key -> default, as the table of a section tells."""
-    text = DOCUMENT.split(f"\n### {section}\n", 1)[1]
+    text = re.split(rf"\n##+ {re.escape(section)}\n", DOCUMENT, maxsplit=1)[1]
     text = re.split(r"\n##+ ", text, maxsplit=1)[0]
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:3] == "| `"]
     return {row[0].strip("` "): row[2] for row in rows}

@@ -42,7 +42,10 @@ def test_built_in_defaults_are_those_of_a_system() -> None:
     assert BUILT_IN.verification_marker == bare.verification_marker
     assert (BUILT_IN.presence.format, BUILT_IN.presence.piggyback) == (bare.presence_format, bare.piggyback)
     assert BUILT_IN.tls.min_version == bare.min_version
-    for limit in ("pending_messages", "pending_seconds", "stanza_bytes", "message_bytes", "resume_per_s", "connections_in"):
+    for limit in (
+        "pending_messages", "pending_seconds", "stanza_bytes", "message_bytes", "resume_per_s", "connections_in",
+        "messages_per_s", "burst",
+    ):
         assert getattr(BUILT_IN.limits, limit) == getattr(bare, limit)
     assert BUILT_IN.limits.connections_out == bare.connections_out
 
@@ -278,8 +281,8 @@ SPOILED = [
     (
         '[partner.tls]\npeer_names = ["*.fabrikam.com"]',
         14,
-        'peer name "*.fabrikam.com" in [partner.tls] of partner "fabrikam": wildcards are not supported; list each '
-        "domain",
+        'peer name "*.fabrikam.com" in [partner.tls] of partner "fabrikam": a wildcard stands for whole '
+        'labels at the left of a listed domain, as in "*.example.com"',
     ),
 ]
 

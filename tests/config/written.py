@@ -1,5 +1,6 @@
 """A folder with a good configuration, and ways to spoil it."""
 
+from datetime import datetime
 from pathlib import Path
 
 from demo.authority import Authority
@@ -60,8 +61,8 @@ class Written:
             (self.folder / "partners.toml").write_text(partners)
         return self
 
-    def read(self) -> Reading:
-        return read(self.edge)
+    def read(self, now: datetime | None = None) -> Reading:
+        return read(self.edge, now)
 
     def faults(self, edge: str | None = None, partners: str | None = None) -> list[tuple[str, str, str]]:
         """(code, place, text) of each fault, errors first."""
