@@ -18,6 +18,7 @@ from edge.gateway.receipts import Receipts
 from edge.gateway.typing import Typists
 from edge.mapping import failures, messages
 from edge.mapping.messages import ACCEPT, Content, Receipt, Said, Typing
+from edge.mapping.stanza_ids import id_of
 from edge.partners import Admit
 from edge.sip.message import Request
 from edge.sip.transaction import ServerTransaction
@@ -62,7 +63,9 @@ class Deliveries:
     ) -> list[Effect]:
         """Translate a MESSAGE and send it on; the answer comes later."""
         node, request = self._node, transaction.request
-        stanza_id = node.ids.stanza_id()
+        stanza_id = id_of(request)
+        if stanza_id in self._open:  # a copy that has come by another way, and that nobody took for merged
+            stanza_id = node.ids.stanza_id()
         page_type = "chat" if in_session else decision.recipient.page_type
         limit = decision.recipient.stanza_bytes
         try:
