@@ -251,7 +251,8 @@ def _names(domains: list[str]) -> tuple[tuple[Domain, ...], tuple[Domain, ...]]:
 
 def _system(name: str, kind: str, how: str, domains: list[str], settings: dict[str, str]) -> System:
     exact, wildcards = _names(domains)
-    plain = {key: settings[key] for key in ("direction", "im_mode", "allow", "traffic", "identity") if key in settings}
+    keys = "direction", "im_mode", "html", "encrypted", "allow", "traffic", "identity"
+    plain = {key: settings[key] for key in keys if key in settings}
     return System(
         name=name,
         inside=kind == "inside",
@@ -264,6 +265,7 @@ def _system(name: str, kind: str, how: str, domains: list[str], settings: dict[s
         piggyback=settings.get("piggyback") == "true",
         verification_marker=settings.get("verification_marker", "").replace("_", " "),
         resume_per_s=float(settings.get("resume_per_s", "200")),
+        message_bytes=int(settings.get("message_bytes", "1300")),
         messages_per_s=float(settings.get("messages_per_s", "100")),
         burst=int(settings.get("burst", "500")),
         transit=settings.get("transit") == "true",

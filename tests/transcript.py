@@ -3,8 +3,8 @@
 A transcript opens with its cast, one line for each system: ``[name]  inside|partner  sip|s2s|component  domains``
 or ``[name]  unlisted|blocked  sip|s2s  domains`` for somebody whom the partner list does not know, or names as blocked.
 Behind the domains may stand ``key=value``: allow, traffic, identity, transit, messages_per_s, burst, direction,
-outbound, notes, format, piggyback, im_mode, resume_per_s, or, with _ for a blank, verification_marker or
-map:ROW=VALUE. Then the scenes:
+outbound, notes, format, piggyback, im_mode, html, encrypted, message_bytes, resume_per_s, or, with _ for a blank,
+verification_marker or map:ROW=VALUE. Then the scenes:
 
     lync sends:            followed by an indented SIP message or stanzas
     capulet receives:      the next thing that arrives there must match; only what is written is compared
@@ -17,7 +17,7 @@ map:ROW=VALUE. Then the scenes:
 
     the partner list loses lync / blocks lync / takes lync back / says burst=5 of lync     reloaded, while all goes on
 
-``{any}`` matches anything, ``{name}`` binds and must match again. SIP headers that every message must have are filled
+``{any}`` matches anything, ``{name}`` binds and must match again, ``{900 times x}`` is that. SIP headers that every message must have are filled
 in when they are left out; a response goes with the latest request received, or with that of its Call-ID. Everything
 that arrives must be received.
 """
@@ -37,6 +37,8 @@ STREAM = (
     "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'"
     " from='x.example' to='y.example'>"
 )
+
+LONG = re.compile(r"\{(\d+) times (\S)\}")
 
 
 class Diverged(AssertionError):
@@ -72,7 +74,7 @@ class Performance:
                 block.append(self.lines[number][4:])
                 number += 1
             try:
-                self._scene(line.strip(), "\n".join(block).strip("\n"))
+                self._scene(line.strip(), LONG.sub(lambda found: found[2] * int(found[1]), "\n".join(block).strip("\n")))
             except AssertionError as error:
                 raise Diverged(self._marked(here, str(error))) from None
         for actor in self.stage.actors.values():

@@ -15,6 +15,7 @@ from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.node import ALLOW, Node, performed
 from edge.gateway.quota import Quota
 from edge.gateway.receipts import Receipts
+from edge.gateway.terms import formatted
 from edge.gateway.typing import Typists
 from edge.mapping import failures, messages
 from edge.mapping.messages import ACCEPT, Content, Receipt, Said, Typing
@@ -77,6 +78,8 @@ class Deliveries:
                 said = self._said(request, source, in_session)
                 if not isinstance(said, Content):
                     return node.respond(transaction, 200) + self._beside(source.bare(), recipient.bare(), said)
+                if said.xhtml and not formatted(decision.sender, decision.recipient):
+                    said = said._replace(xhtml="")
                 if self._typists.showed(source.bare(), recipient.bare()):  # his client shows states in chats only
                     said, page_type = said._replace(typing="active"), "chat"
                 data = messages.write_stanza(said, source, recipient, id=stanza_id, type=page_type, limit=limit)

@@ -10,14 +10,16 @@ from typing import Protocol
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.counters import REJECTED
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, SendSip
 from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
 from edge.gateway.node import Node
 from edge.gateway.receipts import Receipts
 from edge.gateway.submission import Submission, Submissions
-from edge.mapping import messages
+from edge.gateway.terms import Readers, formatted
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
+from edge.mapping.messages import MessageFacts
 from edge.mapping.requests import PLAIN_HEADERS
 from edge.partners import Admit
 from edge.sip.message import Response
@@ -32,13 +34,16 @@ ASIDE_PATIENCE = 5.0  # seconds that a state or a receipt may keep the messages 
 
 
 class Page:
-    """One MESSAGE of ours, ready to be sent."""
+    """One MESSAGE of ours, ready to be sent, or too long for that: then a session is opened when its turn has come."""
 
-    __slots__ = ("_pager", "submission", "branch", "call_id", "data")
+    __slots__ = ("_pager", "submission", "is_plain", "branch", "call_id", "data")
 
-    def __init__(self, pager: "Pager", submission: Submission, branch: str, call_id: str, data: bytes) -> None:
+    def __init__(
+        self, pager: "Pager", submission: Submission, is_plain: bool, branch: str, call_id: str, data: bytes
+    ) -> None:
         self._pager = pager
         self.submission = submission
+        self.is_plain = is_plain  # there is no plainer form of it
         self.branch = branch
         self.call_id = call_id
         self.data = data
@@ -67,6 +72,7 @@ class Pager:
         self._submissions = submissions
         self._modes = modes
         self._receipts = receipts
+        self._readers = Readers()
         self.other_way: OtherWay | None = None
         self._waiting: dict[str, deque[Page] | None] = {}  # by target URI: one is under way, these wait
 
@@ -83,8 +89,15 @@ class Pager:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         if not recipient.local:
             return node.refuse(transaction, Code.A06, 404)
+        size, limit = len(transaction.request.body), decision.sender.message_bytes
+        if size > limit:
+            node.counters.message("sip", decision, REJECTED)
+            text = f"the message has {size} bytes, and {limit} are taken outside of a session"
+            return node.refuse(transaction, Code.S09, 513, text=text)
         if self._modes.of_user.get(source) != PAGE:
             self._modes.learn(decision.sender, source.bare(), PAGE)
+        if b"accept" in transaction.request.headers.index and formatted(decision.sender, decision.recipient):
+            self._readers.heard(source.bare(), transaction.request)
         return self._deliveries.deliver(transaction, decision, source, recipient)
 
     def is_busy(self, target: str) -> bool:
@@ -93,12 +106,13 @@ class Pager:
 
     def send(self, submission: Submission) -> list[Effect]:
         """One MESSAGE, in order behind those to the same user."""
-        page = self._page(submission)
-        if len(page.data) > messages.RFC3428_LIMIT and submission.asking is not None:
-            submission.asking = None
-            page = self._page(submission)
-        if len(page.data) > messages.RFC3428_LIMIT:
-            text = f"the message is longer than {messages.RFC3428_LIMIT} bytes with its headers (RFC 3428)"
+        system = submission.decision.recipient
+        page, limit = self._page(submission), system.message_bytes
+        if len(page.data) > limit and not page.is_plain:
+            page = self._page(submission, plain=True)
+        submission.is_long = len(page.data) > limit
+        if submission.is_long and (submission.was_turned or not self._modes.may_switch(system)):
+            text = f"the message has {len(page.data)} bytes with its headers, and its recipient takes {limit}"
             return self._submissions.failed(submission, Code.S09, text, "policy-violation", "modify")
         target = submission.target
         if target not in self._waiting:
@@ -119,11 +133,8 @@ class Pager:
         effects: list[Effect] = []
         if response.status < 300:
             effects = self._submissions.delivered(page.submission)
-        elif response.status == 415 and page.submission.asking is not None:  # RFC 5438 §5: so he cannot be asked
-            page.submission.asking = None
-            assert page.submission.stanza.to is not None
-            self._receipts.unknown(page.submission.stanza.to)
-            return self._send(self._page(page.submission))
+        elif response.status == 415 and not page.is_plain:
+            return self._send(self._plainer(page))
         elif self._is_turned(page.submission, response.status):
             return self._turn(page.submission)
         else:
@@ -150,7 +161,8 @@ class Pager:
     def _turn(self, submission: Submission) -> list[Effect]:
         """Say it, and what waits behind it, in a session."""
         assert self.other_way is not None and submission.stanza.to is not None
-        self._modes.learn(submission.decision.recipient, submission.stanza.to.bare(), SESSION)
+        if not submission.is_long:  # that a text was too long for him says nothing about the next one
+            self._modes.learn(submission.decision.recipient, submission.stanza.to.bare(), SESSION)
         submission.was_turned = True
         effects = self.other_way.send(submission)
         for following in self._waiting.pop(submission.target, None) or ():
@@ -158,13 +170,28 @@ class Pager:
             effects += self.other_way.send(following.submission)
         return effects
 
-    def _page(self, submission: Submission) -> Page:
+    def _plainer(self, page: Page) -> Page:
+        """The same as plain text: its user does not take what he has shown that he takes (RFC 5438 §5)."""
+        submission = page.submission
+        assert submission.stanza.to is not None
+        if submission.asking is not None:
+            submission.asking = None
+            self._receipts.unknown(submission.stanza.to)
+        else:
+            self._readers.refused(submission.stanza.to.bare())
+        return self._page(submission, plain=True)
+
+    def _page(self, submission: Submission, plain: bool = False) -> Page:
         """Built once, when the message arrives: what waits in the queue is ready to go."""
         node = self._node
         stanza, target, branch = submission.stanza, submission.target, node.ids.branch()
         assert stanza.from_ is not None
         call_id = submission.call_id or node.ids.call_id()
-        facts = submission if submission.asking is None else submission.asking
+        facts: Submission | MessageFacts = submission
+        if not plain and submission.asking is not None:
+            facts = submission.asking
+        elif not plain and submission.content is not None and stanza.to is not None:
+            facts = self._submissions.formed(submission, self._readers.forms(stanza.to.bare())) or submission
         more = PLAIN if facts.headers is PLAIN_HEADERS else _lines(facts.headers)
         head = (
             f"MESSAGE {target} SIP/2.0\r\nVia: {node.agent.via(branch)}\r\nMax-Forwards: 70\r\n"
@@ -172,10 +199,12 @@ class Pager:
             f"CSeq: 1 MESSAGE\r\n{more}Content-Length: {len(facts.body)}\r\n\r\n"
         )
         data = head_bytes(head, HEAD_LINES + len(facts.headers)) + facts.body
-        return Page(self, submission, branch, call_id, data)
+        return Page(self, submission, facts is submission, branch, call_id, data)
 
     def _send(self, page: Page) -> list[Effect]:
         submission = page.submission
+        if submission.is_long:
+            return self._turn(submission)
         assert submission.stanza.to is not None
         patience = PATIENCE if submission.aside is None else ASIDE_PATIENCE
         transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=patience, call_id=page.call_id)

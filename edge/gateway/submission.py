@@ -5,15 +5,17 @@ believe that it was delivered. A message goes by itself (`edge.gateway.pager`) o
 (`edge.gateway.chat`); both take it from here, and end it here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Protocol
 
+from edge.bodies import html
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import DELIVERED, FAILED, REJECTED
 from edge.gateway.effects import Effect, Release, Report, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.quota import Quota
+from edge.gateway.terms import encryption, formatted
 from edge.mapping import failures, messages
 from edge.mapping.addresses import uri_of
 from edge.mapping.invitations import NO_JOINING, Invitation, decline
@@ -34,12 +36,13 @@ class Aside(Protocol):
 class Submission:
     """One message of an XMPP user, ready to go. ``target`` is the URI of the SIP user it is for.
 
-    ``asking`` is the same message in a form that asks for notifications, for who goes by himself; ``aside`` is set if
-    it is no message, but a state or a receipt.
+    ``asking`` is the same message in a form that asks for notifications, for who goes by himself, ``content`` is what
+    it says, if that has a form; ``aside`` is set if it is no message, but a state or a receipt.
     """
 
     __slots__ = (
-        "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "was_tried", "was_turned",
+        "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "content", "was_tried",
+        "was_turned", "is_long",
     )  # fmt: skip
 
     def __init__(
@@ -54,8 +57,10 @@ class Submission:
         self.call_id = call_id
         self.aside = aside
         self.asking: MessageFacts | None = None
+        self.content: Content | None = None
         self.was_tried = False  # in a session that turned out to be over
-        self.was_turned = aside is not None  # to the other mode, because the first one was refused
+        self.was_turned = aside is not None  # to the other mode, because the first one was refused or too narrow
+        self.is_long = False  # too long to go by itself
 
 
 class Typists(Protocol):
@@ -89,10 +94,12 @@ class Submissions:
         """Translate once, when the stanza arrives; or what follows from a stanza that is no message."""
         assert stanza.from_ is not None and stanza.to is not None
         asking: MessageFacts | None = None
+        content: Content | None = None
         state = ""
         try:
             if stanza.extensions:
-                said = messages.read_stanza(stanza)
+                pair = decision.sender, decision.recipient
+                said = messages.read_stanza(stanza, encrypted=encryption(*pair), rich=formatted(*pair))
                 if said is None:
                     return []
                 if isinstance(said, Invitation):
@@ -101,6 +108,7 @@ class Submissions:
                     return self._aside(stanza, said, decision)
                 facts = messages.write_request(said, stanza.from_, stanza.to, now=self._node.wall)
                 state = said.typing
+                content = said if said.xhtml else None
                 if said.asked is not None and stanza.to.local:
                     asking = self.receipts.asking(stanza, said)
             else:
@@ -119,8 +127,17 @@ class Submissions:
         if state or self.typists.talks:
             self.typists.wrote(stanza, state, decision)
         submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id)
-        submission.asking = asking
+        submission.asking, submission.content = asking, content
         return submission
+
+    def formed(self, submission: Submission, forms: Set[str]) -> MessageFacts | None:
+        """The same message with its form, if it has one and its user reads one of these ``forms``."""
+        content, stanza = submission.content, submission.stanza
+        if content is None or html.MEDIA_TYPE not in forms:
+            return None
+        assert stanza.from_ is not None and stanza.to is not None
+        content = content._replace(asked=None)
+        return messages.write_request(content, stanza.from_, stanza.to, takes=forms, now=self._node.wall)
 
     def may_wait(self, submission: Submission) -> bool:
         """Whether one more message may wait for its turn. If so, `goes` has to follow."""

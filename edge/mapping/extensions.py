@@ -4,7 +4,9 @@ XEP-0085, XEP-0184, XEP-0333, XEP-0203, XEP-0066, XEP-0071, XEP-0380. One pass o
 elements that say the same. Called by `edge.mapping.messages`.
 """
 
-from edge.bodies.html import link
+import re
+
+from edge.bodies.html import MAX_LINK, link
 from edge.bodies.xhtml import NS_XHTML_IM
 from edge.mapping.dates import stamp_of, time_of_stamp
 from edge.mapping.invitations import NO_CALLS, NO_JOINING, NS_CALL, NS_CONFERENCE, NS_MUC_USER, inviter_of
@@ -130,7 +132,13 @@ def _delay(found: Extensions, element: Element) -> None:
 def _oob(found: Extensions, element: Element) -> None:
     url = element.child("url", NS_OOB)
     if element.name == "x" and url is not None and not found.url:
-        found.url = link(url.text)
+        found.url = link(url.text) or _address(url.text)
+
+
+def _address(value: str) -> str:
+    """What nobody should follow a link to may still be read: all but what is a program, or a file in itself."""
+    value = value.strip()
+    return value if len(value) <= MAX_LINK and _ADDRESS.fullmatch(value) is not None else ""
 
 
 def _eme(found: Extensions, element: Element) -> None:
@@ -150,6 +158,9 @@ def _encrypted(found: Extensions, element: Element) -> None:
 
 
 def _openpgp(found: Extensions, element: Element) -> None:
+    """XEP-0373, and XEP-0027 before it."""
+    if element.name not in ("openpgp", "x"):
+        return
     found.encrypted = found.encrypted or _ENCRYPTIONS[element.namespace]
     found.payload = True
 
@@ -177,6 +188,7 @@ def _call(found: Extensions, element: Element) -> None:
         found.call = NO_CALLS
 
 
+_ADDRESS = re.compile(r"(?!(?i:javascript|vbscript|data):)[A-Za-z][A-Za-z0-9+.-]{1,30}:[!#-;=?-_a-z~]+")
 _OMEMO = ("eu.siacs.conversations.axolotl", "urn:xmpp:omemo:1", "urn:xmpp:omemo:2")
 _OPENPGP = ("urn:xmpp:openpgp:0", "jabber:x:encrypted")
 _ENCRYPTIONS = {

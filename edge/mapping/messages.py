@@ -29,13 +29,9 @@ from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, message_bytes
 
 __all__ = [
-    "ACCEPT", "MAX_CALL_ID", "PLAIN", "RFC3428_LIMIT", "RFC6120_LIMIT", "Asked", "Content", "MessageFacts", "Receipt",
+    "ACCEPT", "MAX_CALL_ID", "PLAIN", "RFC6120_LIMIT", "Asked", "Content", "MessageFacts", "Receipt",
     "Said", "Typing", "read_request", "read_stanza", "request_of", "stanza_of", "write_request", "write_stanza",
 ]
-
-# Octets of a whole MESSAGE request outside a session (RFC 3428 §8); a system may allow more. Who has built the request
-# measures it: over the limit the sender gets `policy-violation`, type modify (RFC 7572 §6).
-RFC3428_LIMIT = 1300
 
 
 def stanza_of(
@@ -51,7 +47,7 @@ def stanza_of(
     """Return the stanza for a MESSAGE (RFC 7572 §5), or None if it has nothing to read in it.
 
     ``page_type`` is the recipient system's type for page-mode messages, ``limit`` its largest stanza in octets. Raises
-    what `read_request` and `write_stanza` raise. Chat states, receipts and requests for them are left out.
+    what `read_request` and `write_stanza` raise. Forms, chat states, receipts and requests for them are left out.
     """
     content = plain_text(request)
     if content:
@@ -65,13 +61,12 @@ def stanza_of(
     said = read_request(request, sender.host, now)
     if not isinstance(said, Content):
         return None
-    if said.asked is not None:
-        said = said._replace(asked=None)
+    said = said._replace(asked=None, xhtml="")
     return write_stanza(said, sender, recipient, id=id, type=page_type, limit=limit)
 
 
 def request_of(
-    stanza: Message, *, encrypted: str = "fallback", takes: Set[str] = PLAIN, now: float = 0.0
+    stanza: Message, *, encrypted: str = "refuse", takes: Set[str] = PLAIN, now: float = 0.0
 ) -> MessageFacts | None:
     """Return what goes into the MESSAGE for a stanza (RFC 7572 §4), or None if it must not become one.
 

@@ -5,7 +5,7 @@ Which part of a multipart body counts is decided here; the formats are read in `
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from edge.bodies import cpim, html, imdn, iscomposing, keyboard, multipart, rtf, text, xhtml
 from edge.bodies.iscomposing import IsComposing
@@ -39,13 +39,14 @@ def read(entity: Entity, host: str) -> Said | None:
     return _read(entity, host, 0)
 
 
-def content_entity(content: Content, rich: bool) -> Entity:
-    """The body for ``content``: plain text, or with ``rich`` the formatted text beside it (RFC 2046 §5.1.4)."""
+def content_entity(content: Content, takes: Set[str]) -> Entity:
+    """The body for ``content``: plain text, and for who takes HTML its form, beside it or alone (RFC 2046 §5.1.4)."""
     octets = text.encode(content.body)
-    plain = Entity(PLAIN, _UTF8, octets)
-    if not (rich and content.xhtml):
-        return plain
-    formatted = f"<html><body>{content.xhtml}</body></html>".encode()
+    if not content.xhtml or html.MEDIA_TYPE not in takes:
+        return Entity(PLAIN, _UTF8, octets)
+    formatted = text.encode(f"<html><body>{content.xhtml}</body></html>")
+    if ALTERNATIVE not in takes:
+        return Entity(html.MEDIA_TYPE, _UTF8, formatted)
     boundary = hashlib.sha256(octets + formatted).hexdigest()[:32]  # neither can hold it
     parts = [
         f"--{boundary}\r\nContent-Type: {media};charset=UTF-8\r\n\r\n".encode() + body

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from edge.bodies import cpim, html, iscomposing, keyboard, text
+from edge.bodies import cpim, iscomposing, keyboard, text
 from edge.bodies.mime import Entity
 from edge.bodies.text import UnsupportedBody
 from edge.codes import Code
@@ -74,10 +74,10 @@ def write_request(
 ) -> MessageFacts | None:
     """Return what goes into the request that says ``said``, or None if the peer cannot be told.
 
-    ``takes`` are the media types that the peer takes: plain text always goes; `text/html` with `multipart/alternative`
-    carries the form too, `message/cpim` receipts and requests for them, `application/im-iscomposing+xml` or
-    `application/xml` (Microsoft's, in an INFO) chat states. ``id`` is the Message-ID of a report of ours. Without
-    ``now`` nothing that has to be dated is sent.
+    ``takes`` are the media types that the peer takes: plain text always goes; `text/html` carries the form, beside the
+    text where the peer takes `multipart/alternative`; `message/cpim` carries receipts and requests for them,
+    `application/im-iscomposing+xml` or `application/xml` (Microsoft's, in an INFO) chat states. ``id`` is the
+    Message-ID of a report of ours. Without ``now`` nothing that has to be dated is sent.
     """
     call_id = said.thread if said.thread and is_call_id(said.thread) else None
     if isinstance(said, Content):
@@ -188,7 +188,7 @@ def _content_request(
     begin = PLAIN_HEADERS
     asks = content.asked is not None and bool(now) and cpim.MEDIA_TYPE in takes
     if asks or content.xhtml:
-        entity = payloads.content_entity(content, html.MEDIA_TYPE in takes and payloads.ALTERNATIVE in takes)
+        entity = payloads.content_entity(content, takes)
         if asks:
             entity = payloads.asking_entity(entity, content, _people(sender, recipient), now)
         body, begin = entity.body, (("Content-Type", entity.media),)

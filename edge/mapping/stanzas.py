@@ -6,6 +6,7 @@ from edge.errors import RemoteProtocolError
 from edge.mapping.extensions import STATES, Extensions, content_elements, receipt_elements, state_elements
 from edge.mapping.invitations import NO_ROOMS, Invitation
 from edge.mapping.said import Content, Said, Typing
+from edge.xmpp.element import LANG, Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, StanzaError, message_bytes
 
@@ -13,7 +14,7 @@ RFC6120_LIMIT = 10_000  # octets of a stanza that every XMPP server must take (R
 
 
 def read_stanza(
-    stanza: Message, *, encrypted: str = "fallback", rich: bool = False
+    stanza: Message, *, encrypted: str = "refuse", rich: bool = False
 ) -> Said | Invitation | None:
     """Return what a stanza says; None for an error, which is never answered, and for what is nothing for SIP.
 
@@ -35,12 +36,13 @@ def read_stanza(
     if found.room or (found.call and not body):
         raise RemoteProtocolError(found.room or found.call, Code.S03, condition="service-unavailable")
     if found.encrypted and found.payload and (not body or encrypted == "refuse"):
-        raise RemoteProtocolError(f"the message is encrypted with {found.encrypted}, which SIP cannot carry", Code.S04)
+        said = f"the message is encrypted with {found.encrypted}, which SIP cannot carry; send it unencrypted"
+        raise RemoteProtocolError(said, Code.S04)
     if found.url and found.url not in body:
         body = f"{body}\n{found.url}" if body else found.url
     markup = ""
     if found.xhtml is not None and (rich or not body):
-        markup = found.xhtml.to_bytes().decode()
+        markup = _form(found.xhtml, lang, stanza.lang)
         body = body or html.text_of(markup)
     if body:
         return Content(
@@ -105,6 +107,13 @@ def too_large(limit: int) -> RemoteProtocolError:
 # --- private ----------------------------------------------------------------------------------------------------------
 
 _END = b"</message>"
+
+
+def _form(element: Element, lang: str, inherited: str) -> str:
+    """The markup of XHTML-IM in the language of the text; there is one for each (XEP-0071)."""
+    bodies = [child for child in element.children if isinstance(child, Element) and child.name == "body"]
+    ours = [body for body in bodies if body.attributes.get(LANG, inherited) == lang]
+    return "".join([body.to_bytes().decode() for body in (ours or bodies)[:1]])
 
 
 def _content_stanza(content: Content, sender: JID, recipient: JID, id: str, type: str, limit: int) -> bytes | None:

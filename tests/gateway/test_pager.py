@@ -1,5 +1,7 @@
 """Page-mode messages: who has the message when, in which order, and how much may wait."""
 
+import re
+
 import pytest
 
 from edge.codes import Code
@@ -134,11 +136,14 @@ class TestToSip:
         assert bench.answer(send, 200) == []
         assert bench.open == 0
 
-    def test_text_of_1300_bytes_is_too_much_and_blocks_nobody(self, bench: Bench) -> None:
-        effects = bench.stanzas(message("x" * 1300), message("short"))
+    def test_text_of_1300_bytes_is_too_much_and_blocks_nobody(self) -> None:
+        effects = Bench(im_mode="page").stanzas(message("x" * 1300), message("short"))
         (error,) = [stanza for stanza in spoken(effects) if isinstance(stanza, Message)]
         assert error.error is not None
         assert (error.error.condition, error.error.type) == ("policy-violation", "modify")
+        assert re.fullmatch(
+            r"EDGE-S09 the message has 16\d\d bytes with its headers, and its recipient takes 1300", error.error.text
+        )
         assert said(effects) == [b"short"]
 
     def test_error_without_meaning_for_us_makes_no_request(self, bench: Bench) -> None:

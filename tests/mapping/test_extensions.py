@@ -81,7 +81,15 @@ def test_delay_is_the_earliest_of_all() -> None:
     assert delay.attributes == {"from": "b.example", "stamp": "2010-11-13T23:28:00Z"}
 
 
-@pytest.mark.parametrize(("url", "expected"), [("https://x.example/a", "https://x.example/a"), ("javascript:x", "")])
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://x.example/a", "https://x.example/a"), (" ftp://x.example/a ", "ftp://x.example/a"),
+        ("geo:13.4,16.5;u=3", "geo:13.4,16.5;u=3"), ("javascript:x", ""), ("JavaScript:x", ""),
+        ("ftp://x/a b", ""), ("ftp://x/\nVia: y", ""), ("ftp://x/<b>", ""), ("data:a,x", ""), ("c:x", ""),
+        ("//x/y", ""), ("ftp://\u202ex", ""), ("ftp://" + "x" * 3000, ""),
+    ],
+)  # fmt: skip
 def test_address_of_a_file_is_read(url: str, expected: str) -> None:
     assert read(oob(url)).url == expected
 
@@ -92,6 +100,9 @@ def test_address_of_a_file_is_read(url: str, expected: str) -> None:
         (Element("encrypted", AXOLOTL, {}, [Element("header", AXOLOTL), Element("payload", AXOLOTL)]), "OMEMO", True),
         (Element("encrypted", AXOLOTL, {}, [Element("header", AXOLOTL)]), "OMEMO", False),
         (Element("x", "jabber:x:encrypted", {}, ["----"]), "OpenPGP", True),
+        (Element("encrypted", "urn:xmpp:omemo:2", {}, [Element("payload", "urn:xmpp:omemo:2")]), "OMEMO", True),
+        (Element("openpgp", "urn:xmpp:openpgp:0", {}, ["AAAA"]), "OpenPGP", True),
+        (Element("public-keys-list", "urn:xmpp:openpgp:0"), "", False),
         (Element("encryption", NS_EME, {"namespace": "urn:xmpp:otr:0"}), "OTR", True),
         (Element("encryption", NS_EME, {"namespace": "urn:x", "name": "My\nThing"}), "MyThing", True),
         (Element("encryption", NS_EME), "an unknown encryption", True),

@@ -158,16 +158,18 @@ PEOPLE = "im:juliet@xmpp.example", "im:romeo@sip.example"
 
 def test_content_is_written_plain_or_with_its_form() -> None:
     content = Content("ü\n", "<strong>ü</strong>")
-    assert payloads.content_entity(content, False).body == "ü\r\n".encode()
-    assert payloads.content_entity(content._replace(xhtml=""), True).type == "text/plain"
-    rich = payloads.content_entity(content, True)
-    assert rich.type == "multipart/alternative"
-    assert read(rich, HOST) == content
+    for takes in (set(), {"multipart/alternative"}):
+        assert payloads.content_entity(content, takes)[:3:2] == ("text/plain", "ü\r\n".encode())
+    assert payloads.content_entity(content._replace(xhtml=""), {*TAKEN}).type == "text/plain"
+    beside, alone = payloads.content_entity(content, {*TAKEN}), payloads.content_entity(content, {"text/html"})
+    assert (beside.type, alone.type) == ("multipart/alternative", "text/html")
+    assert read(beside, HOST) == content
+    assert read(alone, HOST) == content._replace(body="ü")
 
 
 def test_request_for_receipts_survives_writing_and_reading() -> None:
     content = Content("ü", asked=Asked("m1", True, True, True))
-    entity = payloads.asking_entity(payloads.content_entity(content, False), content, PEOPLE, 1e9)
+    entity = payloads.asking_entity(payloads.content_entity(content, set()), content, PEOPLE, 1e9)
     assert read(entity, "xmpp.example") == content._replace(sent=1e9)
 
 

@@ -11,7 +11,7 @@ from edge.errors import RemoteProtocolError
 from edge.mapping.extensions import NS_DELAY, NS_EME, NS_OOB, NS_RECEIPTS, NS_STATES
 from edge.mapping.said import Asked, Content, Receipt, Said, Typing
 from edge.mapping.stanzas import chosen, read_stanza, write_stanza
-from edge.xmpp.element import Element
+from edge.xmpp.element import LANG, Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message
 
@@ -20,6 +20,7 @@ JULIET = JID.parse("juliet@xmpp.example")
 AXOLOTL = "eu.siacs.conversations.axolotl"
 OMEMO = Element("encrypted", AXOLOTL, {}, [Element("payload", AXOLOTL, {}, ["AAAA"])])
 KEYS = Element("encrypted", AXOLOTL, {}, [Element("header", AXOLOTL)])
+OMEMO2 = Element("encrypted", "urn:xmpp:omemo:2", {}, [Element("payload", "urn:xmpp:omemo:2", {}, ["AAAA"])])
 ACTIVE = Element("active", NS_STATES)
 
 
@@ -103,6 +104,19 @@ def test_form_is_read_when_it_is_wanted() -> None:
     assert (found.xhtml, rich.xhtml) == ("", "hi <strong style='color: red'>you</strong>")
 
 
+def test_form_is_that_of_the_language_of_the_text() -> None:
+    """There may be one in each language."""
+    english, german = (formatted(f"<em>{word}</em>").children[0] for word in ("yes", "ja"))
+    assert isinstance(german, Element)
+    german.attributes[LANG] = "de"
+    both = Element("html", "http://jabber.org/protocol/xhtml-im", {}, ["\n", english, german])
+    for bodies, expected in (((("", "yes"), ("de", "ja")), "<em>yes</em>"), ((("de", "ja"),), "<em>ja</em>")):
+        found = read_stanza(message(bodies[0][1], both, bodies=bodies), rich=True)
+        assert isinstance(found, Content) and found.xhtml == expected
+    nothing = read_stanza(message("hi", Element("html", "http://jabber.org/protocol/xhtml-im")), rich=True)
+    assert nothing == Content("hi")
+
+
 def test_form_without_a_text_is_reduced_to_one() -> None:
     found = read_stanza(message("", formatted("a<br/>b")))
     assert isinstance(found, Content) and found.body == "a\nb"
@@ -115,6 +129,11 @@ def test_form_without_a_text_is_reduced_to_one() -> None:
         ("I sent you an OMEMO message", (OMEMO,), "refuse", None),
         ("", (OMEMO,), "fallback", None),
         ("", (OMEMO,), "refuse", None),
+        ("I sent you an OMEMO message", (OMEMO2,), "refuse", None),
+        ("I am encrypted", (Element("x", "jabber:x:encrypted", {}, ["AAAA"]),), "refuse", None),
+        ("I am encrypted", (Element("x", "jabber:x:encrypted", {}, ["AAAA"]),), "fallback", "I am encrypted"),
+        ("I am encrypted", (Element("openpgp", "urn:xmpp:openpgp:0", {}, ["AAAA"]),), "refuse", None),
+        ("hi", (Element("x", "jabber:x:signed", {}, ["AAAA"]),), "refuse", "hi"),
         ("hi", (KEYS,), "refuse", "hi"),
         ("", (Element("encryption", NS_EME, {"namespace": "urn:x"}),), "fallback", None),
         ("hi", (Element("encryption", NS_EME, {"namespace": "urn:x"}),), "refuse", None),
