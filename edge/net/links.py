@@ -18,7 +18,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from edge.codes import Code
-from edge.net.paths import Path
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back, and a mistake that was mended, is noticed within a minute
@@ -31,6 +30,19 @@ class Link(Protocol):
 
     def send(self, data: bytes, token: object) -> None:
         """Take over the responsibility for ``token``."""
+
+
+class Watcher(Protocol):
+    """Who is told what becomes of the links of a route: an `edge.net.paths.Path`, or who stands before one."""
+
+    def up(self) -> None:
+        """A link is up and may be used."""
+
+    def lost(self, orderly: bool) -> None:
+        """A link that was up is gone, or about to go."""
+
+    def failed(self, code: Code, text: str) -> None:
+        """A link could not be made."""
 
 
 L = TypeVar("L", bound=Link)
@@ -72,7 +84,7 @@ class Route(Generic[L]):
         clock: IReactorTime,
         dial: Callable[[], "Deferred[L]"],
         unsent: Unsent,
-        path: Path,
+        path: Watcher,
         *,
         limit: int,
         seconds: float,
@@ -266,16 +278,20 @@ class Route(Generic[L]):
 
 
 async def first_link(candidates: Iterable[C], connect: Callable[[C], Awaitable[L]]) -> L:
-    """Try every address in order (RFC 3263 §4.3). Of several failures the one that may pass is the reason."""
+    """Try every address in order (RFC 3263 §4.3)."""
     last: DialError | None = None
     for candidate in candidates:
         try:
             return await connect(candidate)
         except DialError as problem:
-            if last is None or permanent(last.code) or not permanent(problem.code):
-                last = problem
+            last = telling(last, problem)
     assert last is not None, "the locator gives at least one candidate"
     raise last
+
+
+def telling(earlier: DialError | None, later: DialError) -> DialError:
+    """Of several failures the reason is the last one that may pass by itself."""
+    return later if earlier is None or permanent(earlier.code) or not permanent(later.code) else earlier
 
 
 def permanent(code: Code) -> bool:

@@ -28,6 +28,10 @@ class Pending:
         self.forget()
         return bool(self._asked)
 
+    def __len__(self) -> int:
+        """How many requests are out, a few of which may have been given up by now."""
+        return len(self._asked)
+
     def asked(self, data: bytes) -> None:
         """A request of ours goes out."""
         start = data.find(_BRANCH) + len(_BRANCH)
@@ -41,8 +45,10 @@ class Pending:
             except RemoteProtocolError:
                 return  # no Via that could be read: whoever delivers the message says so
 
-    def forget(self) -> None:
-        """Let go of what nobody waits for any more. To be called now and then."""
+    def forget(self) -> int:
+        """Let go of what nobody waits for any more, and say how many these were. To be called now and then."""
         oldest = self._now() - TIMER_F
-        for branch in [branch for branch, at in self._asked.items() if at <= oldest]:
+        late = [branch for branch, at in self._asked.items() if at <= oldest]
+        for branch in late:
             del self._asked[branch]
+        return len(late)

@@ -9,10 +9,8 @@ so that each can be answered 403 with the reason (RFC 5922 §7.4), and for nothi
 """
 
 from collections.abc import Callable
-from typing import Protocol as Interface
 from typing import cast
 
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
@@ -25,59 +23,27 @@ from edge.codes import Code
 from edge.net.links import Cause, DialError, cause_of
 from edge.net.pending import Pending
 from edge.net.sink import Sink
+from edge.net.sip_owner import Owner, Transport
 from edge.net.turn import Turn
 from edge.partners import Peer
-from edge.sip.framing import Framer, Garbled, Ping
+from edge.sip.framing import Garbled, Ping
 from edge.sip.message import Request, Response
 
 HANDSHAKE = 15.0  # seconds until the TLS handshake is done; a sane peer needs three round trips
+DIALLED = 8.0  # the same on a link we dialled: two such targets must leave time for a third within `sip_pool.DIAL`
 UNPROVED = 30.0  # seconds a link may stay open whose peer proves nothing: time to read why in its own log
 REFUSALS = 5  # requests such a link gets answers to
 UNPROVED_BYTES = 1 << 16  # bytes it may send: a few large requests, and no memory worth an attack
 WAITING_BYTES = 8 << 20  # bytes held for a peer that does not read, then it is disconnected; 7,000 NOTIFYs
 STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
-KEEP_ALIVE = 45.0  # seconds; a silent link we dialled is probed within two of them, and `tune` ends it 30 s later.
+KEEP_ALIVE = 30.0  # seconds; a silent link is asked for a sign of life within two of them, and given up after three.
 # So long, twice at most, may a message take that has begun: a peer whose Content-Length lies is out of step for good.
+CROWDED = 100  # requests without an answer; past it the peer is what is slow, and it may read two links at a time
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
 
 NOBODY = Peer("sip", frozenset(), frozenset(), Code.T02)  # who the peer is before the handshake is done
-
-
-class Transport(Interface):
-    """What a link needs of the TLS connection under it."""
-
-    def write(self, data: bytes) -> None: ...
-    def loseConnection(self) -> None: ...
-    def abortConnection(self) -> None: ...
-    def registerProducer(self, producer: object, streaming: bool) -> None: ...
-    def unregisterProducer(self) -> None: ...
-    def getPeer(self) -> "Address": ...
-    def getHandle(self) -> SSL.Connection: ...
-
-
-class Address(Interface):
-    """An IP address and port."""
-
-    host: str
-    port: int
-
-
-class Owner(Interface):
-    """Who keeps the links, and knows our partners."""
-
-    def prove(self, link: "SipLink", handshake: Handshake) -> Peer:
-        """Say who the far end is. For a link we dialled, anybody but whom we wanted is a fault."""
-
-    def framer(self, link: "SipLink") -> Framer:
-        """A framer with the limits of this peer."""
-
-    def link_leaves(self, link: "SipLink", cause: Cause) -> None:
-        """The link takes nothing more. Called once, before or together with `link_lost`."""
-
-    def link_lost(self, link: "SipLink") -> None:
-        """The connection is gone, or never came up."""
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -94,11 +60,13 @@ class SipLink(Protocol):
         sink: Sink,
         turn: Turn,
         ready: "Deferred[SipLink] | None" = None,
+        keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self.peer = NOBODY
         self.address = ""
         self.port = 0
         self.outbound = ready is not None
+        self.lent = False  # the peer opened it, and our requests go on it
         self.alive = False  # the handshake is done, and the link not yet closed
         self.worked = False  # the peer has sent something
         self.orderly = False  # it was closed in good order: by the peer with no request unanswered, or by us at leisure
@@ -119,7 +87,11 @@ class SipLink(Protocol):
         self._keep_alive: IDelayedCall | None = None
         self._refusals = REFUSALS
         self._unproved_bytes = UNPROVED_BYTES
+        self._period = keep_alive
         self._heard = self._pinged = self._answers = False
+        self._learnt = False  # whether it was asked once, to learn whether it answers
+        self._unanswered = 0  # requests that were given up since the peer has said something
+        self._first = not self.outbound  # the next request is the first one of a peer that came to us
         self._progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
         self._handshake: Handshake | None = None
         self._left = False
@@ -152,6 +124,8 @@ class SipLink(Protocol):
             self._out.clear()
             self._out_bytes = 0
             self._wire.write(data)
+            if len(self._pending) > CROWDED:
+                self._owner.link_busy(self)
 
     def close(self, cause: Cause | None = None) -> None:
         """Send what has gathered, then close in good order."""
@@ -190,7 +164,7 @@ class SipLink(Protocol):
         peer = self._wire.getPeer()
         self.address, self.port = peer.host, peer.port
         self._wire.registerProducer(self, True)
-        self._arm(HANDSHAKE, self._too_slow)
+        self._arm(DIALLED if self.outbound else HANDSHAKE, self._too_slow)
 
     def handshakeCompleted(self) -> None:
         """`IHandshakeListener`: now is the time to look at the certificate."""
@@ -212,7 +186,7 @@ class SipLink(Protocol):
             return
         self._announced = "up"
         self._sink.link_event("link.up", **self.facts())
-        self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
+        self._keep_alive = self._clock.callLater(self._period, self._probe)
         if self._ready is not None:
             ready, self._ready = self._ready, None
             ready.callback(self)
@@ -233,6 +207,8 @@ class SipLink(Protocol):
         self._paused = True
         if self._stall is None:
             self._stall = self._clock.callLater(STALLED, self._stalled)
+        if self.alive:
+            self._owner.link_busy(self)
 
     def resumeProducing(self) -> None:
         """The peer has read again."""
@@ -274,6 +250,7 @@ class SipLink(Protocol):
         if self._pinged and data.startswith(PONG):
             self._answers = True
         self._pinged = False
+        self._unanswered = 0
         trusted = bool(self.peer.systems)
         if not trusted:
             self._unproved_bytes -= len(data)
@@ -297,6 +274,8 @@ class SipLink(Protocol):
                     self._refusals -= 1
                     messages.append(message)
             if messages:
+                if self._first and trusted:
+                    self._first_of(messages)
                 self._sink.sip_received(self, messages)
             if not trusted and self._refusals <= 0:
                 ending = Cause(self.peer.fault or Code.A01, "the peer proves nothing that would let it in")
@@ -304,6 +283,12 @@ class SipLink(Protocol):
                 self.close(ending)
         finally:
             self._turn.flush()
+
+    def _first_of(self, messages: list[Request | Response]) -> None:
+        request = next((message for message in messages if isinstance(message, Request)), None)
+        if request is not None:
+            self._first = False
+            self._owner.link_asked(self, request)
 
     def _refused(self, cause: Cause) -> None:
         if not self._announced:
@@ -324,22 +309,23 @@ class SipLink(Protocol):
     def _probe(self) -> None:
         """Give up on a message that does not come to its end; ask a silent peer for a sign of life (RFC 5626 §4.4.1).
 
-        Who never answers such a ping may still be alive: for those the kernel finds out (`tune`), because the ping
-        itself has to be acknowledged.
+        Who never answers such a ping may still be alive. If his machine is gone the kernel finds out (`tune`), because
+        the ping itself has to be acknowledged; if he alone stands still, requests of ours stay without an answer.
         """
         self._keep_alive = None
         if self._framer.buffered and self._progress == self._stuck_at:
             self._abort(Cause(Code.S01, "a message was begun and not finished"))
             return
-        self._keep_alive = self._clock.callLater(KEEP_ALIVE, self._probe)
+        self._keep_alive = self._clock.callLater(self._period, self._probe)
         self._stuck_at = self._progress if self._framer.buffered else -1
-        self._pending.forget()
-        if self._heard or not self.outbound:
-            self._heard = False
-        elif self._pinged and self._answers:
+        self._unanswered += self._pending.forget()
+        heard, self._heard = self._heard, False
+        if not self.outbound and not self.lent:
+            return
+        if not heard and self._pinged and (self._answers or self._unanswered):
             self._abort(Cause(Code.N03, "the peer gives no sign of life"))
-        else:
-            self._pinged = True
+        elif not heard or not self._learnt:
+            self._pinged = self._learnt = True
             self.write(PING)
 
     def _too_slow(self) -> None:

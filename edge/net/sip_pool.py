@@ -1,14 +1,15 @@
-"""All SIP links: those we accept, and a route with one link to each place we send to.
+"""All SIP links: those we accept, and the lanes to each place we send to.
 
 The driver sends and answers through this, `edge.service` starts and stops it. Where a partner is comes from
-`edge.net.locate`, who it is from `edge.certificates`; when one address fails the next is tried (RFC 3263 §4.3).
+`edge.net.locate`, who it is from `edge.certificates`; when one address fails the next is tried (RFC 3263 §4.3), and
+what has failed rests. A link that a partner has opened and offered for that carries our requests as well (RFC 5923).
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
 from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.python.failure import Failure
@@ -16,28 +17,35 @@ from twisted.python.failure import Failure
 from edge.certificates.contexts import Contexts, Handshake
 from edge.codes import Code
 from edge.domains import Domain
+from edge.errors import RemoteProtocolError
 from edge.gateway.effects import SipLink as OpaqueLink
 from edge.net.entrance import Entrance
-from edge.net.links import Cause, DialError, Route, cause_of, first_link
+from edge.net.lanes import Lanes
+from edge.net.links import Cause, DialError, Route, Watcher, cause_of
 from edge.net.locate import Candidate, Locator, identities
 from edge.net.paths import Path
+from edge.net.race import Race, Resting
 from edge.net.sink import Sink
-from edge.net.sip_link import SipLink
+from edge.net.sip_link import KEEP_ALIVE, SipLink
 from edge.net.tcp import Reactor, listen
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
 from edge.partners import Directory, Peer, System
 from edge.sip.framing import Framer
+from edge.sip.message import Request
 
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 DIAL = 25.0  # seconds for all addresses of a partner together, below the time a message may wait
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
-ACCEPTED_PROVED = 20  # connections from one partner; Microsoft edges open 4, and the limit of their own is 20 as well
+SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
 
 
 class SipPool:
-    """``name`` is this gateway's own, for Warning headers; ``rng`` scatters the pauses between dials."""
+    """``name`` is this gateway's own, for Warning headers; ``rng`` scatters the pauses between dials.
+
+    ``keep_alive`` is how many seconds a link may be silent before it is asked for a sign of life.
+    """
 
     def __init__(
         self,
@@ -49,7 +57,7 @@ class SipPool:
         locator: Locator,
         name: str,
         rng: random.Random,
-        keep_alive: float = 30.0,
+        keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self._reactor = reactor
         self._sink = sink
@@ -59,8 +67,11 @@ class SipPool:
         self._locator = locator
         self._name = name
         self._rng = rng
+        self._keep_alive = keep_alive
         self._ports: list[IListeningPort] = []
-        self._routes: dict[tuple[str, Domain | None], Route[SipLink]] = {}
+        self._places: dict[tuple[str, Domain | None], Lanes] = {}
+        self._aliases: dict[tuple[str, int], SipLink] = {}  # by the address at which its peer says that it listens
+        self._resting = Resting(reactor)
         self._links: set[SipLink] = set()
         self._paths: dict[str, Path] = {}
         self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, ACCEPTED_UNPROVED, direction="in")
@@ -82,11 +93,11 @@ class SipPool:
 
     def send(self, system: System, domain: Domain, data: bytes, token: object) -> None:
         """Send a request to ``domain`` of ``system``. Exactly one of `Sink.sip_sent` and `Sink.unsent` follows."""
-        self._route(system, domain).send(data, token)
+        self._place(system, domain).send(data, token)
 
     def reach(self, system: System, domain: Domain) -> None:
         """Make a link for requests to ``domain`` if there is none, and go on dialling until there is one."""
-        self._route(system, domain).reach()
+        self._place(system, domain).reach()
 
     def respond(self, link: OpaqueLink, data: bytes) -> None:
         """Send a response on the link of its request, or if that is gone on our own to the same partner.
@@ -109,8 +120,8 @@ class SipPool:
         self._stopped = True
         for path in self._paths.values():
             path.stop()
-        for route in list(self._routes.values()):
-            route.stop()
+        for lanes in list(self._places.values()):
+            lanes.stop()
         done: Deferred[None] = Deferred()
         if self._links:
             self._empty = Deferred()
@@ -125,36 +136,60 @@ class SipPool:
     # --- Owner of the links -------------------------------------------------------------------------------
 
     def prove(self, link: SipLink, handshake: Handshake) -> Peer:
-        """`edge.net.sip_link.Owner`: who the far end is."""
-        if isinstance(link.key, _Dial):
-            return self._contexts.sip_peer(self._directory, handshake, link.key.system, link.key.expected)
+        """`edge.net.sip_owner.Owner`: who the far end is."""
+        use = link.key
+        if isinstance(use, _Use) and use.system is not None:
+            return self._contexts.sip_peer(self._directory, handshake, use.system, use.expected)
         peer = self._contexts.sip_peer(self._directory, handshake)
-        if any(self._accepted[system] >= ACCEPTED_PROVED for system in peer.systems):
+        if any(self._accepted[system.name] >= system.connections_in for system in self._systems_of(peer)):
             return Peer("sip", peer.names, frozenset(), Code.L03)
         if peer.systems:
             self._entrance.leave(link)
             self._accepted.update(peer.systems)
-            for (system, _), route in self._routes.items():
-                if system in peer.systems:
-                    route.wake()  # who comes to us can be reached again
+            self._wake(peer)
         return peer
 
     def framer(self, link: SipLink) -> Framer:
-        """`edge.net.sip_link.Owner`: a framer with the limits of this peer."""
-        systems = [system for name in link.peer.systems if (system := self._directory.named(name)) is not None]
+        """`edge.net.sip_owner.Owner`: a framer with the limits of this peer."""
+        systems = self._systems_of(link.peer)
         if not systems:
             return Framer(name=self._name)
         return Framer(max_body=max(system.stanza_bytes for system in systems), name=self._name)
 
     def link_leaves(self, link: SipLink, cause: Cause) -> None:
-        """`edge.net.sip_link.Owner`: the link takes nothing more, so what comes next waits for another."""
-        if isinstance(link.key, _Dial):
-            route = self._routes.get(link.key.route)
-            if route is not None:
-                route.link_lost(link, cause.code, cause.text, worked=link.worked, orderly=link.orderly)
+        """`edge.net.sip_owner.Owner`: the link takes nothing more, so what comes next waits for another."""
+        use = link.key
+        if isinstance(use, _Use):
+            if use.candidate is not None and not link.orderly:
+                self._resting.failed(use.candidate)
+            elif use.advertised is not None and self._aliases.get(use.advertised) is link:
+                del self._aliases[use.advertised]
+            for lanes in use.places:
+                lanes.link_lost(link, cause.code, cause.text)
+
+    def link_asked(self, link: SipLink, request: Request) -> None:
+        """`edge.net.sip_owner.Owner`: with ``alias`` in its Via the peer offers its link for requests of ours.
+
+        Whoever came without a certificate that proves a partner has not come so far (RFC 5923 §9.2).
+        """
+        try:
+            via = request.via
+            if any(name == "alias" for name, _ in via.parameters):
+                where = link.address, via.port or SIP_TLS_PORT
+                self._aliases[where] = link
+                link.key = _Use(advertised=where)
+                self._wake(link.peer)
+        except RemoteProtocolError:
+            return  # a Via that cannot be read offers nothing
+
+    def link_busy(self, link: SipLink) -> None:
+        """`edge.net.sip_owner.Owner`: a second link may help."""
+        if isinstance(link.key, _Use):
+            for lanes in link.key.places:
+                lanes.widen()
 
     def link_lost(self, link: SipLink) -> None:
-        """`edge.net.sip_link.Owner`: the connection is gone."""
+        """`edge.net.sip_owner.Owner`: the connection is gone."""
         self._links.discard(link)
         self._entrance.leave(link)
         if not link.outbound:
@@ -162,65 +197,99 @@ class SipPool:
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)
 
+    def _systems_of(self, peer: Peer) -> list[System]:
+        return [system for name in peer.systems if (system := self._directory.named(name)) is not None]
+
+    def _wake(self, peer: Peer) -> None:
+        """Who comes to us can be reached again."""
+        for (system, _), lanes in self._places.items():
+            if system in peer.systems:
+                lanes.wake()
+
     # --- dialling -------------------------------------------------------------------------------------------
 
-    def _route(self, system: System, domain: Domain) -> "Route[SipLink]":
+    def _place(self, system: System, domain: Domain) -> Lanes:
         """The one way to a system whose hosts are known; for others each of their domains is another place."""
         key = (system.name, domain if system.hosts is None else None)
-        route = self._routes.get(key)
-        return self._new_route(key, system, domain if key[1] else system.domains[0]) if route is None else route
+        lanes = self._places.get(key)
+        return self._new_place(key, system, domain if key[1] else system.domains[0]) if lanes is None else lanes
 
-    def _new_route(self, key: tuple[str, Domain | None], system: System, domain: Domain) -> "Route[SipLink]":
+    def _new_place(self, key: tuple[str, Domain | None], system: System, domain: Domain) -> Lanes:
         path = self._paths.get(system.name)
         if path is None:
             path = self._paths[system.name] = Path(self._sink, system)
-        route = self._routes[key] = Route(
-            self._reactor,
-            lambda: Deferred.fromCoroutine(self._dial(system, domain)).addTimeout(DIAL, self._reactor),
-            self._unsent,
-            path,
-            limit=system.pending_messages,
-            seconds=system.pending_seconds,
-            rng=self._rng,
-        )
+
+        def make(watcher: Watcher) -> Route[SipLink]:
+            return Route(
+                self._reactor,
+                lambda: Deferred.fromCoroutine(self._dial(lanes, system, domain)).addTimeout(DIAL, self._reactor),
+                self._unsent,
+                watcher,
+                limit=system.pending_messages,
+                seconds=system.pending_seconds,
+                rng=self._rng,
+            )
+
+        lanes = self._places[key] = Lanes(self._reactor, path, make, lambda: system.connections_out)
         if self._stopped:
             path.stop()
-            route.stop()
-        return route
+            lanes.stop()
+        return lanes
 
     def _unsent(self, token: object, code: Code, text: str) -> None:
         if token is not None:
             self._sink.unsent(token, code, text)
 
-    async def _dial(self, system: System, domain: Domain) -> SipLink:
+    async def _dial(self, lanes: Lanes, system: System, domain: Domain) -> SipLink:
         """A link to whichever address of ``domain`` answers first."""
         try:
             candidates = await self._locator.sip(system, domain)
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise
-        return await first_link(candidates, lambda candidate: self._connect(system, domain, candidate))
 
-    def _connect(self, system: System, domain: Domain, candidate: Candidate) -> "Deferred[SipLink]":
+        def connect(candidate: Candidate, connected: Callable[[], None]) -> "Deferred[SipLink]":
+            use = _Use(lanes, system, identities(system, domain, candidate), candidate)
+            lent = self._lent(use)
+            return self._connect(use, domain, connected) if lent is None else succeed(lent)
+
+        return await Race(self._reactor, self._resting.last(candidates), connect).run()
+
+    def _lent(self, use: "_Use") -> SipLink | None:
+        """A link from that very address, by a peer that has proved as much as if we had dialled it (RFC 5923 §8.2)."""
+        assert use.candidate is not None and use.system is not None
+        link = self._aliases.get((use.candidate.address, use.candidate.port))
+        if link is None or not link.alive or any(lanes.has(link) for lanes in use.places):
+            return None
+        if use.system.name not in link.peer.systems or use.expected.isdisjoint(link.peer.names):
+            return None
+        assert isinstance(link.key, _Use)
+        link.key.places += use.places
+        link.lent = True
+        return link
+
+    def _connect(self, use: "_Use", domain: Domain, connected: Callable[[], None]) -> "Deferred[SipLink]":
         """One connection to one address; its Deferred fires once the far end has proved to be ``domain``."""
 
         def cancelled(waiting: Deferred[SipLink]) -> None:
             waiting.errback(CancelledError())  # first, or the dial would go on with the next address
             connector.disconnect()
 
+        system, candidate = use.system, use.candidate
+        assert candidate is not None and system is not None
         ready: Deferred[SipLink] = Deferred(cancelled)
-        link = SipLink(self._reactor, self, self._sink, self._turn, ready)
-        key = (system.name, domain if system.hosts is None else None)
-        link.key = _Dial(key, system, identities(system, domain, candidate))
+        link = SipLink(self._reactor, self, self._sink, self._turn, ready, self._keep_alive)
+        link.key = use
 
         def failed(reason: Failure) -> None:
             if not ready.called:
                 cause = cause_of(reason)
                 self._complain(system, cause, peer_ip=candidate.address, peer_port=candidate.port)
+                self._resting.failed(candidate)
                 ready.errback(DialError(cause.code, cause.text))
 
         creator = self._contexts.dialling(domain, system)
-        factory = ChunkwiseTLSFactory(creator, True, _Dialling(self, link, failed), self._reactor)
+        factory = ChunkwiseTLSFactory(creator, True, _Dialling(self, link, connected, failed), self._reactor)
         connector = self._reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
         return ready
 
@@ -234,7 +303,7 @@ class SipPool:
         host = getattr(address, "host", "")
         if not self._entrance.admits(host):
             return None
-        link = SipLink(self._reactor, self, self._sink, self._turn)
+        link = SipLink(self._reactor, self, self._sink, self._turn, keep_alive=self._keep_alive)
         self._links.add(link)
         self._entrance.enter(link, host)
         return link
@@ -244,15 +313,28 @@ class SipPool:
             link.abort()
 
 
-class _Dial:
-    """What we wanted from a link that we dialled."""
+class _Use:
+    """What a link is for: the places whose requests it carries.
 
-    __slots__ = ("expected", "route", "system")
+    For one that we dialled also whom we wanted and where, for one that was lent to us where its peer says it listens.
+    """
 
-    def __init__(self, route: tuple[str, Domain | None], system: System, expected: frozenset[Domain]) -> None:
-        self.route = route
+    __slots__ = ("advertised", "candidate", "expected", "places", "system")
+
+    def __init__(
+        self,
+        lanes: Lanes | None = None,
+        system: System | None = None,
+        expected: frozenset[Domain] = frozenset(),
+        candidate: Candidate | None = None,
+        *,
+        advertised: tuple[str, int] | None = None,
+    ) -> None:
+        self.places = [] if lanes is None else [lanes]
         self.system = system
         self.expected = expected
+        self.candidate = candidate
+        self.advertised = advertised
 
 
 class _Accepting(ServerFactory):
@@ -272,13 +354,17 @@ class _Dialling(ClientFactory):
 
     noisy = False
 
-    def __init__(self, pool: SipPool, link: SipLink, failed: Callable[[Failure], None]) -> None:
+    def __init__(
+        self, pool: SipPool, link: SipLink, connected: Callable[[], None], failed: Callable[[Failure], None]
+    ) -> None:
         self._pool = pool
         self._link = link
+        self._connected = connected
         self._failed = failed
 
     def buildProtocol(self, addr: IAddress | None) -> SipLink:
         self._pool._links.add(self._link)
+        self._connected()
         return self._link
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:

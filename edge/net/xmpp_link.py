@@ -1,9 +1,9 @@
 """One XMPP connection: a stream to or from another server, or to a server of ours as its component.
 
-Which of the three is decided by the negotiation it is given (`edge.xmpp.negotiation`); the link is what that knows
+Which of these is decided by the negotiation it is given (`edge.xmpp.negotiation`); the link is what that knows
 nothing of: parser, TLS, time and back-pressure. `edge.net.xmpp_pool` makes links, judges who the far end is, and is
-told when they are up or gone. Stanzas go to the `Sink`, those of one chunk together, and only from an authenticated
-stream; what is sent goes through an `Outbox`, which answers for it.
+told when they are up or gone. Stanzas come in through an `Inbox`; what is sent goes through an `Outbox`, which answers
+for it. How the connection is protected is in its `Security`.
 """
 
 from collections.abc import Iterable
@@ -20,40 +20,41 @@ from edge.codes import Code
 from edge.net.links import Cause, DialError, cause_of
 from edge.net.outbox import Outbox
 from edge.net.sink import Sink
-from edge.net.sip_link import Transport
+from edge.net.sip_owner import Transport
 from edge.net.tcp import tune
 from edge.net.turn import Turn
 from edge.net.xmpp_answers import Answers
+from edge.net.xmpp_inbox import Inbox
 from edge.net.xmpp_owner import NOBODY, Owner
-from edge.net.xmpp_tls import begin_tls
+from edge.net.xmpp_security import Security
+from edge.net.xmpp_tls import HANDSHAKE, begin_tls
 from edge.xmpp.conditions import StreamError
-from edge.xmpp.element import Element
+from edge.xmpp.dialback import Dialback
 from edge.xmpp.negotiation import (
-    SERVER,
+    Answered,
     Asked,
     Counted,
+    DialBack,
     End,
     Managed,
     Negotiation,
     Output,
+    Proved,
     Ready,
     Restart,
     StartTLS,
+    Unproved,
     Verify,
     Write,
 )
-from edge.xmpp.screening import Misaddressed, screen
-from edge.xmpp.stanzas import Iq, Stanza
 from edge.xmpp.stream import Event, StreamParser
 
 NEGOTIATION = 30.0  # seconds until a stream must be authenticated: TLS and four round trips, on a bad day
 DIALLED = 10.0  # the same for one that we dial: messages wait for it, and there may be another address
 UNPROVED_BYTES = 10_000  # bytes of XML before that; a whole negotiation has 1,500
 CLOSING = 5.0  # seconds the far end has to close its side
-IDLE = 600.0  # seconds without a stanza after which a stream between servers is closed; the next one opens another
 KEEP_ALIVE = 60.0  # seconds of our silence; less than what firewalls commonly remember a connection
 
-STANZAS = frozenset(("message", "presence", "iq"))
 CLOSED = Cause(Code.N03, "closed by us")
 
 
@@ -61,7 +62,8 @@ CLOSED = Cause(Code.N03, "closed by us")
 class XmppLink(Protocol):
     """An XMPP connection. ``peer`` is what its far end proved to be, ``address`` and ``port`` where it is.
 
-    ``ready`` is given for a link we dial: it fires when the stream is authenticated, or fails with the reason.
+    ``ready`` is given for a link we dial: it fires when the stream is authenticated, or has its answer (`answer`), or
+    fails with the reason.
     """
 
     def __init__(
@@ -76,11 +78,14 @@ class XmppLink(Protocol):
     ) -> None:
         self.negotiation = negotiation
         self.peer = NOBODY
+        self.security = Security()
+        self.answer = ""  # what the authoritative server said
         self.address = ""
         self.port = 0
         self.alive = False  # the stream is authenticated, and nobody has begun to close it
         self.worked = False  # a stanza came, or the answer to a ping
         self.handshake: Handshake | None = None  # what TLS showed, once there is TLS
+        self.idle_seconds = float("inf")  # without a stanza, after which the stream is closed
         self.orderly = False  # it was ended in good order, by either side: that is nobody's fault
         self.key: object = None  # the owner's own mark
         self._clock = clock
@@ -88,17 +93,18 @@ class XmppLink(Protocol):
         self._sink = sink
         self._turn = turn
         self._outbox = outbox
-        self._answers: Answers | None = None  # with stream management
+        self._inbox = Inbox(clock, owner, sink, self, self._perform)
+        self._judged = NOBODY  # by its certificate
         self._writers: list[Outbox | Answers] = [] if outbox is None else [outbox]
         self._outbound = ready is not None
         self._ready = ready
         self._parser = StreamParser()
+        self._fresh = True  # nothing has come
         self._encrypted = False
         self._shaking = False  # a TLS handshake is going on
         self._received: list[bytes] = []
         self._unproved_bytes = UNPROVED_BYTES
         self._announced = False  # the log knows that it was up
-        self._heard = clock.seconds()  # when a stanza came
         self._deadline = clock.seconds() + (DIALLED if self._outbound else NEGOTIATION)  # later: of its closing
         self._cause: Cause | None = None  # why it is over
 
@@ -111,6 +117,18 @@ class XmppLink(Protocol):
                 self._outbox.send(data, token)
         elif token is not None:
             self._sink.unsent(token, Code.N03, Code.N03.sentence)
+
+    def give(self, outbox: Outbox) -> None:
+        """Stanzas may go out on a stream that came in (XEP-0288)."""
+        self._outbox = outbox
+        self._writers.append(outbox)
+
+    def dialled_back(self, question: Dialback, answer: str) -> None:
+        """The answer to `edge.net.xmpp_owner.Owner.dial_back`."""
+        if self._cause is None:
+            self._turn.begin()
+            self._perform(self.negotiation.answered(question, answer))
+            self._turn.flush()
 
     def answered(self, ping: str) -> None:
         """`edge.net.xmpp_pings.Pinger`: an answer for this link has come, on whatever link, and can be believed."""
@@ -131,7 +149,12 @@ class XmppLink(Protocol):
         if self.alive:
             self._tick_alive(now)
         elif now >= self._deadline:
-            if self._cause is None:
+            if self._cause is None and self.negotiation.served:  # who only wanted to ask about a key
+                self.orderly = True
+                self._deadline = now + CLOSING
+                self._perform(self.negotiation.finish())
+                self._retire(CLOSED)
+            elif self._cause is None:
                 self.fail(Code.X06 if self._outbound else Code.L04, condition="connection-timeout")
             else:
                 self._wire.abortConnection()
@@ -174,8 +197,7 @@ class XmppLink(Protocol):
             "remote": self.negotiation.remote,
             "peer_ip": self.address,
             "peer_port": self.port,
-            "tls_version": self.handshake.tls_version if self.handshake else "",
-            "cipher": self.handshake.cipher if self.handshake else "",
+            **self.security.facts(),
         }
 
     # --- for Twisted ------------------------------------------------------------------------------------
@@ -192,12 +214,17 @@ class XmppLink(Protocol):
         self._shaking = False
         if self._cause is None:
             self.handshake = Handshake.of(self._wire.getHandle())
+            self.security = Security.of(self.handshake)
             self._perform(self.negotiation.secured())
 
     def dataReceived(self, data: bytes) -> None:
         if self._encrypted:
             self._received.append(data)
+        elif self._fresh and not self._outbound and data[:1] == HANDSHAKE:
+            self._perform(self.negotiation.direct())
+            cast(Protocol, self._wire).dataReceived(data)
         else:
+            self._fresh = False
             self._take(data)
 
     def chunk_ended(self) -> None:
@@ -224,7 +251,8 @@ class XmppLink(Protocol):
         cause = self._retire(cause_of(reason))
         self._parser.reset()
         name = "link.down" if self._announced else "link.refused"
-        self._sink.link_event(name, code=None if self.orderly else cause.code, text=cause.text, **self.facts())
+        if self._announced or not self.orderly:
+            self._sink.link_event(name, code=None if self.orderly else cause.code, text=cause.text, **self.facts())
         self._owner.link_lost(self, cause)
         self._give_up_tokens(cause)
 
@@ -248,58 +276,13 @@ class XmppLink(Protocol):
     def _parse(self, data: bytes) -> None:
         try:
             try:
-                self._follow(self._parser.feed(data))
+                self._inbox.follow(self._parser.feed(data))
             except StreamError as error:
-                self._follow(cast("Iterable[Event]", error.events))
+                self._inbox.follow(cast("Iterable[Event]", error.events))
                 raise
         except StreamError as error:
             too_much = error.code is Code.X03 and not self.negotiation.ready
             self.fail(Code.L04 if too_much else error.code, str(error), error.condition)
-
-    def _follow(self, events: Iterable[Event]) -> None:
-        """Events in their order: stanzas are gathered, everything else is a matter of the stream itself."""
-        negotiation = self.negotiation
-        stanzas: list[Stanza] = []
-        try:
-            for event in events:
-                if type(event) is Element and negotiation.ready and negotiation.receives and event.name in STANZAS:
-                    stanza = screen(negotiation, event)
-                    if self._answers is not None:
-                        self._answers.arrived(stanza)
-                    if isinstance(stanza, Misaddressed):
-                        self._give_back(stanza)
-                        continue
-                    if negotiation.namespace != SERVER:
-                        self._owner.pings.heard(self, stanza)
-                    if type(stanza) is Iq and stanza.type in ("result", "error"):
-                        settle = self._owner.pings.answer(self, stanza)
-                        if settle is not None:
-                            # what came before may be the failure of a stanza that the ping stands behind
-                            self._deliver(stanzas)
-                            settle()
-                            continue
-                    stanzas.append(stanza)
-                else:
-                    self._deliver(stanzas)
-                    self._perform(negotiation.receive(event))
-                    if negotiation.ended:
-                        return
-        finally:
-            self._deliver(stanzas)
-
-    def _deliver(self, stanzas: list[Stanza]) -> None:
-        if stanzas:
-            self.worked = True
-            self._heard = self._clock.seconds()
-            self._sink.stanzas_received(self, stanzas[:])
-            stanzas.clear()
-            if self._answers is not None and self._answers.overfull:
-                self.fail(Code.L01, condition="policy-violation")
-
-    def _give_back(self, stanza: Misaddressed) -> None:
-        self._sink.link_event("stanza.refused", code=Code.S08, **self.facts())
-        if stanza.answer:
-            self._owner.send(stanza.recipient, stanza.sender, stanza.answer, None)
 
     # --- what the negotiation wants ---------------------------------------------------------------------
 
@@ -313,39 +296,63 @@ class XmppLink(Protocol):
                 self._shaking = self._encrypted = True
                 self._wire = begin_tls(self._wire, self, self._owner.creator(self), self._outbound, self._clock)
             elif isinstance(output, Verify):
-                assert self.handshake is not None, "names are judged behind TLS only"
-                self.peer = self._owner.judge(self, output, self.handshake)
-                self._perform(self.negotiation.verified(self.peer.fault))
+                self._judge(output)
+            elif isinstance(output, DialBack):
+                self._owner.dial_back(self, output.question)
+            elif isinstance(output, Answered):
+                self.answer = output.answer
+                self._tell_ready()
+            elif isinstance(output, Unproved):
+                self._sink.link_event("auth.failed", code=output.code, text=output.text, **self.facts())
+            elif isinstance(output, Proved):
+                self.security.proofs[output.remote, output.local] = output.how
+                self.peer = self._owner.proved(self, self._judged, output)
             elif isinstance(output, Ready):
                 self._be_ready()
             elif isinstance(output, Managed):
-                self._answers = Answers(self._clock, self._turn, self._wire, self.negotiation)
-                self._writers.append(self._answers)
-            elif isinstance(output, Asked) and self._answers is not None:
-                self._answers.asked()
+                answers = self._inbox.answers = Answers(self._clock, self._turn, self._wire, self.negotiation)
+                self._writers.append(answers)
+            elif isinstance(output, Asked) and self._inbox.answers is not None:
+                self._inbox.answers.asked()
             elif isinstance(output, Counted):
                 self._count(output.h)
             elif isinstance(output, End):
                 self._be_ended(output)
+
+    def _judge(self, claim: Verify) -> None:
+        assert self.handshake is not None, "names are judged behind TLS only"
+        verdict = self._owner.judge(self, claim, self.handshake)
+        self._judged = verdict.peer
+        self.security.fault = verdict.peer.fault
+        if verdict.peer.fault is not None:
+            self.peer = verdict.peer
+        self._perform(self.negotiation.verified(verdict.peer.fault, verdict.allowed))
 
     def _be_ready(self) -> None:
         self._parser.raise_limit(self._owner.link_ready(self))
         self._wire.registerProducer(self, True)
         if self._outbox is not None:
             negotiation = self.negotiation
-            self._outbox.open(self._wire, negotiation.local, negotiation.remote, self._answers is not None)
+            counted = self._outbound and self._inbox.answers is not None
+            self._outbox.open(self._wire, negotiation.local, negotiation.remote, counted)
         self.alive = self._announced = True
-        self._heard = self._clock.seconds()
+        self._inbox.heard = self._clock.seconds()
         self._sink.link_event("link.up", **self.facts())
+        self._tell_ready()
+        self._owner.link_opened(self)
+
+    def _tell_ready(self) -> None:
         ready, self._ready = self._ready, None
         if ready is not None:
             ready.callback(self)
 
     def _count(self, h: int) -> None:
         """The peer has counted stanzas of ours."""
-        if self._outbox is None and h:
-            self._perform(self.negotiation.overclaimed(h, 0))
-        elif self._outbox is not None and not self._outbox.counted(h):
+        if not self._outbound:
+            if h and self._outbox is None:
+                self._perform(self.negotiation.overclaimed(h, 0))
+            return  # what we send back on a stream that came in is asked about by pings, and counted in vain
+        if self._outbox is not None and not self._outbox.counted(h):
             self._perform(self.negotiation.overclaimed(h, self._outbox.count))
         self._hold()
 
@@ -386,13 +393,13 @@ class XmppLink(Protocol):
     def _tick_alive(self, now: float) -> None:
         outbox = self._outbox
         if outbox is None:
-            if now - self._heard >= IDLE:
+            if now - self._inbox.heard >= self.idle_seconds:
                 self.close()
         elif outbox.stalled(now):
             self.abort(Cause(Code.N03, "the peer does not read what it is sent"))
         elif outbox.overdue(now):
             self.fail(Code.M02)
-        elif self.negotiation.namespace == SERVER and now - max(self._heard, outbox.used) >= IDLE:
+        elif now - max(self._inbox.heard, outbox.used) >= self.idle_seconds:
             self.close()
         elif now - outbox.wrote >= KEEP_ALIVE:
             outbox.keep_alive(now)

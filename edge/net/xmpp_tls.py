@@ -1,4 +1,4 @@
-"""The change to TLS within a connection that began in clear (RFC 6120 §5.4.3), for `edge.net.xmpp_link`."""
+"""The change to TLS within a connection (RFC 6120 §5.4.3, XEP-0368 §2), for `edge.net.xmpp_link`."""
 
 from typing import Protocol, cast
 
@@ -7,8 +7,10 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.certificates.contexts import Accepting, Dialling
-from edge.net.sip_link import Transport
+from edge.net.sip_owner import Transport
 from edge.net.tls import ChunkwiseTLS
+
+HANDSHAKE = b"\x16"  # the first octet of every TLS connection (RFC 8446 §5.1); no XML begins so
 
 
 class Switchable(Transport, Protocol):

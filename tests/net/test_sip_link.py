@@ -71,6 +71,8 @@ class Bench:
         self.transport = Transport()
         self.left: list[Cause] = []
         self.lost: list[SipLink] = []
+        self.asked: list[str] = []
+        self.busy = 0
         self.outcome: list[object] = []
         self._peer = peer
         ready: Deferred[SipLink] | None = None
@@ -88,6 +90,12 @@ class Bench:
 
     def link_leaves(self, link: SipLink, cause: Cause) -> None:
         self.left.append(cause)
+
+    def link_asked(self, link: SipLink, request: Request) -> None:
+        self.asked.append(request.call_id)
+
+    def link_busy(self, link: SipLink) -> None:
+        self.busy += 1
 
     def link_lost(self, link: SipLink) -> None:
         self.lost.append(link)
@@ -313,65 +321,38 @@ def test_peer_that_stops_reading_is_given_up_when_too_much_waits() -> None:
     assert bench.sink.event("link.down")["text"] == "the peer does not read what it is sent"
 
 
-def minutes(bench: Bench, periods: int) -> None:
-    for _ in range(periods):
-        bench.clock.advance(sip_link.KEEP_ALIVE)
-
-
-def test_silent_link_that_we_dialled_is_probed() -> None:
-    bench = Bench(outbound=True).up()
-    minutes(bench, 1)
-    assert bench.transport.writes == [b"\r\n\r\n"]
-
-
-@pytest.mark.parametrize("outbound", [False, True])
-def test_message_that_never_ends_costs_its_link(outbound: bool) -> None:
-    bench = Bench(outbound=outbound).up()
-    bench.hear(request(1) + request(2, "MESSAGE", b"ten bytes!")[:-1])
-    minutes(bench, 1)
-    assert bench.link.alive
-    minutes(bench, 1)
-    assert not bench.link.alive and bench.transport.closing == "aborted"
-
-
-def test_message_that_comes_slowly_but_ends_costs_nothing() -> None:
-    bench = Bench(outbound=False).up()
-    whole = request(1, "MESSAGE", b"ten bytes!")
-    for number in range(4):
-        bench.hear(whole[number and 20 :] + whole[:20])  # always one unfinished, never the same
-        minutes(bench, 1)
-    assert bench.link.alive and bench.transport.writes == []
-
-
-def test_link_with_traffic_is_not_probed() -> None:
-    bench = Bench(outbound=True).up()
-    for number in range(5):
-        bench.hear(request(number))
-        minutes(bench, 1)
-    assert bench.transport.writes == []
-
-
-def test_link_that_we_accepted_is_not_probed() -> None:
+def test_first_request_on_an_accepted_link_is_shown_to_the_pool() -> None:
     bench = Bench().up()
-    minutes(bench, 5)
-    assert bench.transport.writes == []
+    bench.hear(response(1) + request(2) + request(3))
+    bench.hear(request(4))
+    assert bench.asked == ["2"]
 
 
-def test_peer_that_never_answers_probes_is_left_to_the_kernel() -> None:
+def test_requests_of_strangers_and_on_our_own_links_are_not() -> None:
+    for bench in (Bench(STRANGER).up(), Bench(outbound=True).up()):
+        bench.hear(request(1))
+        assert bench.asked == []
+
+
+def test_link_is_busy_when_many_requests_wait_for_their_answers() -> None:
     bench = Bench(outbound=True).up()
-    minutes(bench, 20)
-    assert bench.transport.closing == ""
+    for number in range(sip_link.CROWDED):
+        bench.link.send(request(number), number)
+    bench.link.flush()
+    assert bench.busy == 0
+    bench.link.send(request(sip_link.CROWDED), "one more")
+    bench.link.flush()
+    assert bench.busy == 1
+    bench.hear(response(0) + response(1))
+    bench.link.send(request(1000), "again")
+    bench.link.flush()
+    assert bench.busy == 1
 
 
-def test_peer_that_stops_answering_probes_is_dead() -> None:
+def test_link_is_busy_when_the_peer_does_not_read() -> None:
     bench = Bench(outbound=True).up()
-    for _ in range(3):
-        minutes(bench, 1)
-        bench.hear(b"\r\n")
-    minutes(bench, 2)
-    assert bench.transport.closing == ""
-    minutes(bench, 1)
-    assert bench.transport.closing == "aborted"
+    bench.link.pauseProducing()
+    assert bench.busy == 1
 
 
 @pytest.mark.parametrize("kind", [Request, Response])

@@ -120,8 +120,7 @@ class Accepting(Base):
         assert setting.sink.codes("link.refused") == [Code.T01]
 
     async def test_partner_gets_only_so_many_connections(self) -> None:
-        self.patch(sip_pool, "ACCEPTED_PROVED", 2)
-        setting = self.setting(partner())
+        setting = self.setting(partner(connections_in=2))
         port = setting.listen()
         fars = [await setting.connect(port, Creator(LYNC)) for _ in range(3)]
         await setting.sink.until(lambda: Code.L03 in setting.sink.codes("link.refused"))

@@ -124,7 +124,7 @@ class Dialling(Base):
         assert setting.sink.back[0][:2] == ("token", Code.T01)
 
     async def test_peer_that_does_not_shake_hands_is_given_up(self) -> None:
-        self.patch(sip_link, "HANDSHAKE", 0.1)
+        self.patch(sip_link, "DIALLED", 0.1)
         server = Server(None)
         self.addCleanup(server.close)
         setting = self.setting(partner(server.port, pending_seconds=0.5))
@@ -226,7 +226,7 @@ class Finding(Base):
         names = (Domain("one.example"), Domain("two.example"), Domain("three.example"))
         found = {
             "one.example": [Candidate(Domain("host.elsewhere.example"), "127.0.0.1", one.port)],
-            "two.example": [Candidate(Domain("sip.two.example"), "127.0.0.1", two.port)],
+            "two.example": [Candidate(Domain("sip.two.example"), "127.0.0.1", two.port, federated=True)],
         }
         setting = self.setting(partner(hosts=None, domains=names), found=found)
         for name in names:
