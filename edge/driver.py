@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from time import time
 from typing import Protocol, assert_never, cast
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -42,6 +43,7 @@ GRAVE = frozenset({"internal.error", "store.failed"})
 FAILURES = frozenset({
     "sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down", "presence.withdrawn",
 })
+LEAVE_SECONDS = 4.0  # for the last words of a gateway that stops; many who stop a process kill it after ten
 COMMIT_PAUSE = 1.0  # seconds between two tries of a store that fails: each try costs, and a disk does not heal at once
 
 
@@ -101,6 +103,8 @@ class Driver:
         self._logged: dict[tuple[str, str, str], int] = {}
         self._period_ends = 0.0
         self._recorder: Recorder | None = None
+        self._left: Deferred[None] | None = None  # while we are leaving
+        self._leave_until = 0.0
 
     def attach(self, sip: SipPool, xmpp: XmppPool, turn: Turn, recorder: Recorder | None = None) -> None:
         """Give the shells that perform what the gateway wants."""
@@ -121,6 +125,16 @@ class Driver:
         """The partner list has become another one."""
         self._begin()
         self._perform(self._gateway.reloaded(changes))
+
+    def leave(self) -> "Deferred[None]":
+        """The gateway is going to stop: fires when nobody need be told so any more, or after `LEAVE_SECONDS`."""
+        if not self._ticker.running or not self._gateway.sessions:
+            return succeed(None)
+        self._leave_until = self._reactor.seconds() + LEAVE_SECONDS
+        self._left = Deferred()
+        self._begin()
+        self._perform(self._gateway.leave())
+        return self._left
 
     def stop(self) -> None:
         """Stop the clock."""
@@ -187,7 +201,11 @@ class Driver:
 
     def _tick(self) -> None:
         self._turn.begin()
-        self._perform(self._gateway.advance(self._reactor.seconds(), self._wall()))
+        now = self._reactor.seconds()
+        self._perform(self._gateway.advance(now, self._wall()))
+        if self._left is not None and (now >= self._leave_until or not self._gateway.sessions):
+            left, self._left = self._left, None
+            left.callback(None)
 
     def _perform(self, effects: list[Effect]) -> None:
         """Do everything an input wants, let the store commit, and only then let the links write.

@@ -149,8 +149,11 @@ class EdgeService(TwistedService):
         gc.set_threshold(*GARBAGE)
 
     def stopService(self) -> "Deferred[None]":
-        """Close everything politely; links that do not close in time are cut by their pools."""
+        """End the sessions, then close everything politely; links that do not close in time are cut by their pools."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
+        return self._driver.leave().addCallback(lambda _: self._stop())
+
+    def _stop(self) -> "Deferred[None]":
         self._driver.stop()
         # XMPP first: what it has not taken goes back to the SIP senders while they are still linked
         stopping: list[Deferred[object]] = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]

@@ -7,7 +7,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.driver import COMMIT_PAUSE
+from edge.driver import COMMIT_PAUSE, LEAVE_SECONDS
 from edge.gateway.effects import (
     Effect,
     Forget,
@@ -145,6 +145,26 @@ class TestTime:
         scene.driver.stop()
         scene.driver.stop()
         assert scene.clock.getDelayedCalls() == []
+
+    @pytest.mark.parametrize(("last", "seconds"), [(1.0, 1.0), (60.0, LEAVE_SECONDS)])
+    def test_leaving_takes_as_long_as_sessions_last_but_not_for_ever(
+        self, last: float, seconds: float, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        over = 1000.0 + last
+        monkeypatch.setattr(type(scene.bench.gateway), "sessions", property(lambda _: scene.clock.seconds() < over))
+        left: list[None] = []
+        scene.start()
+        scene.driver.leave().addCallback(left.append)
+        while not left:
+            scene.clock.advance(TICK)
+        assert scene.clock.seconds() == 1000.0 + seconds
+
+    def test_leaving_takes_no_time_without_sessions(self, scene: Scene) -> None:
+        left: list[None] = []
+        scene.driver.leave().addCallback(left.append)
+        scene.start()
+        scene.driver.leave().addCallback(left.append)
+        assert left == [None, None]
 
     def test_stopping_before_starting_is_harmless(self, scene: Scene) -> None:
         scene.driver.stop()

@@ -12,6 +12,7 @@ verification_marker or map:ROW=VALUE. Then the scenes:
     32 seconds pass
     capulet is down / capulet is up        what is sent there is not delivered; dialling it fails
     capulet is idle        the links to it are closed in good order
+    the gateway is stopping                    it has a few seconds left to take its leave
     the gateway is killed and starts again     with nothing but what its store has kept (also: ... without lync)
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
@@ -98,6 +99,10 @@ class Performance:
             kind = {"loses": "unlisted", "blocks": "blocked"}.get(match[1], "partner")
             said = dict(word.split("=", 1) for word in (match[2] or "").split())
             stage.relist(match[3], kind, said)
+            stage.settle()
+            return
+        if line == "the gateway is stopping":
+            stage.driver.leave()
             stage.settle()
             return
         scenes = "sends:|receives:|receives nothing|is down|is up|is idle|is silent|is attentive"

@@ -13,12 +13,14 @@ from edge.errors import RemoteProtocolError
 from edge.gateway.conversation import TIME, Call, Chat, Conversations
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Report, SendSip
-from edge.gateway.modes import OTHER_MODE, PAGE, SESSION, Modes
+from edge.gateway.farewell import Farewell
+from edge.gateway.modes import PAGE, SESSION, Modes
 from edge.gateway.node import Node, performed
 from edge.gateway.pager import Pager
 from edge.gateway.receipts import wraps
 from edge.gateway.submission import Aside, Submission, Submissions
 from edge.gateway.typing import Talk, Typists
+from edge.gateway.unopened import NEVER_BEGAN, Unopened
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.mapping.messages import MessageFacts, Typing
@@ -49,11 +51,9 @@ TYPES = ("text/plain",)
 
 RECEIPT_TYPES = (*TYPES, cpim.MEDIA_TYPE, imdn.MEDIA_TYPE)  # to who is known to know them
 
-NEVER_BEGAN = frozenset((Cause.REFUSED, Cause.UNANSWERED, Cause.UNUSABLE, Cause.CANCELLED))
 MOST_CROSSED = 5  # times that a message may meet a session which the other side has given up for the other one
-CROSSING_SECONDS = 2.0  # before the second attempt, as for other requests that cross (RFC 3261 §14.1)
-SAME_CONVERSATION = "52035"
-# COMPAT(lync): 488 with this diagnostic: the client still has a window for the conversation; since OCS 2007
+
+LEAVING = "the gateway is stopping"
 
 
 class Chats:
@@ -69,6 +69,8 @@ class Chats:
         self._pager = pager
         self._typists = typists
         self._all = Conversations()
+        self._unopened = Unopened(node, submissions, modes, pager, self)
+        self._is_leaving = False
         pager.other_way = self
 
     def __len__(self) -> int:
@@ -93,6 +95,8 @@ class Chats:
     ) -> list[Effect]:
         """An INVITE outside any dialog. Whether the contact is there, each message will show."""
         node = self._node
+        if self._is_leaving:
+            return node.refuse(transaction, Code.N03, 503, text=LEAVING)
         try:
             user, contact = jid_of(sender).bare(), jid_of(target).bare()
             if not contact.local or not user.local:
@@ -186,6 +190,17 @@ class Chats:
             if call is not None:
                 effects += self._follow(call, call.session.bye(self._node.wheel.now))
         return effects
+
+    def leave(self) -> list[Effect]:
+        """The gateway stops: no session begins any more, what waits for one comes back, and all are ended."""
+        self._is_leaving = True
+        effects: list[Effect] = []
+        for chat in list(self._all.chats.values()):
+            effects += self._unopened.give_back(chat, Code.N03, LEAVING)
+        return effects + Farewell(self._node, self._all.calls.values(), self._leave).begin()
+
+    def _leave(self, call: Call) -> list[Effect]:
+        return self._follow(call, call.session.bye(self._node.wheel.now))
 
     # --- what comes back, and time ----------------------------------------------------------------------
 
@@ -287,10 +302,12 @@ class Chats:
     def _open(self, chat: Chat) -> list[Effect]:
         """Open a session with the SIP user, or do without, if that is what he wants by now."""
         node = self._node
+        if self._is_leaving:
+            effects = self._unopened.give_back(chat, Code.N03, LEAVING)
+            self._all.rest(chat)
+            return effects
         if self._modes.of(chat.sip, chat.user) == PAGE:
-            effects: list[Effect] = []
-            for submission in self._emptied(chat):
-                effects += self._pager.send(submission)
+            effects = self._unopened.page(chat)
             self._all.rest(chat)
             return effects
         types = RECEIPT_TYPES if self._submissions.receipts.takes(chat.user) else TYPES
@@ -324,8 +341,7 @@ class Chats:
         else:
             effects = submissions.failed(submission, *call.fault)
             if answered.status == 503 and not call.left:  # there is no way: those that wait would not fare better
-                for following in self._emptied(chat):
-                    effects += submissions.failed(following, *call.fault)
+                effects += self._unopened.give_back(chat, *call.fault)
         return effects + self._go_on(chat)
 
     def _ended(self, call: Call, ended: Ended) -> list[Effect]:
@@ -342,57 +358,10 @@ class Chats:
         if chat.call is None:
             effects += self._typists.left(chat.user, chat.contact, ended.cause is Cause.BYE)
             if chat.queue and ended.cause in NEVER_BEGAN:
-                effects += self._give_up(call, ended)
+                effects += self._unopened.give_up(call, ended)
         return effects + self._go_on(chat)
-
-    def _give_up(self, call: Call, ended: Ended) -> list[Effect]:
-        """No session came about: try once more, or another way, or tell everybody who waits."""
-        chat = call.chat
-        chat.tries += 1
-        response = ended.message if isinstance(ended.message, Response) and ended.cause is Cause.REFUSED else None
-        is_same = response is not None and _same_conversation(response)
-        if is_same and chat.tries == 1:  # what waits goes into another session, unless theirs comes meanwhile
-            chat.not_before = self._node.wheel.now + CROSSING_SECONDS
-            self._node.wheel.start(CROSSING_SECONDS, (self, chat))
-            return []
-        turns = response is not None and response.status in OTHER_MODE and not is_same
-        turns = turns and self._modes.may_switch(chat.sip)
-        if turns:
-            self._modes.learn(chat.sip, chat.user, PAGE)
-        effects: list[Effect] = []
-        for submission in self._emptied(chat):
-            if turns and not submission.was_turned:
-                submission.was_turned = True
-                effects += self._pager.send(submission)
-            elif response is not None:
-                effects += self._submissions.refused(submission, response)
-            else:
-                effects += self._submissions.failed(submission, *self._why(call, ended))
-        return effects
-
-    @staticmethod
-    def _why(call: Call, ended: Ended) -> tuple[Code, str]:
-        """The reason when no answer gives one."""
-        if ended.cause is Cause.UNANSWERED:
-            return Code.M02, "nobody has answered the invitation"
-        return (Code.M03, ended.cause.value) if ended.cause is Cause.UNUSABLE else call.fault
-
-    def _emptied(self, chat: Chat) -> list[Submission]:
-        """All that waits for its turn, which waits no more."""
-        waiting = list(chat.queue)
-        chat.queue.clear()
-        for submission in waiting:
-            self._submissions.goes(submission)
-        return waiting
 
 
 def _accept(error: RemoteProtocolError) -> list[tuple[str, str]]:
     """What an INVITE or UPDATE may hold (RFC 3261 §21.4.13)."""
     return [("Accept", sdp.SDP), ("Accept-Encoding", "identity")] if error.status == 415 else []
-
-
-def _same_conversation(response: Response) -> bool:
-    if response.status != 488:
-        return False
-    said = (response.headers.get("ms-client-diagnostics") or "").partition(";")[0]
-    return said.strip() == SAME_CONVERSATION

@@ -88,6 +88,15 @@ class Gateway:
         """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
         return self.pairs.subscriptions()
 
+    @property
+    def sessions(self) -> int:
+        """How many there are now."""
+        return len(self.chats)
+
+    def leave(self) -> list[Effect]:
+        """It is going to stop: `sessions` fall to none while time flows, but not quickly if there are many."""
+        return self._door(self.chats.leave)
+
     # --- from the SIP links ---------------------------------------------------------------------
 
     def sip_received(self, link: SipLink, messages: Iterable[Request | Response]) -> list[Effect]:

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.codes import Code
-from edge.gateway import chat, conversation
+from edge.gateway import conversation, unopened
 from tests.gateway.talking import HUNG_UP, QUIET, TEXT, Talk
 from tests.sip.samples import as_request, request
 
@@ -69,7 +69,7 @@ class TestSaying:
         talk.says("one")
         talk.answers(talk.asked("INVITE"), 488, HUNG_UP)
         assert not talk.requests  # theirs may be on its way
-        talk.passes(chat.CROSSING_SECONDS + 0.5)
+        talk.passes(unopened.CROSSING_SECONDS + 0.5)
         again = talk.asked("INVITE")
         talk.answers(again, 488, HUNG_UP)
         assert talk.hears() == ["one: not-acceptable"]

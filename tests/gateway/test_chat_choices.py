@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.gateway import chat
+from edge.gateway import unopened
 from tests.gateway.talking import HUNG_UP, QUIET, Talk
 from tests.sip.samples import as_request
 
@@ -112,7 +112,7 @@ class TestMode:
         talk.says("one")
         for _ in range(2):
             talk.answers(talk.asked("INVITE"), 488, HUNG_UP)
-            talk.passes(chat.CROSSING_SECONDS + 0.5)
+            talk.passes(unopened.CROSSING_SECONDS + 0.5)
         assert talk.hears() == ["one: not-acceptable"]
         assert not talk.requests
 
