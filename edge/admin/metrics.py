@@ -57,7 +57,8 @@ def _families(counts: Counts) -> Iterator[Metric]:
     )
     messages = CounterMetricFamily(
         "edge_messages",
-        "Messages that have ended: delivered, failed (given back to the sender), or rejected (not taken).",
+        "Messages that have ended: delivered, failed (given back to the sender), or rejected (not taken); late are"
+        " those that came back after they were counted as delivered.",
         labels=["partner", "from_protocol", "direction", "result"],
     )
     family: GaugeMetricFamily | CounterMetricFamily

@@ -6,7 +6,9 @@ from typing import Protocol
 from edge.codes import Code
 from edge.gateway.effects import Effect
 from edge.gateway.quota import Quota
+from edge.gateway.receipts import wraps
 from edge.gateway.submission import Submission
+from edge.mapping.messages import MessageFacts
 from edge.partners import System
 from edge.sip.message import Response
 from edge.sip.session import Session
@@ -31,10 +33,11 @@ class Sessions(Protocol):
 class Call:
     """One session of a chat. It may outlive its place there, when another has replaced it.
 
-    ``fault`` is why the last request of ours got no answer, ``left`` whether it had been sent.
+    ``fault`` is why the last request of ours got no answer, ``left`` whether it had been sent. ``wraps``: the other
+    side knows receipts.
     """
 
-    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left")
+    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left", "wraps")
 
     def __init__(self, chats: "Sessions", chat: "Chat", session: Session) -> None:
         self._chats = chats
@@ -43,6 +46,24 @@ class Call:
         self.slot: Slot[object] | None = None
         self.fault = Code.N03, Code.N03.sentence
         self.left = False
+        self.wraps = session.invitation is not None and wraps(session.invitation.request.body)
+
+    def opened(self, response: Response | None) -> bool:
+        """It is open, by ``response`` if the other side was invited. Whether that knows receipts."""
+        if response is not None:
+            self.wraps = wraps(response.body)
+        return self.wraps
+
+    def form_of(self, submission: Submission) -> Submission | MessageFacts:
+        """The form in which a message is said in this session."""
+        return submission.asking if self.wraps and submission.asking is not None else submission
+
+    def takes_plain(self, submission: Submission, status: int) -> bool:
+        """Whether a refusal of a message says no more than that its wrapping is not known after all."""
+        if status != 415 or not self.wraps or submission.asking is None:
+            return False
+        self.wraps = False
+        return True
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
         return self._chats.answered(self, response)

@@ -12,9 +12,10 @@ from edge.partners import Admit
 
 UNCHANGED, COALESCED = "unchanged", "coalesced"  # why a notification was not sent: no news; told with the next one
 IN, OUT = "in", "out"  # what the partner's users say and show, what they are told
-DELIVERED, FAILED, REJECTED = range(3)
-RESULTS = ("delivered", "failed", "rejected")
-"""What became of a message: the other side has it; its sender was told that it has not; we did not even take it."""
+DELIVERED, FAILED, REJECTED, LATE = range(4)
+RESULTS = ("delivered", "failed", "rejected", "late")
+"""What became of a message: the other side has it; its sender was told that it has not; we did not even take it; it
+came back when it was counted as delivered, which it still is."""
 
 Messages = Mapping[tuple[str, str, str, str], int]  # by (partner, protocol of the sender, direction, result)
 Pairs = Mapping[tuple[str, str], int]
@@ -39,7 +40,7 @@ class Counters:
     def __init__(self) -> None:
         # Each message passes here: a row is found by a plain name, and counted up in place.
         self._messages: dict[tuple[str, str], dict[str, list[int]]] = {
-            (protocol, direction): defaultdict(lambda: [0, 0, 0])
+            (protocol, direction): defaultdict(lambda: [0, 0, 0, 0])
             for protocol in ("sip", "xmpp") for direction in (IN, OUT)
         }
         self.suppressed: dict[tuple[str, str], int] = defaultdict(int)  # by (partner, UNCHANGED or COALESCED)

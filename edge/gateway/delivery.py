@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from edge.bodies.text import UnsupportedBody
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
-from edge.gateway.counters import DELIVERED, FAILED, REJECTED
+from edge.gateway.counters import DELIVERED, FAILED, LATE, REJECTED
 from edge.gateway.effects import Effect, Report, SendStanza
-from edge.gateway.node import ALLOW, Node, performed
+from edge.gateway.node import ALLOW, Node, is_aside, performed
 from edge.gateway.quota import Quota
 from edge.gateway.receipts import Receipts
 from edge.gateway.terms import formatted
@@ -60,9 +60,10 @@ class Deliveries:
         self._quota = Quota()  # by the SIP system that sends
 
     def deliver(
-        self, transaction: ServerTransaction, decision: Admit, source: JID, recipient: JID, in_session: bool = False
+        self, transaction: ServerTransaction, decision: Admit, source: JID, recipient: JID, in_session: bool = False,
+        asks: bool = True,
     ) -> list[Effect]:
-        """Translate a MESSAGE and send it on; the answer comes later."""
+        """Translate a MESSAGE and send it on; the answer comes later. ``asks``: it may ask for receipts."""
         node, request = self._node, transaction.request
         stanza_id = id_of(request)
         if stanza_id in self._open:  # a copy that has come by another way, and that nobody took for merged
@@ -75,16 +76,18 @@ class Deliveries:
                     request, source, recipient, id=stanza_id, page_type=page_type, limit=limit, now=node.wall
                 )
             else:
-                said = self._said(request, source, in_session)
+                said = self._said(request, source, in_session, asks)
                 if not isinstance(said, Content):
-                    return node.respond(transaction, 200) + self._beside(source.bare(), recipient.bare(), said)
+                    return node.respond(transaction, 200) + self._beside(
+                        source.bare(), recipient.bare(), said, decision
+                    )
                 if said.xhtml and not formatted(decision.sender, decision.recipient):
                     said = said._replace(xhtml="")
                 if self._typists.showed(source.bare(), recipient.bare()):  # his client shows states in chats only
                     said, page_type = said._replace(typing="active"), "chat"
                 data = messages.write_stanza(said, source, recipient, id=stanza_id, type=page_type, limit=limit)
                 if said.asked is not None:
-                    self._receipts.owe(stanza_id, said.asked, source, recipient, decision)
+                    self._receipts.owe(stanza_id, said.asked, source, recipient, decision, in_session)
         except UnsupportedBody as error:
             node.counters.message("sip", decision, REJECTED)
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
@@ -95,26 +98,26 @@ class Deliveries:
             return node.respond(transaction, 200)
         if not self._quota.take(decision.sender.name, MAX_OPEN, len(request.body), MAX_OPEN_BYTES):
             node.counters.message("sip", decision, REJECTED)
-            self._receipts.refused(stanza_id)
+            self._receipts.refused(stanza_id, decision)
             return node.refuse(transaction, Code.M01, 480)
         transaction.user = delivery = Delivery(stanza_id, recipient, decision, transaction, in_session)
         self._open[stanza_id] = delivery
         return [SendStanza(source.host, recipient.host, data, delivery)]
 
-    def _said(self, request: Request, source: JID, in_session: bool) -> Said | None:
-        """What a request says. Nobody in a session knows of receipts."""
+    def _said(self, request: Request, source: JID, in_session: bool, asks: bool) -> Said | None:
+        """What a request says."""
         if in_session:
             media = request.content_type
             if media is not None and media.type in DROPPED:
                 return None
         said = messages.read_request(request, source.host, self._node.wall)
-        return said._replace(asked=None) if in_session and isinstance(said, Content) else said
+        return said._replace(asked=None) if isinstance(said, Content) and not asks else said
 
-    def _beside(self, user: JID, contact: JID, said: Typing | Receipt | None) -> list[Effect]:
+    def _beside(self, user: JID, contact: JID, said: Typing | Receipt | None, decision: Admit) -> list[Effect]:
         """What a client says beside the messages of its user."""
         if isinstance(said, Typing):
             return self._typists.shows(user, contact, said)
-        return self._receipts.told(user, said) if said is not None else []
+        return self._receipts.told(user, contact, said, decision) if said is not None else []
 
     def taken(self, tokens: Sequence[object]) -> list[Effect]:
         """XMPP has these: now, and not before, the SIP sender gets its 200."""
@@ -125,13 +128,12 @@ class Deliveries:
                 effects += performed(respond(token.transaction, 200))
         return effects
 
-    def error_received(self, stanza: Message) -> list[Effect]:
+    def error_received(self, stanza: Message, decision: Admit) -> list[Effect]:
         """An error stanza: the failure of an open SIP message, or too late (RFC 7247 §7.1)."""
         delivery = self._open.get(stanza.id)
         error = stanza.error
         if delivery is None or error is None or stanza.from_ is None:
-            late = {"late": True, "condition": error.condition if error else ""}
-            return [*self._receipts.failed(stanza), Report("message.failed", Code.M03, late)]
+            return self._too_late(stanza, decision)
         recipient, sender = delivery.recipient, stanza.from_
         if sender.bare() != recipient.bare() and (sender.local or sender.host != recipient.host):
             return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
@@ -140,6 +142,17 @@ class Deliveries:
             error, full=bool(recipient.resource), allow=ALLOW, in_session=delivery.in_session, accept=ACCEPT
         )
         return self._node.refuse(delivery.transaction, Code.M03, failure.status, failure.headers, failure.reason)
+
+    def _too_late(self, stanza: Message, decision: Admit) -> list[Effect]:
+        """Its sender believes that it has arrived: he is told if he wanted to be, else the administrator is."""
+        if is_aside(stanza.id):
+            return []
+        self._node.counters.message("sip", Admit(decision.recipient, decision.sender), LATE)
+        told = self._receipts.failed(stanza, decision)
+        if told is not None:
+            return told
+        fields: dict[str, object] = {"late": True, "condition": stanza.error.condition if stanza.error else ""}
+        return [Report("message.failed", Code.M03, {**fields, "partner": decision.sender.name})]
 
     def unsent(self, delivery: Delivery, code: Code, text: str) -> list[Effect]:
         """The stanza did not reach the next hop."""
@@ -158,7 +171,7 @@ class Deliveries:
         if self._open.pop(delivery.stanza_id, None) is None:
             return False
         if result == FAILED:
-            self._receipts.refused(delivery.stanza_id)
+            self._receipts.refused(delivery.stanza_id, delivery.decision)
         self._quota.give(delivery.decision.sender.name, len(delivery.transaction.request.body))
         self._node.counters.message("sip", delivery.decision, result)
         return True

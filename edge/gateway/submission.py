@@ -22,6 +22,7 @@ from edge.mapping.invitations import NO_JOINING, Invitation, decline
 from edge.mapping.messages import Content, MessageFacts, Receipt, Typing
 from edge.partners import Admit
 from edge.sip.message import Response
+from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, error_bytes
 
 MAX_UNDER_WAY = 5_000  # messages of one XMPP system that wait for SIP answers or for their turn
@@ -76,8 +77,11 @@ class Typists(Protocol):
 class Receipts(Protocol):
     """Receipts, as this module needs them (`edge.gateway.receipts`)."""
 
-    def received(self, stanza: Message, receipt: Receipt) -> list[Effect]: ...
-    def asking(self, stanza: Message, content: Content) -> MessageFacts | None: ...
+    def takes(self, user: JID) -> bool: ...
+    def knows(self, user: JID) -> None: ...
+    def unknown(self, user: JID) -> None: ...
+    def received(self, stanza: Message, receipt: Receipt, decision: Admit) -> list[Effect]: ...
+    def asking(self, stanza: Message, content: Content, decision: Admit) -> MessageFacts | None: ...
 
 
 class Submissions:
@@ -110,7 +114,7 @@ class Submissions:
                 state = said.typing
                 content = said if said.xhtml else None
                 if said.asked is not None and stanza.to.local:
-                    asking = self.receipts.asking(stanza, said)
+                    asking = self.receipts.asking(stanza, said, decision)
             else:
                 facts = messages.request_of(stanza)
             if facts is None:
@@ -191,7 +195,7 @@ class Submissions:
         """The room hears it in the form that it passes on (XEP-0045 §7.8.2)."""
         assert stanza.from_ is not None and stanza.to is not None
         self._node.counters.message("xmpp", decision, REJECTED)
-        data = decline(invitation, stanza.to, stanza.from_, self._node.ids.stanza_id())
+        data = decline(invitation, stanza.to, stanza.from_, self._node.aside_id())
         fields: dict[str, object] = {"reason": NO_JOINING, "partner": decision.sender.name}
         return [SendStanza(stanza.to.host, stanza.from_.host, data), Report("message.failed", Code.S03, fields)]
 
@@ -201,7 +205,7 @@ class Submissions:
             return []
         if isinstance(said, Typing):
             return self.typists.writes(stanza, said, decision)
-        return self.receipts.received(stanza, said)
+        return self.receipts.received(stanza, said, decision)
 
 
 def bounce(stanza: Message, condition: str, text: str, code: Code, kind: str = "") -> list[Effect]:

@@ -264,6 +264,6 @@ class Typists:
     def _stanza(self, talk: Talk, state: str) -> list[Effect]:
         address = talk.address
         said = Typing(state, 0, talk.thread)
-        id = self._node.ids.stanza_id()
+        id = self._node.aside_id()
         data = messages.write_stanza(said, talk.user, address, id=id) if address is not None else None
         return [SendStanza(talk.user.host, talk.contact.host, data)] if data is not None else []

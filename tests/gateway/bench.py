@@ -131,8 +131,10 @@ def presence(type: str = "", *, to: str = "romeo@sip.example", from_: str = "", 
     return Presence(from_=sender, to=JID.parse(to), type=type, **fields)
 
 
-def answer_to(sent: SendSip, status: int = 200, headers: Rows = (), tag: str = "romeo1") -> Response:
-    response = parsed(response_bytes(as_request(sent.data), status, to_tag=tag, headers=headers))
+def answer_to(
+    sent: SendSip, status: int = 200, headers: Rows = (), tag: str = "romeo1", body: bytes = b""
+) -> Response:
+    response = parsed(response_bytes(as_request(sent.data), status, to_tag=tag, headers=headers, body=body))
     assert isinstance(response, Response)
     return response
 

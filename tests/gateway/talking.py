@@ -111,7 +111,7 @@ class Talk:
 
     def answers(self, sent: SendSip, status: int = 200, headers: Rows = (), body: bytes = b"") -> None:
         rows = (*headers, CONTACT) if sent.data.startswith(b"INVITE ") and status < 300 else headers
-        response = answer_to(sent, status, rows)
+        response = answer_to(sent, status, rows, body=body)
         self.do(self.bench.sip(response))
 
     def fails(self, sent: SendSip, code: Code = Code.N01) -> None:
@@ -134,9 +134,9 @@ class Talk:
 
     # --- Romeo's side, who calls
 
-    def invites(self, call_id: str = "call", tag: str = "r1", **changes: str) -> Response:
+    def invites(self, call_id: str = "call", tag: str = "r1", offer: bytes = OFFER, **changes: str) -> Response:
         """Romeo opens a session; the answer."""
-        self.do(self.bench.sip(self._from_romeo("INVITE", (SDP, CONTACT), OFFER, call_id=call_id, tag=tag, **changes)))
+        self.do(self.bench.sip(self._from_romeo("INVITE", (SDP, CONTACT), offer, call_id=call_id, tag=tag, **changes)))
         assert self.responses.popleft().status == 100
         return self.responses.popleft()
 
@@ -158,9 +158,9 @@ class Talk:
         self.do(self.bench.sip(made))
         return made
 
-    def meets(self, call_id: str = "call") -> Response:
+    def meets(self, call_id: str = "call", offer: bytes = OFFER) -> Response:
         """A session that Romeo has opened."""
-        answer = self.invites(call_id)
+        answer = self.invites(call_id, offer=offer)
         assert answer.status == 200
         self.within(answer, "ACK", number=1)
         self.met = answer

@@ -156,7 +156,7 @@ class Disorder(Talk):
     def counted(self, protocol: str) -> int:
         """How many messages have ended, by the counters."""
         numbers = self.gateway.node.counters.messages
-        return sum(number for labels, number in numbers.items() if labels[1] == protocol)
+        return sum(number for labels, number in numbers.items() if labels[1] == protocol and labels[3] != "late")
 
     def do(self, effects: Iterable[Effect]) -> None:
         effects = list(effects)
