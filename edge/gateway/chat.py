@@ -19,6 +19,7 @@ from edge.gateway.node import Node, performed
 from edge.gateway.pager import Pager
 from edge.gateway.receipts import wraps
 from edge.gateway.submission import Aside, Submission, Submissions
+from edge.gateway.terms import session_types
 from edge.gateway.typing import Talk, Typists
 from edge.gateway.unopened import NEVER_BEGAN, Unopened
 from edge.mapping import messages
@@ -46,10 +47,7 @@ from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
 from edge.xmpp.jid import JID
 
-TYPES = ("text/plain",)
-"""What we say we accept. More is read, but who may choose sends the text of a person and not the form of a page."""
-
-RECEIPT_TYPES = (*TYPES, cpim.MEDIA_TYPE, imdn.MEDIA_TYPE)  # to who is known to know them
+RECEIPT_TYPES = (cpim.MEDIA_TYPE, imdn.MEDIA_TYPE)  # what we say we accept to who is known to know them
 
 MOST_CROSSED = 5  # times that a message may meet a session which the other side has given up for the other one
 
@@ -101,8 +99,10 @@ class Chats:
             user, contact = jid_of(sender).bare(), jid_of(target).bare()
             if not contact.local or not user.local:
                 return node.refuse(transaction, Code.A06, 404)
-            types = RECEIPT_TYPES if wraps(transaction.request.body) else TYPES
-            session = Session.incoming(node.agent, transaction, types)
+            types = session_types(decision.sender, decision.recipient)
+            session = Session.incoming(
+                node.agent, transaction, (*types, *RECEIPT_TYPES) if wraps(transaction.request.body) else types
+            )
         except SipsNotAllowed as error:
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
         except RemoteProtocolError as error:
@@ -297,6 +297,8 @@ class Chats:
         submission = chat.pending = chat.queue.popleft()
         self._submissions.goes(submission)
         form = call.form_of(submission)
+        if form is submission and call.forms:
+            form = self._submissions.formed(submission, call.forms) or submission
         return self._follow(call, call.session.send("MESSAGE", submission, now, form.headers, form.body))
 
     def _open(self, chat: Chat) -> list[Effect]:
@@ -306,11 +308,13 @@ class Chats:
             effects = self._unopened.give_back(chat, Code.N03, LEAVING)
             self._all.rest(chat)
             return effects
-        if self._modes.of(chat.sip, chat.user) == PAGE:
+        if self._modes.of(chat.sip, chat.user) == PAGE and not any(each.is_long for each in chat.queue):
             effects = self._unopened.page(chat)
             self._all.rest(chat)
             return effects
-        types = RECEIPT_TYPES if self._submissions.receipts.takes(chat.user) else TYPES
+        types = session_types(chat.sip, chat.xmpp)
+        if self._submissions.receipts.takes(chat.user):
+            types += RECEIPT_TYPES
         session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), types)
         # COMPAT(lync): each session is a conversation of its own, or the client refuses it (52035); since OCS 2007
         headers = [("Ms-Conversation-ID", node.ids.tag())]
@@ -331,6 +335,8 @@ class Chats:
         elif call.takes_plain(submission, answered.status) and submissions.may_wait(submission):
             submission.asking = None
             submissions.receipts.unknown(chat.user)
+            chat.queue.appendleft(submission)
+        elif call.takes_no_form(submission, answered.status) and submissions.may_wait(submission):
             chat.queue.appendleft(submission)
         elif answered.status in GONE and again and submissions.may_wait(submission):
             submission.was_tried = True  # their BYE was lost: say it once more, in a new session

@@ -45,7 +45,7 @@ class Unopened:
             self._modes.learn(chat.sip, chat.user, PAGE)
         effects: list[Effect] = []
         for submission in self._emptied(chat):
-            if turns and not submission.was_turned:
+            if turns and (submission.is_long or not submission.was_turned):
                 submission.was_turned = True
                 effects += self._pager.send(submission)
             elif response is not None:
