@@ -8,9 +8,10 @@ from edge.gateway.effects import Effect
 from edge.gateway.quota import Quota
 from edge.gateway.receipts import wraps
 from edge.gateway.submission import Submission
+from edge.gateway.terms import NO_FORM, formatted, forms_of
 from edge.mapping.messages import MessageFacts
 from edge.partners import System
-from edge.sip.message import Response
+from edge.sip.message import Request, Response
 from edge.sip.session import Session
 from edge.sip.subscription import UsageKey
 from edge.sip.transaction import ClientTransaction, ServerTransaction
@@ -34,10 +35,10 @@ class Call:
     """One session of a chat. It may outlive its place there, when another has replaced it.
 
     ``fault`` is why the last request of ours got no answer, ``left`` whether it had been sent. ``wraps``: the other
-    side knows receipts.
+    side knows receipts; ``forms``: the formatted texts that it reads.
     """
 
-    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left", "wraps")
+    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left", "wraps", "forms")
 
     def __init__(self, chats: "Sessions", chat: "Chat", session: Session) -> None:
         self._chats = chats
@@ -47,12 +48,21 @@ class Call:
         self.fault = Code.N03, Code.N03.sentence
         self.left = False
         self.wraps = session.invitation is not None and wraps(session.invitation.request.body)
+        self.forms = NO_FORM
+        if session.invitation is not None:
+            self._read(session.invitation.request)
 
     def opened(self, response: Response | None) -> bool:
         """It is open, by ``response`` if the other side was invited. Whether that knows receipts."""
         if response is not None:
             self.wraps = wraps(response.body)
+            self._read(response)
         return self.wraps
+
+    def _read(self, described: Request | Response) -> None:
+        """What the other side says it reads."""
+        if formatted(self.chat.sip, self.chat.xmpp):
+            self.forms = forms_of(described)
 
     def form_of(self, submission: Submission) -> Submission | MessageFacts:
         """The form in which a message is said in this session."""
@@ -63,6 +73,13 @@ class Call:
         if status != 415 or not self.wraps or submission.asking is None:
             return False
         self.wraps = False
+        return True
+
+    def takes_no_form(self, submission: Submission, status: int) -> bool:
+        """The same of its form."""
+        if status != 415 or not self.forms or submission.content is None:
+            return False
+        self.forms = NO_FORM
         return True
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
