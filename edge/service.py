@@ -85,7 +85,10 @@ class EdgeService(TwistedService):
         ids = Identifiers(tokens().__next__, str(config.name))
         layer = TransactionLayer(wheel, ids)
         port = config.sip_listen[0].port if config.sip_listen else SIP_TLS_PORT
-        node = Node(config.name, port, config.directory, ids, wheel, layer, wall=time(), presence=config.presence)
+        node = Node(
+            config.name, port, config.directory, ids, wheel, layer, wall=time(), presence=config.presence,
+            session_idle=config.session_idle,
+        )
         gateway = Gateway(node, Service(str(config.name), __version__))
         self._node, self._gateway = node, gateway
         self._store: Store | None = None

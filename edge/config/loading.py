@@ -49,6 +49,7 @@ class Config:
     sip_listen: tuple[HostPort, ...]
     xmpp_listen: tuple[HostPort, ...]
     sip_keep_alive: float  # seconds
+    session_idle: float  # seconds
     dns_servers: tuple[HostPort, ...]  # empty: the system's
     state: Path | None  # where subscriptions are kept; None: nowhere
     state_sync: str  # "normal" | "full"
@@ -143,6 +144,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         sip_listen=sip_listen,
         xmpp_listen=xmpp_listen,
         sip_keep_alive=main.sip.keep_alive_seconds,
+        session_idle=main.sip.session_idle_seconds,
         dns_servers=servers,
         state=state,
         state_sync=main.edge.state_sync,

@@ -30,6 +30,7 @@ Longest = Annotated[int, Meta(ge=3600, le=86_400)]  # seconds
 Pace = Annotated[float, Meta(ge=0, le=60)]  # seconds
 Grace = Annotated[float, Meta(ge=1, le=3600)]  # seconds
 KeepAlive = Annotated[float, Meta(ge=1, le=30)]  # seconds; a dead peer is found within three of them and 30 more
+SessionIdle = Annotated[float, Meta(ge=1, le=86_400)]  # seconds
 ConnectionsIn = Annotated[int, Meta(ge=1, le=1000)]
 ConnectionsOut = Annotated[int, Meta(ge=1, le=4)]  # that is how many a Microsoft edge opens at most
 
@@ -136,6 +137,7 @@ class Listeners(Struct, frozen=True):
 class SipListeners(Struct, frozen=True):
     listen: list[str] | None = None
     keep_alive_seconds: KeepAlive = 30
+    session_idle_seconds: SessionIdle = 900
 
 
 class Dns(Struct, frozen=True):

@@ -100,9 +100,9 @@ class Chats:
             if not contact.local or not user.local:
                 return node.refuse(transaction, Code.A06, 404)
             types = session_types(decision.sender, decision.recipient)
-            session = Session.incoming(
-                node.agent, transaction, (*types, *RECEIPT_TYPES) if wraps(transaction.request.body) else types
-            )
+            if wraps(transaction.request.body):
+                types += RECEIPT_TYPES
+            session = Session.incoming(node.agent, transaction, types, idle=node.session_idle)
         except SipsNotAllowed as error:
             return node.refuse(transaction, error.code, error.status, error.headers, str(error))
         except RemoteProtocolError as error:
@@ -315,7 +315,8 @@ class Chats:
         types = session_types(chat.sip, chat.xmpp)
         if self._submissions.receipts.takes(chat.user):
             types += RECEIPT_TYPES
-        session = Session.call(node.agent, uri_of(chat.contact), uri_of(chat.user), types)
+        ours, theirs = uri_of(chat.contact), uri_of(chat.user)
+        session = Session.call(node.agent, ours, theirs, types, idle=node.session_idle)
         # COMPAT(lync): each session is a conversation of its own, or the client refuses it (52035); since OCS 2007
         headers = [("Ms-Conversation-ID", node.ids.tag())]
         return self._follow(self._all.begin(self, chat, session), session.invite(node.wheel.now, headers))

@@ -14,6 +14,7 @@ from edge.identifiers import Identifiers
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
 from edge.sip.microsoft import DIAGNOSTICS, diagnostics, plain_diagnostics, quotable
+from edge.sip.session import IDLE
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
@@ -50,6 +51,7 @@ class Node:
     layer: TransactionLayer
     wall: float = 0.0
     presence: PresenceSettings = field(default_factory=PresenceSettings)
+    session_idle: float = IDLE  # seconds without a message after which a session is ended
     counters: Counters = field(default_factory=Counters)
     unsaved: dict[Saved, None] = field(default_factory=dict)
     agent: UserAgent = field(init=False)

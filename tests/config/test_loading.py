@@ -26,7 +26,7 @@ def test_load_gives_the_whole_configuration(written: Written) -> None:
     edge = changed(
         EDGE,
         "[[inside]]",
-        '[sip]\nlisten = ["127.0.0.1:5061", "[::1]:5061"]\n[xmpp]\nlisten = ["127.0.0.1:0"]\n'
+        '[sip]\nlisten = ["127.0.0.1:5061", "[::1]:5061"]\nsession_idle_seconds = 60\n[xmpp]\nlisten = ["127.0.0.1:0"]\n'
         '[dns]\nservers = ["127.0.0.1:5353"]\n[presence]\nexpires = 60\nmin_expires = 10\n'
         '[admin]\nlisten = "[::1]:8061"\n[[inside]]',
     ).replace("[tls]", 'state = "kept/here"\nstate_sync = "full"\n[tls]', 1)
@@ -40,6 +40,7 @@ def test_load_gives_the_whole_configuration(written: Written) -> None:
     assert config.dns_servers == (HostPort("127.0.0.1", 5353),)
     assert (config.state, config.state_sync) == (written.folder / "kept" / "here", "full")
     assert config.presence == PresenceSettings(expires=60, shortest=10)
+    assert config.session_idle == 60
     assert config.admin_listen == HostPort("::1", 8061)
     assert [system.name for system in config.systems] == ["office", "contoso", "fabrikam"]
     assert config.directory.system_of(Domain("fabrikam.example")) is config.systems[2]
