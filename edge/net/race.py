@@ -123,6 +123,14 @@ class Resting:
         self._until[candidate.address, candidate.port] = now + REST
 
     def last(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """The same candidates, and those that rest behind the others: they are tried when nothing else is left."""
+        """The same candidates, and those that rest behind the others, the one that has rested longest at first.
+
+        They are tried when nothing else is left.
+        """
         now = self._clock.seconds()
-        return sorted(candidates, key=lambda each: self._until.get((each.address, each.port), 0.0) > now)
+
+        def rests(candidate: Candidate) -> float:
+            until = self._until.get((candidate.address, candidate.port), 0.0)
+            return until if until > now else 0.0
+
+        return sorted(candidates, key=rests)

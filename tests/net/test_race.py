@@ -10,7 +10,7 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.net.links import DialError
 from edge.net.locate import Candidate
-from edge.net.race import STAGGER, Race
+from edge.net.race import REST, STAGGER, Race, Resting
 
 ONE, TWO = Domain("one.example"), Domain("two.example")
 SIX, FOUR, LAST = (Candidate(ONE, address, 5061) for address in ("2001:db8::1", "192.0.2.1", "192.0.2.2"))
@@ -139,3 +139,31 @@ def test_fault_of_ours_is_not_hidden() -> None:
     course._dials[SIX][0].errback(ZeroDivisionError())
     assert isinstance(course.outcome[0], ZeroDivisionError)
     assert course.begun == [SIX]
+
+
+def test_address_that_failed_is_behind_the_others_until_it_has_rested() -> None:
+    clock = Clock()
+    resting = Resting(clock)
+    assert resting.last([SIX, FOUR, OTHER]) == [SIX, FOUR, OTHER]
+    resting.failed(SIX)
+    assert resting.last([SIX, FOUR, OTHER]) == [FOUR, OTHER, SIX]
+    clock.advance(REST)
+    assert resting.last([SIX, FOUR, OTHER]) == [SIX, FOUR, OTHER]
+
+
+def test_of_those_that_failed_the_one_that_has_rested_longest_is_first() -> None:
+    clock = Clock()
+    resting = Resting(clock)
+    resting.failed(OTHER)
+    clock.advance(1)
+    resting.failed(SIX)
+    assert resting.last([SIX, FOUR, OTHER]) == [FOUR, OTHER, SIX]
+
+
+def test_nothing_is_remembered_of_those_that_have_rested() -> None:
+    clock = Clock()
+    resting = Resting(clock)
+    for number in range(100):
+        resting.failed(Candidate(ONE, "192.0.2.1", number))
+        clock.advance(1)
+    assert len(resting._until) <= REST
