@@ -30,6 +30,8 @@ from xml.etree import ElementTree
 
 from edge.sip.framing import Framer
 from edge.sip.message import Request, Response
+from edge.xmpp.conditions import NS_STANZA_ERRORS
+from edge.xmpp.element import LANG
 from edge.xmpp.stanzas import parse_stanza
 from edge.xmpp.stream import StreamParser
 from tests.stage import Actor, Stage, sip_message
@@ -219,6 +221,9 @@ class Performance:
     def _match_xmpp(self, block: str, data: bytes) -> None:
         wrap = "<x xmlns:stream='http://etherx.jabber.org/streams'>{}</x>"
         received = ElementTree.fromstring(wrap.format(data.decode()))[0]
+        if received.get("type") == "error":  # whoever sees it is told what has happened
+            text = received.find(f"error/{{{NS_STANZA_ERRORS}}}text")
+            assert text is not None and text.text and text.get(LANG) == "en", f"an error without a text:\n{_show(data)}"
         self._match_element(ElementTree.fromstring(wrap.format(block))[0], received, _show(data))
 
     def _match_element(self, expected: ElementTree.Element, received: ElementTree.Element, shown: str) -> None:

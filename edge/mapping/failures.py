@@ -103,6 +103,11 @@ def condition_of_response(response: Response) -> tuple[str, str, str]:
     return condition, kind, address if condition in ("gone", "redirect") else ""
 
 
+def sentence_of(response: Response, condition: str) -> str:
+    """What a SIP failure, which is the stanza error ``condition``, means for the person who has written."""
+    return _SENTENCE_OF_STATUS.get(response.status) or _SENTENCE.get(condition, "the message was refused")
+
+
 def said_by(response: Response) -> str:
     """What a SIP failure says of itself: its status line, and the reason that a Microsoft edge gives behind it.
 
@@ -212,6 +217,33 @@ _CONDITION_OF_ID = {
     1017: "forbidden",  # these domains do not go together
     4003: "forbidden",  # the user is not enabled for it
     4005: "item-not-found",  # the user is not enabled for SIP
+}
+
+# One sentence each, for those who know nothing of SIP. Every condition that `condition_of_response` gives has one.
+_SENTENCE = {
+    "bad-request": "the other side did not understand the message",
+    "feature-not-implemented": "the other side takes no messages of this kind",
+    "forbidden": "the other side does not allow you to write to this contact",
+    "gone": "this address is not in use any more",
+    "internal-server-error": "the server of this contact has failed",
+    "item-not-found": "there is no such contact",
+    "not-acceptable": "the contact's client does not take messages of this kind",
+    "not-authorized": "the other side does not allow you to write to this contact",
+    "policy-violation": "the other side does not take this message",
+    "recipient-unavailable": "the contact cannot be reached now",
+    "redirect": "the contact is reached at another address",
+    "registration-required": "the other side does not allow you to write to this contact",
+    "remote-server-not-found": "the server of this contact cannot be found",
+    "remote-server-timeout": "the other side has not answered in time",
+    "resource-constraint": "the other side is too busy to take the message",
+    "unexpected-request": "the other side was busy with something else: please try again",
+}
+_SENTENCE_OF_STATUS = {
+    413: "the message is too long for the other side",
+    486: "the contact does not want to be disturbed",
+    513: "the message is too long for the other side",
+    600: "the contact does not want to be disturbed",
+    603: "the contact does not want the message",
 }
 _CONDITION_OF_CLASS = {3: "redirect", 4: "bad-request", 5: "internal-server-error", 6: "recipient-unavailable"}
 
