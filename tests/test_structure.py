@@ -37,6 +37,7 @@ LAYERS = {
     "edge.certificates.fetching": 4,
     "edge.certificates.handshake": 4,
     "edge.certificates.reload": 4,
+    "edge.certificates.revocation": 4,
     "edge.certificates.verdict": 4,
     "edge.driver": 5,
     "edge.config": 6,

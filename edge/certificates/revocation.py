@@ -1,0 +1,186 @@
+"""What is known about whether certificates were revoked, and what follows from it.
+
+A `Ledger` is pure and bounded: it is given what issuers say, and the time; it says what it would have to know.
+`edge.certificates.fetching` gets that, `Contexts.revocation` asks `Ledger.fault` for each handshake. Policies are those
+of `edge.certificates.trust.Trust`: "soft" lets pass what cannot be found out, "hard" does not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import NamedTuple
+
+from cryptography import x509
+
+from edge.certificates.handshake import Handshake
+from edge.certificates.statements import (
+    Crl,
+    Statement,
+    StatementError,
+    crl_urls,
+    ocsp_request,
+    ocsp_urls,
+    read_crl,
+    read_ocsp,
+)
+from edge.certificates.trust import pin_of
+from edge.codes import Code
+
+MAX_STATEMENTS = 5000  # about single certificates, of which each partner has a few; 300 bytes each
+MAX_LISTS = 64  # lists of issuers
+MAX_LIST = 4 << 20  # bytes of one: those of public issuers have up to some megabytes
+MAX_RESPONSE = 1 << 16  # bytes of an OCSP response; public ones have 500
+
+
+class Query(NamedTuple):
+    """Something that can be fetched. Two that are equal get the same answer."""
+
+    kind: str  # "ocsp" | "crl"
+    url: str
+    key: tuple[str, int]  # of the certificate, or of the issuer alone (serial 0)
+    certificate: x509.Certificate
+    issuer: x509.Certificate
+
+    @property
+    def limit(self) -> int:
+        """Bytes that an answer may have."""
+        return MAX_RESPONSE if self.kind == "ocsp" else MAX_LIST
+
+    @property
+    def body(self) -> bytes | None:
+        """What to post; None for what is got without. Raises `StatementError`."""
+        return ocsp_request(self.certificate, self.issuer) if self.kind == "ocsp" else None
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.url, self.key))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Query) and self[:3] == other[:3]
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How old something is that we know: for `edge cert peers` and the metrics."""
+
+    issuer: str
+    source: str  # "staple" | "ocsp" | "crl"
+    url: str
+    since: datetime
+    until: datetime
+
+
+class Ledger:
+    """Everything known about revocation. The oldest goes when there is too much."""
+
+    def __init__(self) -> None:
+        self._statements: dict[tuple[str, int], tuple[Statement, str, str]] = {}  # and the issuer's name, and the URL
+        self._lists: dict[tuple[str, str], Crl] = {}  # by issuer and URL, "" for those of files
+        self._files: list[bytes] = []
+
+    def add_list(self, content: bytes) -> None:
+        """A list from a file of the configuration: it is tried for every issuer until it fits one."""
+        self._files.append(content)
+        self._files = self._files[-MAX_LISTS:]
+
+    def clear_files(self) -> None:
+        """Before the files are read again."""
+        self._files = []
+        self._lists = {key: each for key, each in self._lists.items() if key[1]}
+
+    def fault(self, handshake: Handshake, policy: str, now: datetime) -> Code | None:
+        """C10 if a certificate of the chain is revoked, C08 if that is unknown and the policy is "hard"."""
+        if policy == "off":
+            return None
+        self._take_staple(handshake, now)
+        known = [self.about(*pair, now) for pair in _pairs(handshake)]
+        if any(each is not None and each.revoked for each in known):
+            return Code.C10
+        return Code.C08 if policy == "hard" and not all(known) else None
+
+    def unknown(self, handshake: Handshake, now: datetime) -> list[list[Query]]:
+        """What to fetch to know it: for each certificate of the chain, the addresses that will do, the best first."""
+        wanted = [pair for pair in _pairs(handshake) if self.about(*pair, now) is None]
+        return [queries for pair in wanted if (queries := _queries(*pair))]
+
+    def about(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Statement | None:
+        """What is known of one certificate now. A list that has it beats a response that has not: either is enough."""
+        found = [] if (kept := self._statements.get(_key(certificate, issuer))) is None else [kept[0]]
+        signer = pin_of(issuer)
+        for url in (*crl_urls(certificate), ""):
+            known = self._lists.get((signer, url))
+            if known is None and not url:
+                known = self._from_files(issuer, signer, now)
+            if known is not None:
+                found.append(known.about(certificate))
+        current = [each for each in found if each.until >= now]
+        return max(current, key=lambda each: (each.revoked, each.until), default=None)
+
+    def learn(self, query: Query, content: bytes, now: datetime) -> None:
+        """Take in what was fetched. Raises `StatementError` if it says nothing."""
+        issuer = query.issuer.subject.rfc4514_string()
+        if query.kind == "ocsp":
+            statement = read_ocsp(content, query.certificate, query.issuer, now)
+            self._keep(query.key, (statement, issuer, query.url))
+        else:
+            self._keep_list(query.key[0], query.url, read_crl(content, query.issuer, now, query.url))
+
+    def ages(self) -> list[Age]:
+        """What is known, for people; the oldest first."""
+        kept = self._statements.values()
+        found = [Age(issuer, each.source, url, each.since, each.until) for each, issuer, url in kept]
+        for (_, url), known in self._lists.items():
+            found.append(Age(known.list.issuer.rfc4514_string(), "crl", url, known.since, known.until))
+        return sorted(found, key=lambda age: age.since)
+
+    def _take_staple(self, handshake: Handshake, now: datetime) -> None:
+        pair = next(_pairs(handshake), None)
+        if not handshake.staple or pair is None:
+            return
+        try:
+            statement = read_ocsp(handshake.staple, *pair, now, "staple")
+        except StatementError:
+            return  # as if there were none: the peer proves nothing by it
+        known = self._statements.get(_key(*pair))
+        if known is None or statement.since > known[0].since:
+            self._keep(_key(*pair), (statement, pair[1].subject.rfc4514_string(), ""))
+
+    def _keep(self, key: tuple[str, int], kept: tuple[Statement, str, str]) -> None:
+        self._statements.pop(key, None)
+        self._statements[key] = kept
+        while len(self._statements) > MAX_STATEMENTS:
+            del self._statements[next(iter(self._statements))]
+
+    def _keep_list(self, signer: str, url: str, known: Crl) -> None:
+        self._lists.pop((signer, url), None)
+        self._lists[signer, url] = known
+        while len(self._lists) > MAX_LISTS:
+            del self._lists[next(iter(self._lists))]
+
+    def _from_files(self, issuer: x509.Certificate, signer: str, now: datetime) -> Crl | None:
+        for content in self._files:
+            try:
+                known = read_crl(content, issuer, now)
+            except StatementError:
+                continue
+            self._keep_list(signer, "", known)
+            return known
+        return None
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _pairs(handshake: Handshake) -> Iterator[tuple[x509.Certificate, x509.Certificate]]:
+    """Each certificate of the chain with that of its issuer; the root is its own affair."""
+    yield from pairwise(handshake.path)
+
+
+def _key(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[str, int]:
+    return pin_of(issuer), certificate.serial_number
+
+
+def _queries(certificate: x509.Certificate, issuer: x509.Certificate) -> list[Query]:
+    key = _key(certificate, issuer)
+    asked = [Query("ocsp", url, key, certificate, issuer) for url in ocsp_urls(certificate)]
+    return asked + [Query("crl", url, (key[0], 0), certificate, issuer) for url in crl_urls(certificate)]
