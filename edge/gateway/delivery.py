@@ -136,7 +136,8 @@ class Deliveries:
             return self._too_late(stanza, decision)
         recipient, sender = delivery.recipient, stanza.from_
         if sender.bare() != recipient.bare() and (sender.local or sender.host != recipient.host):
-            return [Report("policy.denied", Code.A05, {"reason": "an error stanza from somebody else"})]
+            fields = {"reason": "an error stanza from somebody else", "partner": decision.sender.name}
+            return [Report("policy.denied", Code.A05, {**fields})]
         self._closed(delivery, FAILED)
         failure = failures.failure_of(
             error, full=bool(recipient.resource), allow=ALLOW, in_session=delivery.in_session, accept=ACCEPT

@@ -176,7 +176,8 @@ class Submissions:
         """It will not get there."""
         if submission.aside is not None:
             return submission.aside.over(408 if code is Code.M02 else 503)
-        effects = bounce(submission.stanza, condition or code.condition, text, code, kind)
+        partner = submission.decision.recipient.name
+        effects = bounce(submission.stanza, condition or code.condition, text, code, kind, partner)
         return effects + self._ended(submission, FAILED)
 
     def _ended(self, submission: Submission, result: int) -> list[Effect]:
@@ -189,14 +190,14 @@ class Submissions:
 
     def _rejected(self, stanza: Message, decision: Admit, condition: str, text: str, code: Code) -> list[Effect]:
         self._node.counters.message("xmpp", decision, REJECTED)
-        return bounce(stanza, condition, text, code)
+        return bounce(stanza, condition, text, code, partner=decision.recipient.name)
 
     def _declined(self, stanza: Message, invitation: Invitation, decision: Admit) -> list[Effect]:
         """The room hears it in the form that it passes on (XEP-0045 §7.8.2)."""
         assert stanza.from_ is not None and stanza.to is not None
         self._node.counters.message("xmpp", decision, REJECTED)
         data = decline(invitation, stanza.to, stanza.from_, self._node.aside_id())
-        fields: dict[str, object] = {"reason": NO_JOINING, "partner": decision.sender.name}
+        fields: dict[str, object] = {"reason": NO_JOINING, "partner": decision.recipient.name}
         return [SendStanza(stanza.to.host, stanza.from_.host, data), Report("message.failed", Code.S03, fields)]
 
     def _aside(self, stanza: Message, said: Typing | Receipt, decision: Admit) -> list[Effect]:
@@ -208,13 +209,15 @@ class Submissions:
         return self.receipts.received(stanza, said, decision)
 
 
-def bounce(stanza: Message, condition: str, text: str, code: Code, kind: str = "") -> list[Effect]:
-    """Give a message back to its sender; an error stanza is never answered (RFC 6120 §8.3.1)."""
+def bounce(
+    stanza: Message, condition: str, text: str, code: Code, kind: str = "", partner: str = ""
+) -> list[Effect]:
+    """Give a message back to its sender; an error stanza is never answered (RFC 6120 §8.3.1). ``partner``: for whom."""
     if stanza.type == "error":
         return []
     return [
         error_to(stanza, condition, f"{code} {text}", kind),
-        Report("message.failed", code, {"condition": condition, "reason": text}),
+        Report("message.failed", code, {"condition": condition, "reason": text, "partner": partner}),
     ]
 
 

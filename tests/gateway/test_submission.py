@@ -9,7 +9,7 @@ from edge.gateway.effects import Effect
 from edge.gateway.submission import Submission, Submissions, bounce
 from edge.partners import Admit, System
 from edge.xmpp.stanzas import Message
-from tests.gateway.bench import Bench, conditions, events, message
+from tests.gateway.bench import Bench, conditions, message, reports
 
 OURS = System("xmpp", True, "xmpp", (domain("xmpp.example"),), "component")
 THEIRS = System("sip", False, "sip", (domain("sip.example"),), pending_messages=1)
@@ -96,7 +96,11 @@ def test_failure_is_told_with_its_code_and_counted_off() -> None:
     submissions = Bench().gateway.submissions
     effects = submissions.failed(submitted(submissions, message()), Code.M02, "nobody has answered")
     assert conditions(effects) == ["remote-server-timeout"]
-    assert events(effects) == ["message.failed"]
+    (report,) = reports(effects)
+    assert (report.event, report.code) == ("message.failed", Code.M02)
+    assert report.fields == {
+        "condition": "remote-server-timeout", "reason": "nobody has answered", "partner": "sip",
+    }  # fmt: skip
     assert submissions._under_way.count("xmpp") == 0
 
 
