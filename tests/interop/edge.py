@@ -57,13 +57,14 @@ class Edge(Process):
         *,
         dns: str = "",
         presence: Keys | None = None,
+        sip: Keys | None = None,
         more: str = "",
     ) -> Self:
         """Write edge.toml and partners.toml. ``more`` is put at the end of the partner file."""
         sections = [
             table("edge", {"name": NAME, "partners": "partners.toml"}),
             table("tls", {"certificate": "edge.pem", "key": "edge.key", "ca": "ca.pem"}),
-            table("sip", {"listen": [self.sip_address]}),
+            table("sip", {"listen": [self.sip_address], **(sip or {})}),
         ]
         if any(system.keys.get("link", "s2s") == "s2s" for system in [*inside, *partners] if system.via == "xmpp"):
             sections.append(table("xmpp", {"listen": [f"{self.address}:{self.xmpp}"]}))

@@ -39,6 +39,8 @@ class Habits:
     declines: int = 0  # answer every INVITE with this
     refuses: int = 0  # answer the next MESSAGE with this, and know nothing of the session any more if it means that
     media: str = "m=message 5060 sip null"  # what it offers
+    answers_bye: bool = True
+    expires: str = ""  # what it says of the time of a session that it is invited to
     rich: bool = False  # writes multipart/alternative where the other side takes it
 
 
@@ -67,6 +69,8 @@ class Window:
         self.outbox: deque[str] = deque()
         self.session: Session | None = None
         self.invited = 0  # INVITEs that came
+        self.refreshed = 0  # requests that keep a session going
+        self.left = 0  # sessions that the other side has ended
         self.busy = False  # the first text of the outbox is under way
         self._tried = 0  # sessions that were lost with it
 
@@ -254,6 +258,7 @@ class Session:
         if first and self.person.habits.claims_first:
             self.window.lines.append(base64.b64decode(first[1]).decode())
             rows.append(("Supported", "ms-text-format"))
+        rows += self._timer()
         rows.append(("Content-Type", "application/sdp"))
         media = f"m=message 5060 sip {self.person.uri}"
         self._say_yes(link, request, [*rows], ms.offer(media=media), 0)
@@ -317,12 +322,23 @@ class Session:
                 self.window.typing = status[1]
                 self.window.told.append((time.monotonic(), status[1]))
             self.wires.respond(link, request, 200)
+        elif request.method == "UPDATE":
+            if "timer" not in request.values("Supported") or not request.get("Session-Expires"):
+                self.wires.fault(f"an UPDATE that refreshes nothing:\n{request}")
+            self.window.refreshed += 1
+            self.wires.respond(link, request, 200, [*self.dialog.answer_rows, *self._timer()])
         elif request.method == "BYE":
-            self.wires.respond(link, request, 200)
+            self.window.left += 1
+            if self.person.habits.answers_bye:
+                self.wires.respond(link, request, 200)
             self.over()
             self.window.go()
         else:
             self.wires.respond(link, request, 405, [("Allow", ms.ALLOW)])
+
+    def _timer(self) -> list[tuple[str, str]]:
+        expires = self.person.habits.expires
+        return [("Session-Expires", expires), ("Require", "timer")] if expires else []
 
     def _opened(self, description: str) -> None:
         if self.state in ("inviting", "answered"):

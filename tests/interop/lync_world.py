@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from demo.authority import Authority
-from tests.interop.edge import NAME, Edge, System
+from tests.interop.edge import NAME, Edge, Keys, System
 from tests.interop.lync import LyncEdge
 from tests.interop.lync_user import WITHIN, LyncUser
 from tests.interop.process import Addresses, wait_until
@@ -31,6 +31,7 @@ class Contoso:
         authority: Authority,
         addresses: Addresses,
         im_mode: str = "session",
+        sip: Keys | None = None,
     ) -> None:
         self._numbers = count()
         name = f"sip.{CONTOSO}"
@@ -49,6 +50,7 @@ class Contoso:
             [System("capulet", CAPULET, "xmpp", link, secret=SECRET)],
             [System("contoso", CONTOSO, "sip", there, tls={"peer_names": [name]})],
             presence={"pace_seconds": 0.1},
+            sip=sip,
         )
         stack.enter_context(self.lync.start())
         stack.enter_context(self.edge.start())
