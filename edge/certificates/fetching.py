@@ -52,6 +52,7 @@ class Revocation:
         self.ledger = Ledger()
         self._reactor, self._resolve, self._wall = reactor, resolve, wall
         self._is_allowed, self._report = is_allowed, report
+        self._stopped = False
         self._under_way: dict[Query, Deferred[None]] = {}
         self._failed: dict[Query, float] = {}
         self._asked: dict[int, tuple[Handshake, list[list[Query]]]] = {}  # verdicts that lacked something, by handshake
@@ -91,6 +92,7 @@ class Revocation:
 
     def stop(self) -> None:
         """Let go of everything under way."""
+        self._stopped = True
         for fetch in list(self._under_way.values()):
             fetch.cancel()
 
@@ -105,7 +107,7 @@ class Revocation:
     async def _ask(self, query: Query) -> bool:
         fetch = self._under_way.get(query)
         if fetch is None:
-            if len(self._under_way) >= MAX_FETCHES:
+            if self._stopped or len(self._under_way) >= MAX_FETCHES:
                 return False
             fetch = Deferred.fromCoroutine(self._fetch(query)).addTimeout(FETCH_SECONDS, self._reactor)
             self._under_way[query] = fetch
@@ -123,6 +125,8 @@ class Revocation:
         self._failed.pop(query, None)
 
     def _has_failed(self, query: Query, failure: Failure) -> None:
+        if self._stopped:
+            return
         while len(self._failed) >= MAX_FAILED:
             del self._failed[next(iter(self._failed))]
         self._failed[query] = self._reactor.seconds() + RETRY_SECONDS
@@ -159,10 +163,10 @@ async def get(
         producer = _Posted(body)
     method = b"GET" if body is None else b"POST"
     response: IResponse = await agent.request(method, url.encode("ascii"), headers, producer)
+    content = await _read(response, limit)
     if response.code != OK:
-        cast(Any, response)._transport.abortConnection()
         raise StatementError(f"the answer was {response.code}")
-    return await _read(response, limit)
+    return content
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
@@ -203,7 +207,7 @@ class _Reader(Protocol):
     def abort(self) -> None:
         """The rest is not wanted."""
         if self.transport is not None:
-            cast(Any, self.transport).abortConnection()
+            cast(Any, self.transport).loseConnection()  # Twisted's proxy of the transport has no other
 
 
 @implementer(IAgentEndpointFactory)
