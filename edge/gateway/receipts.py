@@ -111,15 +111,11 @@ class Receipts:
 
     def knows(self, user: JID) -> None:
         """He has shown that he knows notifications."""
-        user = user.bare()
-        known = self._users.pop(user, True)
-        if len(self._users) >= MAX_USERS:
-            del self._users[next(iter(self._users))]
-        self._users[user] = known
+        self._note(user.bare(), self._users.get(user.bare(), True))
 
     def unknown(self, user: JID) -> None:
         """He takes no CPIM, whatever he sends himself."""
-        self._users[user.bare()] = False
+        self._note(user.bare(), False)
 
     # --- asked by a SIP user ------------------------------------------------------------------------------
 
@@ -209,6 +205,12 @@ class Receipts:
         return self._say(line)
 
     # --- private ------------------------------------------------------------------------------------------
+
+    def _note(self, user: JID, takes: bool) -> None:
+        self._users.pop(user, None)
+        if len(self._users) >= MAX_USERS:
+            del self._users[next(iter(self._users))]
+        self._users[user] = takes
 
     def _report(self, owed: Owed, kind: str) -> list[Effect]:
         """Tell the user: in the session that there is, if it may be, else by itself."""

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from edge.codes import Code
+from edge.gateway import receipts
 from edge.gateway.receipts import Rows
 from edge.mapping.extensions import NS_MARKERS, NS_RECEIPTS
 from edge.xmpp.element import Element
@@ -270,6 +271,19 @@ class TestWanted:
         found = re.search("imdn.Message-ID: (.*)\r", as_request(sent.data).body.decode())
         assert found is not None
         return found[1]
+
+
+def test_as_many_users_are_remembered_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receipts, "MAX_USERS", 2)
+    known = Talk("page").gateway.receipts
+    users = [JID.parse(f"{name}@sip.example/phone") for name in ("a", "b", "c")]
+    known.unknown(users[0])
+    known.knows(users[0])
+    assert not known.takes(users[0])  # whatever he sends himself
+    for user in users:
+        known.knows(user)
+    known.unknown(users[0])
+    assert [known.takes(user) for user in users] == [False, False, True] and len(known._users) == 2
 
 
 def test_rows_of_one_system_cost_another_nothing() -> None:
