@@ -14,6 +14,7 @@ class Code(Enum):
 
     D01 = ("no SRV record for the domain", 404, "remote-server-not-found", "them")
     D02 = ("the host name has no address", 404, "remote-server-not-found", "them")
+    D03 = ("DNS records of a domain lead to different places", 504, "remote-server-not-found", "them")
     D04 = ("the SRV record leads to servers outside of the domain", 504, "remote-server-not-found", "them")
     D05 = ("DNS leads to addresses that are not public", 504, "remote-server-not-found", "them")
     D06 = ("DNS did not answer in time", 504, "remote-server-timeout", "us")
@@ -91,6 +92,7 @@ class Code(Enum):
     K11 = ("the state file was written by a newer release", 0, "", "us")
     K12 = ("the state file cannot be used", 0, "", "us")
     K13 = ("the time of a partner on the list is over", 0, "", "us")
+    K14 = ("the change takes effect only when the gateway is started again", 0, "", "us")
 
     def __init__(self, sentence: str, status: int, condition: str, who: str) -> None:
         self.sentence = sentence

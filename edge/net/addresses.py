@@ -1,6 +1,6 @@
 """IP addresses before they are dialled: in what order they are tried (RFC 8305 §4), and which are nobody else's.
 
-Called by `edge.net.locate` with what DNS or the configuration says.
+Called by `edge.net.locate` and `edge.net.published` with what DNS or the configuration says.
 """
 
 import ipaddress
@@ -22,15 +22,13 @@ def interleaved(addresses: Sequence[str]) -> list[str]:
 
 def is_public(address: str) -> bool:
     """False for an address that is private, special or our own, in whatever form it is written."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if not ip.is_global or ip.is_multicast:
-            return False
-        within = _embedded(ip)
-        if within is None:
-            return source_of(address) != address
-        ip = within
-    return ip.is_global and not ip.is_multicast and source_of(str(ip)) != str(ip)
+    return is_global(address) and all(source_of(each) != each for each in (address, str(_meant(address))))
+
+
+def is_global(address: str) -> bool:
+    """False for an address that means nothing in the Internet, or leads somewhere else on each machine."""
+    forms = (ipaddress.ip_address(address), _meant(address))
+    return all(each.is_global and not each.is_multicast for each in forms)
 
 
 def source_of(address: str) -> str | None:
@@ -47,8 +45,11 @@ def source_of(address: str) -> str | None:
         return None
 
 
-def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that somebody on the way would make of it."""
+def _meant(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that somebody on the way would make of an IPv6 address; or the address itself."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
