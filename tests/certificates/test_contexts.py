@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from OpenSSL import SSL
 
 from demo.authority import Authority, Issued, self_signed
 from edge.certificates.contexts import Contexts, Handshake, Recorded
-from edge.certificates.identity import parse
+from edge.certificates.identity import Identities, parse
 from edge.certificates.peers import sip_names
 from edge.codes import Code
 from edge.domains import Domain
@@ -253,3 +254,140 @@ def test_connection_of_ours_is_told_apart(bundle: Path) -> None:
     ours = contexts(bundle)
     assert isinstance(server_of(ours), Recorded)
     assert Handshake.of(SSL.Connection(peer(EDGE), None)).verified is False
+
+
+# several identities, and their exchange
+
+VERONA = OURS.issue(dns=["verona.example", "im.verona.example"])
+PISA = OURS.issue(dns=["*.pisa.example"])
+FRESH = OURS.issue(dns=["edge.example"])
+
+
+def leaf_of(issued: Issued) -> x509.Certificate:
+    return parse(issued.chain, issued.key).leaf
+
+
+def several() -> Identities:
+    default, *others = [parse(issued.chain, issued.key) for issued in (EDGE, VERONA, PISA)]
+    return Identities(default, others)
+
+
+def shown_by(server: SSL.Connection, announced: str = "") -> x509.Certificate | None:
+    """What a client sees that asks for ``announced``."""
+    client = SSL.Connection(peer(EDGE), None)
+    if announced:
+        client.set_tlsext_host_name(announced.encode())
+    shake(client, server)
+    return client.get_peer_certificate(as_cryptography=True)
+
+
+@pytest.mark.parametrize(
+    ("announced", "expected"),
+    [
+        ("", EDGE), ("edge.example", EDGE), ("verona.example", VERONA), ("IM.Verona.Example", VERONA),
+        ("a.pisa.example", PISA), ("pisa.example", EDGE), ("nobody.example", EDGE), ("x" * 200, EDGE),
+    ],
+)  # fmt: skip
+def test_client_is_shown_the_identity_that_it_asks_for(bundle: Path, announced: str, expected: Issued) -> None:
+    ours = Contexts(several(), bundle, ())
+    assert shown_by(server_of(ours), announced) == leaf_of(expected)
+
+
+def test_client_that_announces_no_name_is_shown_what_the_caller_knows(bundle: Path) -> None:
+    ours = Contexts(several(), bundle, ())
+    assert shown_by(server_of(ours, "im.verona.example")) == leaf_of(VERONA)
+    assert shown_by(server_of(ours, "im.verona.example"), "a.pisa.example") == leaf_of(PISA)
+    assert shown_by(server_of(ours, "no name at all")) == leaf_of(EDGE)
+
+
+def test_peer_is_judged_alike_behind_every_identity(bundle: Path) -> None:
+    to = system(*PARTNER, ca=bundle)
+    ours = Contexts(several(), bundle, [to])
+    for issued, code in ((OURS.issue(dns=["wonderland.example"]), None), CERTIFICATES["self-signed"]):
+        client, server = SSL.Connection(peer(issued), None), server_of(ours)
+        client.set_tlsext_host_name(b"verona.example")
+        shake(client, server)
+        found = ours.sip_peer(Directory([to]), Handshake.of(server))
+        assert (found.systems, found.fault) == (frozenset() if code else {"wonderland"}, code)
+
+
+def test_we_show_the_identity_of_the_domain_that_we_speak_for(bundle: Path) -> None:
+    to = system(*PARTNER, ca=bundle)
+    ours = Contexts(several(), bundle, [to])
+    for domain, issued in ((None, EDGE), ("verona.example", VERONA), ("x.pisa.example", PISA), ("b.example", EDGE)):
+        client = ours.dialling("wonderland.example", to, Domain(domain) if domain else None)
+        server = SSL.Connection(peer(EDGE), None)
+        shake(client.clientConnectionForTLS(None), server)
+        assert server.get_peer_certificate(as_cryptography=True) == leaf_of(issued)
+
+
+def test_exchanged_identity_is_for_connections_that_begin_afterwards(bundle: Path) -> None:
+    to = system(*PARTNER, ca=bundle)
+    ours = contexts(bundle, to)
+    accepting, dialling = ours.accepting(), ours.dialling("wonderland.example", to)
+    begun = accepting.serverConnectionForTLS(None)
+    ours.renew(parse(FRESH.chain, FRESH.key))
+    assert shown_by(begun) == leaf_of(EDGE)
+    assert shown_by(accepting.serverConnectionForTLS(None)) == leaf_of(FRESH)
+    server = SSL.Connection(peer(EDGE), None)
+    shake(dialling.clientConnectionForTLS(None), server)
+    assert server.get_peer_certificate(as_cryptography=True) == leaf_of(FRESH)
+    assert (ours.generation, ours.identities.default.leaf) == (1, leaf_of(FRESH))
+
+
+def test_exchange_that_fails_changes_nothing(bundle: Path) -> None:
+    to = system(*PARTNER, ca=bundle)
+    ours = contexts(bundle, to)
+    good = bundle.read_bytes()
+    bundle.write_bytes(b"")
+    with pytest.raises(SSL.Error):
+        ours.renew(parse(FRESH.chain, FRESH.key))
+    assert (ours.generation, shown_by(server_of(ours))) == (0, leaf_of(EDGE))
+    bundle.write_bytes(good)
+    with pytest.raises(SSL.Error):
+        ours.configure(ours.identities, bundle, [system("new", "new.example", ca=bundle.parent / "none.pem")])
+    assert ours.generation == 0
+    assert dialled(ours, peer(OURS.issue(dns=["wonderland.example"])), to).fault is None
+
+
+def test_another_configuration_brings_its_own_trust(bundle: Path, private: Path) -> None:
+    ours = contexts(bundle)
+    theirs = system(*PARTNER, ca=private)
+    issued = PRIVATE.issue(dns=["wonderland.example"])
+    assert accepted(ours, peer(issued)).fault is Code.C01
+    ours.configure(ours.identities, bundle, [theirs])
+    assert accepted(ours, peer(issued)).fault is None
+    assert dialled(ours, peer(issued), theirs).fault is None
+
+
+def test_protocol_is_agreed_on_if_both_name_it(bundle: Path) -> None:
+    to = system(*PARTNER, ca=bundle)
+    ours = contexts(bundle, to)
+    taking = ours.accepting(alpn=[b"xmpp-server"])
+    for creator, offered, agreed in (
+        (taking, [b"h2", b"xmpp-server"], b"xmpp-server"), (taking, [b"h2"], b""), (taking, [], b""),
+        (ours.accepting(), [b"xmpp-server"], b""),
+    ):  # fmt: skip
+        client = ours.dialling("wonderland.example", to, alpn=offered).clientConnectionForTLS(None)
+        shake(client, creator.serverConnectionForTLS(None))
+        assert client.get_alpn_proto_negotiated() == agreed
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+def test_session_of_one_partner_is_of_no_use_to_another(bundle: Path, version: int) -> None:
+    """Whoever resumes somebody else's session would otherwise be taken for him, with a certificate of its own."""
+    one, other = system(*PARTNER, ca=bundle), system("other", "other.example", ca=bundle)
+    ours, directory = contexts(bundle, one, other), Directory([one, other])
+    theirs = peer(OURS.issue(dns=["wonderland.example"]), version)
+    theirs.set_session_cache_mode(SSL.SESS_CACHE_BOTH)
+    first = SSL.Connection(theirs, None)
+    shake(first, server_of(ours))
+    session = first.get_session()
+    assert session is not None
+    mine, server = OURS.issue(dns=["other.example"]), server_of(ours)
+    again = SSL.Connection(theirs, None)
+    again.use_certificate(leaf_of(mine))
+    again.use_privatekey(parse(mine.chain, mine.key).key)
+    again.set_session(session)
+    shake(again, server)
+    assert identified(ours, directory, Handshake.of(server)) == ({"other"}, None)
