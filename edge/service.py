@@ -7,24 +7,29 @@ whatever it starts, it stops.
 import gc
 import random
 import secrets
+import signal
 import sys
 from collections.abc import Iterator
 from time import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.interfaces import IDelayedCall, IReactorThreads
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 from twisted.python.failure import Failure
 
 from edge import __version__
+from edge.admin.local import Local
+from edge.admin.reloading import Applied, Outcome, Reloading, reported
+from edge.admin.running import Running
+from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
 from edge.codes import Code
-from edge.config import Config, ConfigurationError, load
+from edge.config import Config, ConfigurationError, Reading, load
 from edge.driver import Driver, Recorder
 from edge.gateway.core import Gateway
 from edge.gateway.counters import Counts
@@ -38,6 +43,7 @@ from edge.net.xmpp_pool import XmppPool
 from edge.sip.layer import TransactionLayer
 from edge.store import CHECKPOINT_SECONDS, Store, StoreError, open_store
 from edge.timers import Wheel
+from edge.xmpp.dialback import SECRET_BYTES, Keys
 from edge.xmpp.service import Service
 
 if TYPE_CHECKING:
@@ -47,6 +53,7 @@ SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral
 # New objects until the collector looks at them, and how many such looks until it looks at older ones too. Subscriptions
 # are a hundred objects each that stay: by default each thousand of them would have all of them looked at once more.
 GARBAGE = (20_000, 20, 100)
+LONGEST_WAIT = 86_400.0  # seconds; for what happens later the clock is looked at once more
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
 TOKEN_BYTES = 10  # 80 bits: unpredictable enough for tags and Call-IDs (RFC 3261 §19.3 asks for 32)
 
@@ -93,14 +100,19 @@ class EdgeService(TwistedService):
         self._node, self._gateway = node, gateway
         self._store: Store | None = None
         self._admin: Listener | None = None
+        self._local: Local | None = None
+        self._expiry: IDelayedCall | None = None
+        self._hang_up: Any = None  # what SIGHUP did before us
+        self.reloading = Reloading(config, self._apply)
         turn = Turn(reactor)
         rng = random.SystemRandom()
-        contexts = Contexts(config.identity, config.ca, config.directory.systems)
+        contexts = self._contexts = Contexts(config.identity, config.ca, config.directory.systems)
         self._locator = Locator(reactor, config.dns_servers, rng)
         self._driver = Driver(reactor, gateway)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
-        self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng)
+        keys = Keys(secrets.token_bytes(SECRET_BYTES))
+        self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng, keys)
         recorder: Recorder | None = None
         if ladder:
             from edge.admin.ladder import Ladder  # only who looks at it pays for it
@@ -121,6 +133,9 @@ class EdgeService(TwistedService):
             for host, port in self._config.xmpp_listen:
                 where = f"{host}:{port}"
                 self.xmpp.listen(host, port)
+            if self._config.admin_socket is not None:
+                where = str(self._config.admin_socket)
+                self._local = Local(self._reactor, self._config.admin_socket, verbs_of(self._running()))
             if self._config.admin_listen is not None:
                 from edge.admin.http import listen  # only who wants to see the metrics pays for the web server
                 from edge.admin.metrics import registry_of
@@ -147,6 +162,8 @@ class EdgeService(TwistedService):
             gc.enable()
         self._checkpointed = self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
+        self._expect_expiry()
+        self._hang_up = signal.signal(signal.SIGHUP, self._hung_up)
         gc.collect()
         gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
         gc.set_threshold(*GARBAGE)
@@ -165,6 +182,14 @@ class EdgeService(TwistedService):
             stopping.append(maybeDeferred(lambda: self._checkpointed))  # one that is under way comes to its end
         if self._admin is not None:
             stopping.append(maybeDeferred(self._admin.stop))
+        if self._hang_up is not None:
+            signal.signal(signal.SIGHUP, self._hang_up)
+            self._hang_up = None
+        if self._local is not None:
+            stopping.append(maybeDeferred(self._local.stop))
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         self._locator.stop()
         stopped = DeferredList(stopping, consumeErrors=True)
         return stopped.addBoth(self._closed_soon)
@@ -190,6 +215,53 @@ class EdgeService(TwistedService):
     def _store_failed(self, failure: Failure) -> None:
         error = failure.value
         self._driver.store_failed(error if isinstance(error, StoreError) else StoreError(Code.K12, str(error)))
+
+    # --- another configuration ----------------------------------------------------------------------------
+
+    def reload(self, dry_run: bool = False) -> "Deferred[Outcome]":
+        """Read the files in a thread, and put them into force as a whole or not at all. The log tells which."""
+        threads = cast(IReactorThreads, self._reactor)
+        reading = deferToThreadPool(threads, threads.getThreadPool(), self.reloading.read)
+        return reading.addCallback(self._reload, dry_run)
+
+    def _hung_up(self, number: int, frame: object) -> None:
+        """SIGHUP, between any two instructions of ours: the reactor is to see to it."""
+        self._reactor.callFromThread(self.reload)  # type: ignore[attr-defined]  # every reactor has threads
+
+    def _reload(self, reading: Reading, dry_run: bool) -> Outcome:
+        outcome = self.reloading.attempt(reading, dry_run)
+        if not dry_run:
+            name, fields = reported(outcome)
+            self._driver.link_event(name, **fields)
+            self._expect_expiry()
+        return outcome
+
+    def _apply(self, config: Config) -> Applied:
+        """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""
+        self._contexts.configure(config.identities, config.ca, config.directory.systems)
+        before = sum(self._gateway.subscriptions().values())
+        changes = self._node.directory.become(config.directory)
+        self._driver.reloaded(changes)
+        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes)
+        links = len(self.sip.links) + len(self.xmpp.links)
+        ended = max(0, before - sum(self._gateway.subscriptions().values()))
+        return Applied(closed, links - closed, ended)
+
+    def _expect_expiry(self) -> None:
+        """When the time of a partner is over the list is read again, and it is not on it any more."""
+        if self._expiry is not None and self._expiry.active():
+            self._expiry.cancel()
+        self._expiry = None
+        when = self.reloading.config.expiry
+        if when:
+            seconds = min(max(when - time(), 0.0) + 1.0, LONGEST_WAIT)
+            self._expiry = self._reactor.callLater(seconds, self.reload)
+
+    def _running(self) -> Running:
+        return Running(
+            time(), time, self.reloading, self._gateway, self._driver, self.sip, self.xmpp, self._contexts,
+            self._locator, self.reload,
+        )
 
     def _counts(self) -> Counts:
         return self._node.counters.counts(self._gateway.subscriptions())

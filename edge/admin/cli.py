@@ -1,99 +1,98 @@
-"""The `edge` command. So far `edge check`: judge a configuration without starting or changing anything.
+"""The command `edge`: ``edge VERB [arguments]``, each with ``--json``.
 
-Exit status 0 is good, 1 a finding (errors; warnings are none), 2 wrong usage.
+Exit status 0 is good, 1 a finding, 2 wrong usage or no gateway to ask. `COMMANDS` are all verbs; those that need the
+running gateway ask it over its local socket (`edge.admin.client`), which ``--config`` or ``--socket`` name.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from edge import __version__
-from edge.config import Fault, FileSummary, Reading, read
+from edge.admin.checking import check
+from edge.admin.client import Client, Refused, Unreachable, socket_of
+from edge.admin.commands import reload_command, status_command
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
 
-GOOD, FINDING = 0, 1  # argparse itself exits with 2
+UNUSABLE = 2  # as argparse exits
+
+Run = Callable[[argparse.Namespace, TextIO], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One verb. ``options`` adds its arguments; ``run`` does it and gives the exit status."""
+
+    help: str
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb with the arguments of the process, or with ``arguments``; returns the exit status."""
     chosen = _parser().parse_args(arguments)
-    return check(chosen.file, as_json=chosen.json, out=sys.stdout)
+    command: Command = chosen.command
+    try:
+        return command.run(chosen, sys.stdout)
+    except (Unreachable, Refused) as error:
+        print(f"edge: {error}", file=sys.stderr)
+        return UNUSABLE if isinstance(error, Unreachable) else 1
+    except BrokenPipeError:  # as with `edge links | head`
+        sys.stderr.close()
+        return 0
 
 
-def check(file: Path, *, as_json: bool, out: TextIO) -> int:
-    """`edge check`: print every fault of the configuration in ``file``."""
-    reading = read(file)
-    lines = [json.dumps(_record(reading), indent=2)] if as_json else _report(reading)
-    out.write("\n".join(lines) + "\n")
-    return GOOD if reading.config is not None else FINDING
+def asking(run: Callable[[Client, argparse.Namespace, TextIO], int]) -> Run:
+    """A verb that asks the running gateway."""
+
+    def asked(chosen: argparse.Namespace, out: TextIO) -> int:
+        return run(Client(chosen.socket or socket_of(chosen.config)), chosen, out)
+
+    return asked
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edge", description="A federation gateway between SIP/SIMPLE and XMPP.")
     parser.add_argument("--version", action="version", version=f"edge {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    check_parser = verbs.add_parser("check", help="judge a configuration file", description=check.__doc__)
-    check_parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE", help="an edge.toml")
-    check_parser.add_argument("--json", action="store_true", help="print JSON")
+    for name, command in COMMANDS.items():
+        one = verbs.add_parser(name, help=command.help, description=command.help)
+        one.add_argument("--json", action="store_true", help="print JSON")
+        one.add_argument("--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
+        one.add_argument("--socket", type=Path, metavar="PATH", help="where the gateway listens, if not as in FILE")
+        command.options(one)
+        one.set_defaults(command=command)
     return parser
 
 
-def _report(reading: Reading) -> list[str]:
-    ours = reading.ours
-    lines = [f"{ours.path.name}: {_count(ours.systems, 'inside system')}, {_count(ours.domains, 'domain')}"]
-    if reading.partners:
-        lines.append(_partners(reading.partners))
-    width = max((len(fault.place) for fault in reading.faults), default=0)
-    for fault in reading.faults:
-        kind = "warn " if fault.warning else "error"
-        lines.append(f"  {kind} {fault.code.name} {fault.place:{width}}  {fault.text}")
-    errors, warnings = _counts(reading.faults)
-    return [*lines, f"{_count(errors, 'error')}, {_count(warnings, 'warning')}."]
+def _check(chosen: argparse.Namespace, out: TextIO) -> int:
+    return check(chosen.file or chosen.config, as_json=chosen.json, out=out)
 
 
-def _partners(files: Sequence[FileSummary]) -> str:
-    systems, domains = sum(each.systems for each in files), sum(each.domains for each in files)
-    where = files[0].path.name if len(files) == 1 else f"{files[0].path.parent.name}/ ({len(files)} files)"
-    return f"{where}: {_count(systems, 'partner')}, {_count(domains, 'domain')}"
+def _of_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an edge.toml")
 
 
-def _record(reading: Reading) -> dict[str, object]:
-    errors, warnings = _counts(reading.faults)
-    return {
-        "good": reading.config is not None,
-        "errors": errors,
-        "warnings": warnings,
-        "inside": _summary(reading.ours),
-        "partners": [_summary(each) for each in reading.partners],
-        "faults": [
-            {
-                "severity": "warning" if fault.warning else "error",
-                "code": str(fault.code),
-                "file": str(fault.file),
-                "line": fault.line,
-                "key": fault.key,
-                "text": fault.text,
-            }
-            for fault in reading.faults
-        ],
-    }
+def _of_reload(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only say what would change")
 
 
-def _summary(file: FileSummary) -> dict[str, object]:
-    return {"file": str(file.path), "systems": file.systems, "domains": file.domains}
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    pass
 
 
-def _counts(faults: Sequence[Fault]) -> tuple[int, int]:
-    warnings = sum(fault.warning for fault in faults)
-    return len(faults) - warnings, warnings
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+COMMANDS = {
+    "check": Command("judge a configuration file", _of_check, _check),
+    "reload": Command("put the configuration files into force", _of_reload, asking(reload_command)),
+    "status": Command("tell what the gateway is, and how it is", _nothing, asking(status_command)),
+}
 
 
 if __name__ == "__main__":

@@ -23,17 +23,17 @@ TEXT = "text/plain; charset=utf-8"
 
 def listen(reactor: tcp.Reactor, host: str, port: int, registry: CollectorRegistry) -> "Listener":
     """Begin to listen. Raises `CannotListenError`."""
-    site = _Site(  # type: ignore[no-untyped-call]  # Twisted's own
+    site = QuietSite(  # type: ignore[no-untyped-call]  # Twisted's own
         _Root(registry), parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
     )
-    connections = _Connections(site)
+    connections = Connections(site)
     return Listener(tcp.listen(reactor, host, port, connections), connections)
 
 
 class Listener:
     """An open port and its connections. Whoever has made it stops it."""
 
-    def __init__(self, port: IListeningPort, connections: "_Connections") -> None:
+    def __init__(self, port: IListeningPort, connections: "Connections") -> None:
         self.port = port
         self._connections = connections
 
@@ -76,7 +76,7 @@ class _Root(Resource):
         return b""
 
 
-class _Site(Site):
+class QuietSite(Site):
     """Without an access log, and so without the timer that keeps the time of day for its lines."""
 
     noisy = False
@@ -91,7 +91,7 @@ class _Site(Site):
         pass
 
 
-class _Connections(WrappingFactory[ProtocolWrapper]):
+class Connections(WrappingFactory[ProtocolWrapper]):
     """Bounds the connections and knows them, to cut them at the end."""
 
     noisy = False

@@ -18,7 +18,7 @@ from edge.config.ours import judge_identities, own_identities
 from edge.config.places import KeyPath
 from edge.config.presence import settings_of, with_good_rows
 from edge.config.schema import Defaults, EdgeFile, PartnersFile
-from edge.config.state import state_file
+from edge.config.state import socket_file, state_file
 from edge.config.systems import Gathering
 from edge.config.tables import Document, fill, quoted
 from edge.domains import Domain
@@ -54,6 +54,7 @@ class Config:
     state: Path | None  # where subscriptions are kept; None: nowhere
     state_sync: str  # "normal" | "full"
     presence: PresenceSettings
+    admin_socket: Path | None  # for the commands of `edge`; None: nowhere
     admin_listen: HostPort | None  # on loopback; None: nowhere
     systems: tuple[System, ...]
     directory: Directory
@@ -149,6 +150,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         state=state,
         state_sync=main.edge.state_sync,
         presence=settings_of(main.presence),
+        admin_socket=socket_file(document, main.admin.socket),
         admin_listen=next(iter(admin_listen), None),
         systems=systems,
         directory=directory,

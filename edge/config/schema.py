@@ -153,6 +153,7 @@ class Presence(Struct, frozen=True):
 
 
 class Admin(Struct, frozen=True):
+    socket: str = "state/admin.sock"
     listen: Text | None = None
 
 

@@ -1,4 +1,4 @@
-"""Where the state is kept: judged without making anything, so that `edge check` can say it beforehand.
+"""Where the state is kept, and where the commands find us: judged without making anything, so that `edge check` can say it beforehand.
 
 The gateway makes the folder and the file itself when it starts. Called by `edge.config.loading`.
 """
@@ -12,6 +12,8 @@ from edge.config.tables import PATH_SHOWN, Document, quoted
 
 THROW_AWAY = ":memory:"  # the value of `state` that means: nowhere
 
+LONGEST_SOCKET = 107  # bytes, of which Linux has that many for the name of a socket
+
 _STATE: KeyPath = ("edge", "state")
 
 
@@ -23,6 +25,18 @@ def state_file(document: Document, name: str) -> Path | None:
     problem = _problem(file)
     if problem:
         document.error(Code.K04, _STATE, f"the state cannot be kept in {quoted(str(file), PATH_SHOWN)}: {problem}")
+    return file
+
+
+def socket_file(document: Document, name: str) -> Path | None:
+    """Where the commands of `edge` find the gateway; None for nowhere."""
+    if not name:
+        return None
+    file = document.beside(name)
+    if len(os.fsencode(file)) > LONGEST_SOCKET:
+        said = f"{quoted(name)} in [admin]: the path of a socket has no more than {LONGEST_SOCKET} bytes"
+        document.warn(Code.K04, ("admin", "socket"), f"{said}, so that there will be none")
+        return None
     return file
 
 

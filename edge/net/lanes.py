@@ -10,7 +10,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from edge.codes import Code
-from edge.net.links import Route, Watcher
+from edge.net.links import STOPPING, Cause, Route, Watcher
 from edge.net.sip_link import SipLink
 
 SLOTS = 64  # recipients are spread over so many, and these over the links; a power of two
@@ -62,10 +62,10 @@ class Lanes:
         for lane in list(self._lanes):
             lane.route.link_lost(link, code, text, worked=link.worked, orderly=link.orderly)
 
-    def stop(self) -> None:
+    def stop(self, cause: Cause = STOPPING) -> None:
         """Give everything back and never dial again."""
         for lane in list(self._lanes):
-            lane.route.stop()
+            lane.route.stop(cause)
 
     # --- private ----------------------------------------------------------------------------------------
 

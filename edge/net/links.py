@@ -65,6 +65,9 @@ class Cause(NamedTuple):
     text: str
 
 
+STOPPING = Cause(Code.M02, "the gateway is stopping")
+
+
 class _Waiting(NamedTuple):
     deadline: float
     data: bytes
@@ -121,7 +124,7 @@ class Route(Generic[L]):
             self.link.send(data, token)
             return
         if self.state == "stopped":
-            self._give_back([token], Cause(Code.M02, "the gateway is stopping"))
+            self._give_back([token], STOPPING)
             return
         deadline = self._clock.seconds() + self._seconds
         if self.state == "resting" and self.cause is not None and deadline < self._next_dial:
@@ -143,6 +146,17 @@ class Route(Generic[L]):
             self._wished = True
             if self.state == "idle":
                 self._connect()
+
+    def adopt(self, link: L) -> bool:
+        """Use a link that has come by itself; False if there is one already, or soon."""
+        if self.state not in ("idle", "resting"):
+            return False
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        self.state = "connecting"
+        self._connected(link)
+        return True
 
     def link_lost(
         self, link: L, code: Code = Code.N03, text: str = "", *, worked: bool = False, orderly: bool = False
@@ -174,7 +188,7 @@ class Route(Generic[L]):
             self._rest.cancel()
             self._rested()
 
-    def stop(self) -> None:
+    def stop(self, cause: Cause = STOPPING) -> None:
         """Give everything back and never dial again. Closing the link is its owner's business."""
         self.state = "stopped"
         self.link = None
@@ -185,7 +199,7 @@ class Route(Generic[L]):
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        self._give_back(self._emptied(), Cause(Code.M02, "the gateway is stopping"))
+        self._give_back(self._emptied(), cause)
 
     def _connect(self) -> None:
         self.state = "connecting"

@@ -28,6 +28,7 @@ from edge.net.turn import Turn
 from edge.partners import Peer
 from edge.sip.framing import Garbled, Ping
 from edge.sip.message import Request, Response
+from edge.sip.transaction import TIMER_F
 
 HANDSHAKE = 15.0  # seconds until the TLS handshake is done; a sane peer needs three round trips
 DIALLED = 8.0  # the same on a link we dialled: two such targets must leave time for a third within `sip_pool.DIAL`
@@ -94,7 +95,8 @@ class SipLink(Protocol):
         self._first = not self.outbound  # the next request is the first one of a peer that came to us
         self._progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
         self._handshake: Handshake | None = None
-        self._left = False
+        self._left = False  # the owner knows that it takes nothing more
+        self._retiring = False
         self._announced = ""  # "up" | "refused": what the log knows of this link
 
     # --- for the pool and the driver --------------------------------------------------------------------
@@ -140,9 +142,23 @@ class SipLink(Protocol):
         elif self._handshake is None:
             self._abort(cause or Cause(Code.N03, "closed by us"))
 
+    def retire(self) -> None:
+        """Ask nothing more on it, and close it when what was asked is answered, or has been given up."""
+        if not self.alive or not self._pending:
+            self.close()
+        elif not self._left:
+            self._left = self.orderly = self._retiring = True
+            self._owner.link_leaves(self, Cause(Code.N03, "retired"))
+            self._arm(TIMER_F, self.close)
+
     def abort(self) -> None:
         """Drop the connection as it is."""
         self._abort(Cause(Code.N03, "closed by us"))
+
+    @property
+    def handshake(self) -> Handshake | None:
+        """What the TLS handshake showed, once it is completed."""
+        return self._handshake
 
     def facts(self) -> dict[str, object]:
         """What the log should say of this link."""
@@ -279,7 +295,7 @@ class SipLink(Protocol):
                 self._sink.sip_received(self, messages)
             if not trusted and self._refusals <= 0:
                 ending = Cause(self.peer.fault or Code.A01, "the peer proves nothing that would let it in")
-            if ending is not None:
+            if ending is not None or (self._retiring and not self._pending):
                 self.close(ending)
         finally:
             self._turn.flush()

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
-from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
-from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.python.failure import Failure
 
 from edge.certificates.contexts import Contexts, Handshake
@@ -26,11 +25,12 @@ from edge.net.locate import Candidate, Locator, identities
 from edge.net.paths import Path
 from edge.net.race import Race, Resting
 from edge.net.sink import Sink
+from edge.net.sip_dialling import Accepting, Dialling, Use
 from edge.net.sip_link import KEEP_ALIVE, SipLink
 from edge.net.tcp import Reactor, listen
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
-from edge.partners import Directory, Peer, System
+from edge.partners import PROOF, Changes, Directory, Peer, System
 from edge.sip.framing import Framer
 from edge.sip.message import Request
 
@@ -86,7 +86,7 @@ class SipPool:
 
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept connections on one address; raises `CannotListenError` when it is taken."""
-        factory = ChunkwiseTLSFactory(self._contexts.accepting(), False, _Accepting(self), self._reactor)
+        factory = ChunkwiseTLSFactory(self._contexts.accepting(), False, Accepting(self._accept), self._reactor)
         listening = listen(self._reactor, host, port, factory)
         self._ports.append(listening)
         return listening
@@ -113,6 +113,23 @@ class SipPool:
                 self.send(system, system.domains[0], data, None)
                 return
 
+    def relisted(self, changes: Changes) -> int:
+        """Another partner list. Links to who is gone are closed, those of whom more is asked are judged anew.
+
+        Returns how many will close. What waits for somebody who is gone goes back to its senders.
+        """
+        gone = {system.name for system in changes.removed}
+        moved = {system.name for system, fields in changes.changed if "hosts" in fields}
+        judged = {system.name for system, fields in changes.changed if not PROOF.isdisjoint(fields)}
+        for key in [key for key in self._places if not self._is_place(*key)]:
+            self._places.pop(key).stop(Cause(Code.A01, Code.A01.sentence))
+        for name in gone & self._paths.keys():
+            self._paths.pop(name).stop()
+        closing = [link for link in self._links if self._is_over(link, gone, moved, judged)]
+        for link in closing:
+            link.retire()
+        return len(closing)
+
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all links; fires when they are closed."""
         ports = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
@@ -138,7 +155,7 @@ class SipPool:
     def prove(self, link: SipLink, handshake: Handshake) -> Peer:
         """`edge.net.sip_owner.Owner`: who the far end is."""
         use = link.key
-        if isinstance(use, _Use) and use.system is not None:
+        if isinstance(use, Use) and use.system is not None:
             return self._contexts.sip_peer(self._directory, handshake, use.system, use.expected)
         peer = self._contexts.sip_peer(self._directory, handshake)
         if any(self._accepted[system.name] >= system.connections_in for system in self._systems_of(peer)):
@@ -159,7 +176,7 @@ class SipPool:
     def link_leaves(self, link: SipLink, cause: Cause) -> None:
         """`edge.net.sip_owner.Owner`: the link takes nothing more, so what comes next waits for another."""
         use = link.key
-        if isinstance(use, _Use):
+        if isinstance(use, Use):
             if use.candidate is not None and not link.orderly:
                 self._resting.failed(use.candidate)
             elif use.advertised is not None and self._aliases.get(use.advertised) is link:
@@ -177,14 +194,14 @@ class SipPool:
             if any(name == "alias" for name, _ in via.parameters):
                 where = link.address, via.port or SIP_TLS_PORT
                 self._aliases[where] = link
-                link.key = _Use(advertised=where)
+                link.key = Use(advertised=where)
                 self._wake(link.peer)
         except RemoteProtocolError:
             return  # a Via that cannot be read offers nothing
 
     def link_busy(self, link: SipLink) -> None:
         """`edge.net.sip_owner.Owner`: a second link may help."""
-        if isinstance(link.key, _Use):
+        if isinstance(link.key, Use):
             for lanes in link.key.places:
                 lanes.widen()
 
@@ -196,6 +213,34 @@ class SipPool:
             self._accepted.subtract(link.peer.systems)
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)
+
+    def _is_place(self, name: str, domain: Domain | None) -> bool:
+        """Whether requests for this place can still come."""
+        system = self._directory.named(name)
+        if system is None or system.protocol != "sip":
+            return False
+        return self._directory.system_of(domain) is system if domain is not None else system.hosts is not None
+
+    def _is_over(self, link: SipLink, gone: set[str], moved: set[str], judged: set[str]) -> bool:
+        """Whether a link is of no use any more. One that is, and has to prove more, has done so."""
+        use, handshake, before = link.key, link.handshake, link.peer
+        if handshake is None or not before.systems:
+            return False  # it will be judged by the list as it is now, or was refused already
+        if isinstance(use, Use) and use.system is not None:
+            if use.system.name in gone | moved:
+                return True
+            if use.system.name in judged:
+                return not self._contexts.sip_peer(self._directory, handshake, use.system, use.expected).systems
+        if before.systems.isdisjoint(gone | judged):
+            return False
+        link.peer = self._contexts.sip_peer(
+            self._directory, handshake, use.system if isinstance(use, Use) else None,
+            use.expected if isinstance(use, Use) else frozenset(),
+        )
+        if not link.outbound:
+            self._accepted.subtract(before.systems)
+            self._accepted.update(link.peer.systems)
+        return not link.peer.systems
 
     def _systems_of(self, peer: Peer) -> list[System]:
         return [system for name in peer.systems if (system := self._directory.named(name)) is not None]
@@ -249,13 +294,13 @@ class SipPool:
             raise
 
         def connect(candidate: Candidate, connected: Callable[[], None]) -> "Deferred[SipLink]":
-            use = _Use(lanes, system, identities(system, domain, candidate), candidate)
+            use = Use(lanes, system, identities(system, domain, candidate), candidate)
             lent = self._lent(use)
             return self._connect(use, domain, connected) if lent is None else succeed(lent)
 
         return await Race(self._reactor, self._resting.last(candidates), connect).run()
 
-    def _lent(self, use: "_Use") -> SipLink | None:
+    def _lent(self, use: "Use") -> SipLink | None:
         """A link from that very address, by a peer that has proved as much as if we had dialled it (RFC 5923 §8.2)."""
         assert use.candidate is not None and use.system is not None
         link = self._aliases.get((use.candidate.address, use.candidate.port))
@@ -263,12 +308,12 @@ class SipPool:
             return None
         if use.system.name not in link.peer.systems or use.expected.isdisjoint(link.peer.names):
             return None
-        assert isinstance(link.key, _Use)
+        assert isinstance(link.key, Use)
         link.key.places += use.places
         link.lent = True
         return link
 
-    def _connect(self, use: "_Use", domain: Domain, connected: Callable[[], None]) -> "Deferred[SipLink]":
+    def _connect(self, use: "Use", domain: Domain, connected: Callable[[], None]) -> "Deferred[SipLink]":
         """One connection to one address; its Deferred fires once the far end has proved to be ``domain``."""
 
         def cancelled(waiting: Deferred[SipLink]) -> None:
@@ -289,7 +334,7 @@ class SipPool:
                 ready.errback(DialError(cause.code, cause.text))
 
         creator = self._contexts.dialling(domain, system)
-        factory = ChunkwiseTLSFactory(creator, True, _Dialling(self, link, connected, failed), self._reactor)
+        factory = ChunkwiseTLSFactory(creator, True, Dialling(self._links.add, link, connected, failed), self._reactor)
         connector = self._reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
         return ready
 
@@ -311,64 +356,6 @@ class SipPool:
     def _abort_all(self) -> None:
         for link in list(self._links):
             link.abort()
-
-
-class _Use:
-    """What a link is for: the places whose requests it carries.
-
-    For one that we dialled also whom we wanted and where, for one that was lent to us where its peer says it listens.
-    """
-
-    __slots__ = ("advertised", "candidate", "expected", "places", "system")
-
-    def __init__(
-        self,
-        lanes: Lanes | None = None,
-        system: System | None = None,
-        expected: frozenset[Domain] = frozenset(),
-        candidate: Candidate | None = None,
-        *,
-        advertised: tuple[str, int] | None = None,
-    ) -> None:
-        self.places = [] if lanes is None else [lanes]
-        self.system = system
-        self.expected = expected
-        self.candidate = candidate
-        self.advertised = advertised
-
-
-class _Accepting(ServerFactory):
-    """A link for each connection that comes in, or None for "too many"."""
-
-    noisy = False
-
-    def __init__(self, pool: SipPool) -> None:
-        self._pool = pool
-
-    def buildProtocol(self, addr: IAddress | None) -> SipLink | None:
-        return self._pool._accept(addr)
-
-
-class _Dialling(ClientFactory):
-    """The one link of one dial."""
-
-    noisy = False
-
-    def __init__(
-        self, pool: SipPool, link: SipLink, connected: Callable[[], None], failed: Callable[[Failure], None]
-    ) -> None:
-        self._pool = pool
-        self._link = link
-        self._connected = connected
-        self._failed = failed
-
-    def buildProtocol(self, addr: IAddress | None) -> SipLink:
-        self._pool._links.add(self._link)
-        self._connected()
-        return self._link
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        self._failed(reason)
 
 
 async def _stopped(port: IListeningPort) -> None:

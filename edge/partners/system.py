@@ -12,6 +12,9 @@ from edge.certificates.trust import Trust
 from edge.domains import Domain
 from edge.mapping.profile import DEFAULT, Profile
 
+PROOF = frozenset(("domains", "wildcards", "peer_names", "ca", "min_version", "trust"))
+"""The fields of a `System` by which it is decided who may speak for it."""
+
 
 class HostPort(NamedTuple):
     """Where a system can be reached without a look-up: a canonical host name or an IP literal without brackets."""
@@ -30,6 +33,17 @@ class HostPort(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """How streams with an XMPP server are made, and which proofs of a name count there."""
+
+    external: bool = True  # SASL EXTERNAL
+    dialback: bool = False  # over TLS, with whatever certificate
+    bidi: bool = True  # one stream for both directions, where the server knows that
+    direct: bool = False  # TLS begins at once, and never by STARTTLS
+    idle_seconds: float = 600.0  # without a stanza, after which a stream is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,7 @@ class System:
     ca: Path | None = None
     min_version: str = "1.2"  # "1.2" | "1.3"
     trust: Trust = Trust()  # what its certificates must be besides
+    streams: Streams = Streams()  # with an XMPP server
     page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
     confirm: str = "ack"  # a stanza is taken when it is acknowledged ("ack"), or already when it is written ("write")
     im_mode: str = "auto"  # "page": each message by itself; "session": in INVITE sessions; "auto": learnt

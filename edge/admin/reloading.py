@@ -1,0 +1,105 @@
+"""A changed configuration is applied while all goes on, whole or not at all.
+
+`edge.service` makes one `Reloading` and says how a good configuration is applied; SIGHUP, `edge reload` and the clock
+(for partners whose time is over) ask it. A configuration with an error, or with a change that only a restart can make,
+changes nothing and says why.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.codes import Code
+from edge.config import Config, Fault, Reading, read
+from edge.config.difference import Difference, difference
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of what was going on."""
+
+    links_closed: int = 0
+    links_untouched: int = 0
+    subscriptions_ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt. ``accepted``: the files are good, and say now what the gateway does (or would do)."""
+
+    accepted: bool
+    dry_run: bool
+    lines: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    applied: Applied
+    generation: int
+
+    @property
+    def errors(self) -> tuple[Fault, ...]:
+        return tuple(fault for fault in self.faults if not fault.warning)
+
+    def as_json(self) -> dict[str, object]:
+        """For `edge reload --json` and the API."""
+        return {
+            "accepted": self.accepted,
+            "dry_run": self.dry_run,
+            "changes": list(self.lines),
+            "errors": [str(fault) for fault in self.errors],
+            "warnings": [str(fault) for fault in self.faults if fault.warning],
+            "links_closed": self.applied.links_closed,
+            "links_untouched": self.applied.links_untouched,
+            "subscriptions_ended": self.applied.subscriptions_ended,
+            "generation": self.generation,
+        }
+
+
+class Reloading:
+    """The configuration that is in force. ``apply`` puts another one into force, or raises and leaves all as it is."""
+
+    def __init__(self, config: Config, apply: Callable[[Config], Applied]) -> None:
+        self.config = config
+        self.generation = 1
+        self._apply = apply
+
+    def read(self) -> Reading:
+        """Read the files as they are now: slow for many partners, and free of effects, so that a thread may do it."""
+        return read(self.config.path)
+
+    def attempt(self, reading: Reading, dry_run: bool = False) -> Outcome:
+        """Put what was read into force, or say why not."""
+        config, faults = reading.config, reading.faults
+        if config is None:
+            return self._rejected(faults, dry_run)
+        changes = difference(self.config, config)
+        if changes.fixed:
+            return self._rejected((*self._too_late(config.path, changes), *faults), dry_run)
+        applied = Applied()
+        if not dry_run and changes.lines:
+            try:
+                applied = self._apply(config)
+            except Exception as error:  # a trust bundle that has gone since it was read, above all
+                fault = Fault(Code.K04, f"the configuration could not be applied: {error}", config.path)
+                return self._rejected((fault, *faults), dry_run)
+            self.config = config
+            self.generation += 1
+        return Outcome(True, dry_run, changes.lines, faults, applied, self.generation)
+
+    def _rejected(self, faults: tuple[Fault, ...], dry_run: bool) -> Outcome:
+        return Outcome(False, dry_run, (), faults, Applied(), self.generation)
+
+    def _too_late(self, path: Path, changes: Difference) -> list[Fault]:
+        return [Fault(Code.K14, f"{key} is another one: {Code.K14.sentence}", path) for key in changes.fixed]
+
+
+def reported(outcome: Outcome) -> tuple[str, dict[str, object]]:
+    """The event for the log."""
+    if outcome.accepted:
+        return "config.loaded", {
+            "changes": "; ".join(outcome.lines) or "none",
+            "generation": outcome.generation,
+            "links_closed": outcome.applied.links_closed,
+            "subscriptions_ended": outcome.applied.subscriptions_ended,
+        }
+    first, *others = outcome.errors
+    text = f"{first}" + (f" (and {len(others)} more)" if others else "")
+    return "config.rejected", {"code": first.code, "text": text}

@@ -1,0 +1,36 @@
+"""The parts of a running gateway, as far as an administrator may look at them. `edge.service` makes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+
+from edge.admin.reloading import Outcome, Reloading
+from edge.certificates.contexts import Contexts
+from edge.config import Config
+from edge.driver import Driver
+from edge.gateway.core import Gateway
+from edge.net.locate import Locator
+from edge.net.sip_pool import SipPool
+from edge.net.xmpp_pool import XmppPool
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """``reload`` reads the files and puts them into force (or, if told so, only says what it would do)."""
+
+    started: float  # Unix epoch seconds
+    wall: Callable[[], float]
+    reloading: Reloading
+    gateway: Gateway
+    driver: Driver
+    sip: SipPool
+    xmpp: XmppPool
+    contexts: Contexts
+    locator: Locator
+    reload: Callable[[bool], "Deferred[Outcome]"]
+
+    @property
+    def config(self) -> Config:
+        """What is in force."""
+        return self.reloading.config

@@ -1,0 +1,43 @@
+"""`edge status`: what the gateway is, and how it is. The same facts as in the metrics, for people."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from edge import __version__
+from edge.admin.local import Answer
+from edge.admin.running import Running
+
+
+def status(running: Running, said: Mapping[str, str]) -> Answer:
+    """Version, age, configuration, links, subscriptions and messages."""
+    config, now = running.config, running.wall()
+    results: Counter[str] = Counter()
+    for (_, _, _, result), number in running.gateway.node.counters.messages.items():
+        results[result] += number
+    states: Counter[str] = Counter()
+    for (_, direction, state), number in running.gateway.subscriptions().items():
+        states[f"{direction} {state}"] += number
+    ours = config.identities.default.not_after
+    return {
+        "name": str(config.name),
+        "version": __version__,
+        "started": stamp(running.started),
+        "uptime_seconds": round(now - running.started),
+        "config": str(config.path),
+        "generation": running.reloading.generation,
+        "inside": sum(system.inside for system in config.systems),
+        "partners": sum(not system.inside for system in config.systems),
+        "blocked": len(config.directory.blocks),
+        "links": {"sip": len(running.sip.links), "xmpp": len(running.xmpp.links)},
+        "subscriptions": dict(sorted(states.items())),
+        "messages": dict(sorted(results.items())),
+        "certificate_ends": stamp(ours.timestamp()),
+        "certificate_days": int((ours.timestamp() - now) // 86_400),
+        "warnings": [str(fault) for fault in config.warnings],
+    }
+
+
+def stamp(when: float) -> str:
+    """A moment as people and programs read it, in UTC."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
