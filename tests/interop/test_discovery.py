@@ -47,7 +47,8 @@ class Veneto:
         stack.enter_context(self.prosody.start(accounts={"juliet": "pencil"}, dns=self.dns.server))
         stack.enter_context(self.kamailio.start(gateway=self.edge.sip_address))
         inside = [System("capulet", CAPULET, "xmpp"), System("padua", PADUA, "xmpp")]
-        partners = [System("montague", MONTAGUE, "sip"), System("mantua", MANTUA, "sip")]
+        elsewhere = {"srv_targets_outside_domain": True}
+        partners = [System("montague", MONTAGUE, "sip", elsewhere), System("mantua", MANTUA, "sip")]
         stack.enter_context(self.edge.configure(inside, partners, dns=self.dns.server).start())
         self.juliet = stack.enter_context(
             XmppUser(f"juliet@{CAPULET}", "pencil", self.prosody.address, self.prosody.c2s).log_in(),
