@@ -1,9 +1,10 @@
 """Where a partner's servers are: configured hosts, or DNS -> addresses to try, in order.
 
 SIP partners are looked up by ``_sipfederationtls._tcp``, the record of the Microsoft federation world, and without
-one by RFC 3263 §4.1 for TLS; XMPP domains by ``_xmpp-server._tcp`` (RFC 6120 §3.2.1), without which their own
-addresses count (RFC 6120 §3.2.2). The pools ask once for each dial, and nothing is remembered here: dials are rare,
-because `edge.net.links` makes them so. `edge.net.published` asks what we have published ourselves.
+one by RFC 3263 §4.1 for TLS; XMPP domains by ``_xmpps-server._tcp`` and ``_xmpp-server._tcp`` (XEP-0368 §3,
+RFC 6120 §3.2.1), without which their own addresses count (RFC 6120 §3.2.2). The pools ask once for each dial, and
+nothing is remembered here: dials are rare, because `edge.net.links` makes them so. `edge.net.published` asks what we
+have published ourselves.
 """
 
 import random
@@ -36,13 +37,15 @@ T = TypeVar("T")
 class Candidate(NamedTuple):
     """One address to try. ``host`` is the name it was found under: a configured host, an SRV target or the domain.
 
-    ``federated``: it was found by the record of the Microsoft federation world.
+    ``federated``: it was found by the record of the Microsoft federation world. ``direct``: TLS begins there at once
+    (XEP-0368 §2).
     """
 
     host: Domain
     address: str
     port: int
     federated: bool = False
+    direct: bool = False
 
 
 class Locator:
@@ -116,29 +119,43 @@ class Locator:
         return None
 
     async def _xmpp(self, system: System, domain: Domain, public: bool) -> list[Candidate]:
+        """Both records are one set (XEP-0368 §3); the domain's own address counts if there is neither."""
+        only_direct = system.streams.direct
         if system.hosts is not None:
-            return await self._addresses(system.hosts, public)
-        services = await self._services(f"_xmpp-server._tcp.{domain}")
-        if services is not None:
-            if not services:
-                raise LocateError(Code.D01, "DNS says that the domain has no XMPP service")
-            return await self._addresses(services, public)
-        try:
-            return await self._addresses([HostPort(domain, XMPP_PORT)], public)
-        except LocateError as problem:
-            raise LocateError(Code.D01 if problem.code is Code.D02 else problem.code) from None
+            found = await self._addresses(system.hosts, public)
+            return [each._replace(direct=only_direct) for each in found]
+        secure = Deferred.fromCoroutine(self._names.ask(f"_xmpps-server._tcp.{domain}", dns.SRV))
+        plain: list[dns.RRHeader] = []
+        if not only_direct:
+            secure.addErrback(_nothing)  # the other record is enough
+            plain = await self._names.ask(f"_xmpp-server._tcp.{domain}", dns.SRV)
+        records = await secure + plain
+        if not records and not only_direct:
+            try:
+                return await self._addresses([HostPort(domain, XMPP_PORT)], public)
+            except LocateError as problem:
+                raise LocateError(Code.D01 if problem.code is Code.D02 else problem.code) from None
+        payloads = [cast("dns.Record_SRV", each.payload) for each in records]  # of equals the direct ones come first
+        direct = {id(each) for each in payloads[: len(payloads) - len(plain)]}
+        services = [(place, id(each) in direct) for each in ordered(payloads, self._rng) if (place := _place(each))]
+        if not services:
+            raise LocateError(Code.D01, "DNS says that the domain has no XMPP service")
+        services = services[:TARGETS]
+        hosts = list(dict.fromkeys(place for place, _ in services))
+        addresses = await self._addresses(hosts, public)
+        return [
+            each._replace(direct=is_direct)
+            for place, is_direct in services
+            for each in addresses
+            if (each.host, each.port) == place
+        ]
 
     async def _services(self, name: str) -> list[HostPort] | None:
         records = await self._names.ask(name, dns.SRV)
         if not records:
             return None
-        found = []
         services = [cast("dns.Record_SRV", each.payload) for each in records]
-        for record in ordered(services, self._rng):
-            try:
-                found.append(HostPort(canonical(record.target.name.decode("ascii")), record.port))
-            except (RemoteProtocolError, UnicodeError):
-                continue  # "." or a name that cannot exist
+        found = [place for record in ordered(services, self._rng) if (place := _place(record))]
         return found[:TARGETS]
 
     async def _addresses(
@@ -208,6 +225,19 @@ def ordered(records: Sequence[dns.Record_SRV], rng: random.Random) -> list[dns.R
 
 def _means_tls(record: dns.Record_NAPTR) -> bool:
     return (record.service.string.upper(), record.flags.string.upper()) == (b"SIPS+D2T", b"S")
+
+
+def _place(record: dns.Record_SRV) -> HostPort | None:
+    """The target of a record; None for "." or a name that cannot exist."""
+    try:
+        return HostPort(canonical(record.target.name.decode("ascii")), record.port)
+    except (RemoteProtocolError, UnicodeError):
+        return None
+
+
+def _nothing(failure: Failure) -> list[dns.RRHeader]:
+    failure.trap(LocateError)  # type: ignore[no-untyped-call]  # so Twisted has it
+    return []
 
 
 def _too_late(outcome: object, seconds: float) -> Failure:

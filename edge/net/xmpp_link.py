@@ -1,9 +1,8 @@
 """One XMPP connection: a stream to or from another server, or to a server of ours as its component.
 
 Which of these is decided by the negotiation it is given (`edge.xmpp.negotiation`); the link is what that knows
-nothing of: parser, TLS, time and back-pressure. `edge.net.xmpp_pool` makes links, judges who the far end is, and is
-told when they are up or gone. Stanzas come in through an `Inbox`; what is sent goes through an `Outbox`, which answers
-for it. How the connection is protected is in its `Security`.
+nothing of: parser, TLS, time and back-pressure. `edge.net.xmpp_pool` makes links, and is told when they are up or gone.
+Stanzas come in through an `Inbox`; what is sent goes through an `Outbox`, which answers for it.
 """
 
 from collections.abc import Iterable
@@ -62,8 +61,7 @@ CLOSED = Cause(Code.N03, "closed by us")
 class XmppLink(Protocol):
     """An XMPP connection. ``peer`` is what its far end proved to be, ``address`` and ``port`` where it is.
 
-    ``ready`` is given for a link we dial: it fires when the stream is authenticated, or has its answer (`answer`), or
-    fails with the reason.
+    ``ready`` is given for a link we dial: it fires when the stream is of use, or fails with the reason.
     """
 
     def __init__(
@@ -73,7 +71,6 @@ class XmppLink(Protocol):
         sink: Sink,
         turn: Turn,
         negotiation: Negotiation,
-        outbox: Outbox | None = None,
         ready: "Deferred[XmppLink] | None" = None,
     ) -> None:
         self.negotiation = negotiation
@@ -85,17 +82,17 @@ class XmppLink(Protocol):
         self.alive = False  # the stream is authenticated, and nobody has begun to close it
         self.worked = False  # a stanza came, or the answer to a ping
         self.handshake: Handshake | None = None  # what TLS showed, once there is TLS
-        self.idle_seconds = float("inf")  # without a stanza, after which the stream is closed
+        self.idle_seconds = float("inf")  # without a stanza, until the stream is closed
         self.orderly = False  # it was ended in good order, by either side: that is nobody's fault
         self.key: object = None  # the owner's own mark
         self._clock = clock
         self._owner = owner
         self._sink = sink
         self._turn = turn
-        self._outbox = outbox
+        self._outbox: Outbox | None = None  # where stanzas may go out
         self._inbox = Inbox(clock, owner, sink, self, self._perform)
         self._judged = NOBODY  # by its certificate
-        self._writers: list[Outbox | Answers] = [] if outbox is None else [outbox]
+        self._writers: list[Outbox | Answers] = []
         self._outbound = ready is not None
         self._ready = ready
         self._parser = StreamParser()
@@ -119,7 +116,7 @@ class XmppLink(Protocol):
             self._sink.unsent(token, Code.N03, Code.N03.sentence)
 
     def give(self, outbox: Outbox) -> None:
-        """Stanzas may go out on a stream that came in (XEP-0288)."""
+        """Stanzas may go out, as soon as the stream is authenticated."""
         self._outbox = outbox
         self._writers.append(outbox)
 
@@ -149,25 +146,19 @@ class XmppLink(Protocol):
         if self.alive:
             self._tick_alive(now)
         elif now >= self._deadline:
-            if self._cause is None and self.negotiation.served:  # who only wanted to ask about a key
-                self.orderly = True
-                self._deadline = now + CLOSING
-                self._perform(self.negotiation.finish())
-                self._retire(CLOSED)
-            elif self._cause is None:
-                self.fail(Code.X06 if self._outbound else Code.L04, condition="connection-timeout")
-            else:
+            if self._cause is not None:
                 self._wire.abortConnection()
+            elif self.negotiation.served:  # who only wanted to ask about a key
+                self._finish()
+            else:
+                self.fail(Code.X06 if self._outbound else Code.L04, condition="connection-timeout")
 
     def close(self) -> None:
         """Send what has gathered, then end the stream in good order (RFC 6120 §4.4)."""
         if self.alive:
             if self._outbox is not None:
                 self._outbox.flush()
-            self.orderly = True
-            self._deadline = self._clock.seconds() + CLOSING
-            self._perform(self.negotiation.finish())
-            self._retire(CLOSED)
+            self._finish()
         elif self._cause is None:
             self.abort()
 
@@ -324,17 +315,15 @@ class XmppLink(Protocol):
         verdict = self._owner.judge(self, claim, self.handshake)
         self._judged = verdict.peer
         self.security.fault = verdict.peer.fault
-        if verdict.peer.fault is not None:
-            self.peer = verdict.peer
+        self.peer = self.peer if verdict.peer.fault is None else verdict.peer
         self._perform(self.negotiation.verified(verdict.peer.fault, verdict.allowed))
 
     def _be_ready(self) -> None:
         self._parser.raise_limit(self._owner.link_ready(self))
         self._wire.registerProducer(self, True)
         if self._outbox is not None:
-            negotiation = self.negotiation
-            counted = self._outbound and self._inbox.answers is not None
-            self._outbox.open(self._wire, negotiation.local, negotiation.remote, counted)
+            managed = self._outbound and self._inbox.answers is not None
+            self._outbox.open(self._wire, self.negotiation.local, self.negotiation.remote, managed)
         self.alive = self._announced = True
         self._inbox.heard = self._clock.seconds()
         self._sink.link_event("link.up", **self.facts())
@@ -348,17 +337,23 @@ class XmppLink(Protocol):
 
     def _count(self, h: int) -> None:
         """The peer has counted stanzas of ours."""
-        if not self._outbound:
-            if h and self._outbox is None:
-                self._perform(self.negotiation.overclaimed(h, 0))
-            return  # what we send back on a stream that came in is asked about by pings, and counted in vain
-        if self._outbox is not None and not self._outbox.counted(h):
+        if not self._outbound and (self._outbox is not None or not h):
+            return  # what goes back on a stream that came in is asked about by pings, and counted in vain
+        if self._outbox is None:
+            self._perform(self.negotiation.overclaimed(h, 0))
+        elif not self._outbox.counted(h):
             self._perform(self.negotiation.overclaimed(h, self._outbox.count))
         self._hold()
 
     def _hold(self) -> None:
         if self._outbox is not None and self._outbox.proved and self._owner.pings.counted(self):
             self._outbox.hold()
+
+    def _finish(self) -> None:
+        self.orderly = True
+        self._deadline = self._clock.seconds() + CLOSING
+        self._perform(self.negotiation.finish())
+        self._retire(CLOSED)
 
     def _be_ended(self, end: End) -> None:
         self.orderly = self.orderly or (end.code is None and self._cause is None)

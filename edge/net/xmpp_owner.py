@@ -7,8 +7,10 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.net.links import Cause
 from edge.net.xmpp_pings import Pings
+from edge.net.xmpp_trust import Verdict
 from edge.partners import Peer
-from edge.xmpp.negotiation import Verify
+from edge.xmpp.dialback import Dialback
+from edge.xmpp.negotiation import Proved, Verify
 
 if TYPE_CHECKING:
     from edge.net.xmpp_link import XmppLink
@@ -24,11 +26,20 @@ class Owner(Protocol):
     def creator(self, link: "XmppLink") -> Accepting | Dialling:
         """What makes the TLS connection."""
 
-    def judge(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> Peer:
-        """Say who the far end is; its fault, if any, is why it is refused."""
+    def judge(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> Verdict:
+        """Say who the far end is, and what it may do."""
+
+    def dial_back(self, link: "XmppLink", question: Dialback) -> None:
+        """Ask whose key that is; the answer goes to `XmppLink.dialled_back`."""
+
+    def proved(self, link: "XmppLink", verdict: Peer, proof: Proved) -> Peer:
+        """Who the far end is now."""
 
     def link_ready(self, link: "XmppLink") -> int:
         """The stream is authenticated. Returns how many octets a stanza may have."""
+
+    def link_opened(self, link: "XmppLink") -> None:
+        """Stanzas may be given to the link."""
 
     def link_closing(self, link: "XmppLink", cause: Cause) -> None:
         """Nothing more can be sent on this link."""

@@ -107,10 +107,11 @@ class Pings:
         pinger = self._out.get(answer.id)
         if pinger is None or answer.from_ is None or answer.from_.local:
             return None
-        if answer.from_.host != pinger.negotiation.remote or link.peer.systems != pinger.peer.systems:
+        if answer.from_.host != pinger.negotiation.remote or not pinger.peer.systems <= link.peer.systems:
             return None
         del self._out[answer.id]
-        if pinger.negotiation.received is not None:  # the peer had to open its stream, and what failed came before this
+        stream = pinger.negotiation
+        if stream.received is not None and not stream.sends:  # the peer had to answer there, behind what failed
             return partial(self.settle, pinger)
         server = self._servers.get(pinger.peer.systems)
         if server is not None:

@@ -1,39 +1,42 @@
 """All XMPP links: those we accept, one stream out for each pair of domains, and the component connections.
 
 The driver sends through this, `edge.service` starts and stops it. Where a server is comes from `edge.net.locate`, who
-it is from `edge.certificates`, whether we know it from `edge.partners`.
+it is and whether we know it from `edge.net.xmpp_trust`. A stream that a server has opened carries what is for it as
+well, where both want that (XEP-0288) and there is no stream out.
 """
 
 import random
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
-from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
-from twisted.python.failure import Failure
 
 from edge.certificates.contexts import Accepting, Contexts, Dialling, Handshake
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
 from edge.net.entrance import Entrance
-from edge.net.links import Cause, DialError, Route, cause_of, first_link
+from edge.net.links import Cause, DialError, Route, first_link
 from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
 from edge.net.paths import Path
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
+from edge.net.xmpp_dialling import ALPN, Dial, Make, connect
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
+from edge.net.xmpp_security import Certificates
+from edge.net.xmpp_trust import Trust, Verdict
+from edge.net.xmpp_verifier import Verifier
 from edge.partners import Directory, Peer, System
 from edge.xmpp.component import Component
+from edge.xmpp.dialback import Dialback, Keys
 from edge.xmpp.initiating import Initiating
-from edge.xmpp.negotiation import Negotiation, Verify
+from edge.xmpp.negotiation import Negotiation, Proved, Verify
 from edge.xmpp.receiving import Receiving
 
-CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 DIAL = 25.0  # seconds for all addresses together, DNS to SASL; below the time a message may wait
 UNPROVED = 200  # accepted connections that have not authenticated (yet); each costs about 60 kB while in its handshake
 UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
@@ -44,7 +47,7 @@ Place = tuple[Domain, Domain | str]  # our domain; their domain, or the name of 
 
 
 class XmppPool:
-    """``name`` is this gateway's own; ``rng`` scatters the pauses between dials."""
+    """``name`` is this gateway's own; ``rng`` scatters the pauses between dials; ``keys`` are those of our dialback."""
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class XmppPool:
         name: Domain,
         ids: Identifiers,
         rng: random.Random,
+        keys: Keys,
     ) -> None:
         self._reactor = reactor
         self._sink = sink
@@ -67,6 +71,10 @@ class XmppPool:
         self._name = name
         self._ids = ids
         self._rng = rng
+        self._keys = keys
+        self._trust = Trust(directory, contexts)
+        self._certificates = Certificates()
+        self._verifier = Verifier(reactor, locator, self._connect, self._link)
         self._ports: list[IListeningPort] = []
         self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
         self._routes: dict[Place, Route[XmppLink]] = {}
@@ -146,34 +154,69 @@ class XmppPool:
     # --- Owner of the links -------------------------------------------------------------------------------
 
     def creator(self, link: XmppLink) -> Accepting | Dialling:
-        """`edge.net.xmpp_link.Owner`: TLS, with the trust of whom we dialled."""
-        if isinstance(link.key, _Dial):
-            return self._contexts.dialling(link.key.remote, link.key.system, link.key.local)
-        return self._contexts.accepting()
+        """`edge.net.xmpp_owner.Owner`: TLS, with the trust of whom we dialled."""
+        if isinstance(link.key, Dial):
+            dial = link.key
+            return self._contexts.dialling(dial.remote, dial.system, dial.local, [ALPN] if dial.direct else [])
+        return self._contexts.accepting(link.negotiation.local, [ALPN])
 
-    def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Peer:
-        """`edge.net.xmpp_link.Owner`: who the far end is. Policy first, so that a stranger hears that it is one."""
-        fault = self._policy(claim)
-        if fault is not None:
-            return Peer("xmpp", frozenset((claim.remote,)), frozenset(), fault)
-        return self._contexts.xmpp_peer(self._directory, handshake, claim.remote)
+    def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Verdict:
+        """`edge.net.xmpp_owner.Owner`: who the far end is, and what it may do."""
+        verdict = self._trust.judge(claim.remote, claim.local, handshake)
+        if verdict.peer.fault is None:
+            before = self._certificates.seen(claim.remote, link.security)
+            if link.security.changed_from:
+                now, then = link.security.issuer, link.security.changed_from
+                facts = {**link.facts(), "issuer": now, "issuer_before": before, "cert_sha256_before": then}
+                self._sink.link_event("cert.changed", **facts)
+        return verdict
+
+    def dial_back(self, link: XmppLink, question: Dialback) -> None:
+        """`edge.net.xmpp_owner.Owner`: whose key that is, if we want to know."""
+        remote, local = question.recipient, question.sender
+        refused, system = self._trust.refuses(remote, local), self._trust.system_of(remote)
+        if refused or system is None:
+            link.dialled_back(question, refused)
+        else:
+            self._verifier.ask(system, question).addCallback(lambda answer: link.dialled_back(question, answer))
+
+    def proved(self, link: XmppLink, verdict: Peer, proof: Proved) -> Peer:
+        """`edge.net.xmpp_owner.Owner`: who the far end is now."""
+        return self._trust.proved(link.peer, verdict, proof)
 
     def link_ready(self, link: XmppLink) -> int:
-        """`edge.net.xmpp_link.Owner`: the stream is authenticated."""
+        """`edge.net.xmpp_owner.Owner`: the stream is authenticated."""
         self._entrance.leave(link)
         if isinstance(link.negotiation, Component):
             self.pings.component_up(link)
-        for (_, theirs), route in self._ways.items():
+            system = self._trust.system_of(link.negotiation.remote)
+        else:
+            system = self._trust.system_of(next(iter(link.security.proofs))[0])
+            if link.negotiation.sends and system is not None:
+                link.give(self._outbox(link, system))
+        assert system is not None, "only listed domains authenticate"
+        if system.link == "s2s":
+            link.idle_seconds = system.streams.idle_seconds
+        return system.stanza_bytes
+
+    def link_opened(self, link: XmppLink) -> None:
+        """`edge.net.xmpp_owner.Owner`: stanzas may be given to it."""
+        negotiation = link.negotiation
+        system = self._trust.system_of(negotiation.remote)
+        if negotiation.sends and system is not None and not self._stopped:
+            route = self._way(negotiation.local, negotiation.remote, system)
+            dial = Dial(negotiation.local, negotiation.remote, system, route)
+            link.key = dial
+            if not route.adopt(link):
+                link.key = None
+        for (_, theirs), route in list(self._ways.items()):
             if theirs in link.peer.names:
                 route.wake()  # who comes to us can be reached again
-        system = self._directory.system_of(link.negotiation.remote)
-        assert system is not None, "only listed domains authenticate"
-        return system.stanza_bytes
 
     def link_closing(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: nothing more can be sent on it."""
         self.pings.settle(link)
-        if isinstance(link.key, _Dial):
+        if isinstance(link.key, Dial) and link.key.route is not None:
             link.key.route.link_lost(link, cause.code, cause.text, worked=link.worked, orderly=link.orderly)
 
     def link_lost(self, link: XmppLink, cause: Cause) -> None:
@@ -183,17 +226,6 @@ class XmppPool:
         self.pings.lost(link)
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)
-
-    def _policy(self, claim: Verify) -> Code | None:
-        """Why these two domains do not talk over a stream between servers."""
-        theirs, ours = self._directory.system_of(claim.remote), self._directory.system_of(claim.local)
-        if theirs is None or theirs.protocol != "xmpp":
-            return Code.A01
-        if theirs.link != "s2s":
-            return Code.A05
-        if ours is None:
-            return Code.A06
-        return None if self._directory.may_talk(theirs, ours) else Code.A08
 
     # --- dialling -----------------------------------------------------------------------------------------
 
@@ -245,29 +277,36 @@ class XmppPool:
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise
-        dial = _Dial(self._routes[place], local, remote, system)
-        return await first_link(candidates, lambda candidate: self._connect(dial, candidate))
+        dial = Dial(local, remote, system, self._routes[place])
+        return await first_link(candidates, lambda candidate: self._connect(dial, candidate, self._dialled))
 
-    def _connect(self, dial: "_Dial", candidate: Candidate) -> "Deferred[XmppLink]":
-        """One connection to one address; its Deferred fires once the stream is authenticated."""
-        factory = _Dialling(self, dial, candidate)
-        factory.connector = self._reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
-        return factory.ready
+    def _connect(self, dial: Dial, candidate: Candidate, make: Make) -> "Deferred[XmppLink]":
+        """One connection to one address; its Deferred fires once the stream is of use."""
+        return connect(self._reactor, dial, candidate, make, self._complain)
 
-    def _dialled(self, dial: "_Dial", ready: "Deferred[XmppLink]") -> XmppLink:
-        negotiation: Negotiation
-        if dial.system.link == "component":
-            negotiation = Component(dial.local, dial.remote, dial.system.secret, self._ours[dial.system.name])
-        else:
-            negotiation = Initiating(dial.local, dial.remote, managed=dial.system.confirm == "ack")
-        trusting = self._sink.taken if dial.system.confirm == "write" else None
-        outbox = Outbox(self._reactor, self._turn, self._ids, lambda ping: self.pings.sent(link, ping), trusting)
-        link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, outbox, ready)
+    def _dialled(self, dial: Dial, ready: "Deferred[XmppLink]") -> XmppLink:
+        system, negotiation = dial.system, self._negotiation(dial)
+        link = self._link(dial, negotiation, ready)
+        link.give(self._outbox(link, system))
+        if system.link == "component":
+            link.peer = self._directory.identify("xmpp", frozenset(system.domains))
+        return link
+
+    def _negotiation(self, dial: Dial) -> Negotiation:
+        local, remote, system = dial.local, dial.remote, dial.system
+        if system.link == "component":
+            return Component(local, remote, system.secret, self._ours[system.name])
+        return Initiating(local, remote, system.confirm == "ack", self._keys, dial.direct)
+
+    def _link(self, dial: Dial, negotiation: Negotiation, ready: "Deferred[XmppLink]") -> XmppLink:
+        link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, ready)
         link.key = dial
-        if dial.system.link == "component":
-            link.peer = self._directory.identify("xmpp", frozenset(dial.system.domains))
         self._links.add(link)
         return link
+
+    def _outbox(self, link: XmppLink, system: System) -> Outbox:
+        trusting = self._sink.taken if system.confirm == "write" else None
+        return Outbox(self._reactor, self._turn, self._ids, lambda ping: self.pings.sent(link, ping), trusting)
 
     def _complain(self, system: System, cause: Cause, **where: object) -> None:
         self._sink.link_event("link.refused", code=cause.code, text=cause.text, partner=system.name, **where)
@@ -279,11 +318,14 @@ class XmppPool:
         if not self._entrance.admits(host):
             return None
         link = XmppLink(
-            self._reactor, self, self._sink, self._turn, Receiving(self._name, _Served(self._directory), self._ids)
+            self._reactor, self, self._sink, self._turn, self._receiving()
         )
         self._entrance.enter(link, host)
         self._links.add(link)
         return link
+
+    def _receiving(self) -> Receiving:
+        return Receiving(self._name, _Served(self._directory), self._ids, self._keys)
 
     # --- time ---------------------------------------------------------------------------------------------
 
@@ -311,16 +353,6 @@ class _Served:
         return system is not None and system.protocol == "sip"
 
 
-@dataclass(slots=True, eq=False)
-class _Dial:
-    """What we wanted from a link that we dialled."""
-
-    route: "Route[XmppLink]"
-    local: Domain
-    remote: Domain
-    system: System
-
-
 class _Accepting(ServerFactory):
     """A link for each connection that comes in, or None for "too many"."""
 
@@ -331,40 +363,6 @@ class _Accepting(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> XmppLink | None:
         return self._pool._accept(addr)
-
-
-class _Dialling(ClientFactory):
-    """The one link of one dial. ``ready`` fires with it, or fails with a `DialError`; it can be cancelled."""
-
-    noisy = False
-
-    def __init__(self, pool: XmppPool, dial: _Dial, candidate: Candidate) -> None:
-        self.ready: Deferred[XmppLink] = Deferred(self._cancelled)
-        self.connector: IConnector | None = None
-        self._pool = pool
-        self._dial = dial
-        self._candidate = candidate
-        self._link: XmppLink | None = None
-        self._given_up = False
-
-    def buildProtocol(self, addr: IAddress | None) -> XmppLink:
-        self._link = self._pool._dialled(self._dial, self.ready)
-        return self._link
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        if self._given_up:
-            return
-        cause = cause_of(reason)
-        where = {"peer_ip": self._candidate.address, "peer_port": self._candidate.port}
-        self._pool._complain(self._dial.system, cause, local=self._dial.local, remote=self._dial.remote, **where)
-        self.ready.errback(DialError(cause.code, cause.text))
-
-    def _cancelled(self, _: object) -> None:
-        self._given_up = True
-        if self._link is not None:
-            self._link.give_up()
-        elif self.connector is not None:
-            self.connector.disconnect()
 
 
 async def _stopped(port: IListeningPort) -> None:

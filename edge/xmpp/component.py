@@ -15,7 +15,7 @@ from edge.domains import Domain, unicode
 from edge.errors import LocalProtocolError
 from edge.machine import Table
 from edge.xmpp.element import NS_COMPONENT, NS_STREAMS, escape_attribute
-from edge.xmpp.negotiation import XML, Event, Negotiation, Output, Ready, Write
+from edge.xmpp.negotiation import BY_CERTIFICATE, XML, Allowed, Event, Negotiation, Output, Ready, Write
 from edge.xmpp.stream import StreamClosed, StreamOpened
 
 
@@ -106,7 +106,7 @@ class Component(Negotiation):
     def secured(self) -> list[Output]:
         raise LocalProtocolError("a component connection has no TLS")
 
-    def verified(self, fault: Code | None, text: str = "") -> list[Output]:
+    def verified(self, fault: Code | None, allowed: Allowed = BY_CERTIFICATE) -> list[Output]:
         raise LocalProtocolError("a component connection has nothing to verify")
 
     def offence(self, sender: Domain, recipient: Domain) -> Code | None:

@@ -176,27 +176,27 @@ class Pairs:
     """Which pairs of domains (theirs, ours) a stream that comes in has proved, and which it waits for."""
 
     def __init__(self) -> None:
-        self._pairs: dict[tuple[Domain, Domain], State] = {}
-
-    def __contains__(self, pair: tuple[Domain, Domain]) -> bool:
-        """True if stanzas from the one to the other may come in."""
-        return self._pairs.get(pair) is State.PROVED
+        self.proved: set[tuple[Domain, Domain]] = set()  # between which stanzas may come in
+        self._asked: set[tuple[Domain, Domain]] = set()
 
     @property
     def asked(self) -> int:
         """How many wait for an answer."""
-        return sum(state is State.ASKED for state in self._pairs.values())
+        return len(self._asked)
 
     @property
     def full(self) -> bool:
         """True if nothing more can be taken on (XEP-0220 §2.4.2: ``resource-constraint``)."""
-        return len(self._pairs) >= MAX_PAIRS or self.asked >= MAX_ASKED
+        return len(self.proved) + self.asked >= MAX_PAIRS or self.asked >= MAX_ASKED
 
     def step(self, pair: tuple[Domain, Domain], given: Input) -> Action:
         """What to do with ``pair``."""
-        state, action = PAIR.step(self._pairs.get(pair, State.UNPROVED), given)
-        if state is State.UNPROVED:
-            self._pairs.pop(pair, None)
-        else:
-            self._pairs[pair] = state
+        state = S.PROVED if pair in self.proved else S.ASKED if pair in self._asked else S.UNPROVED
+        following, action = PAIR.step(state, given)
+        if following is not state:
+            self._asked.discard(pair)
+            if following is S.PROVED:
+                self.proved.add(pair)
+            elif following is S.ASKED:
+                self._asked.add(pair)
         return action

@@ -1,31 +1,42 @@
 """The initiating entity: the stream that we open to another server (RFC 6120 §4.3, §5.4, §6.4; XEP-0178 §3).
 
 Header, STARTTLS, the far end's certificate, header, SASL EXTERNAL, header, stream management where the far end offers
-it (XEP-0198 §3), ready. `edge.net.xmpp_pool` opens one such
-stream for each pair of our domain and theirs. Whom we dialled stays whom we talk to, whatever the far end calls itself.
+it (XEP-0198 §3), ready. With direct TLS (XEP-0368 §2) it begins with the handshake. Where EXTERNAL is not offered, or
+fails, our name is proved by dialback (XEP-0220 §2.1), if the partner list lets that count. Both directions are asked
+for if the far end offers them (XEP-0288 §2.1) and has itself proved who it is.
+
+`edge.net.xmpp_pool` opens one such stream for each pair of our domain and theirs. Whom we dialled stays whom we talk
+to, whatever the far end calls itself.
 """
 
 from base64 import b64encode
-from enum import IntEnum
 
 from edge.codes import Code
 from edge.domains import Domain, unicode
-from edge.machine import Table
+from edge.errors import LocalProtocolError
+from edge.xmpp.dialback import FEATURES, PASSING, VALID, Dialback, Keys, read
 from edge.xmpp.element import Element
+from edge.xmpp.initiating_tables import ELEMENTS, INITIATING, Action, Input, State
 from edge.xmpp.management import ENABLE, SM, Received
 from edge.xmpp.negotiation import (
+    BIDI,
+    BIDI_FEATURE,
+    BY_CERTIFICATE,
+    PEER_TEXT,
     SASL,
     SERVER,
-    STREAMS,
     TLS,
+    Allowed,
     End,
     Event,
     Managed,
     Negotiation,
     Output,
+    Proved,
     Ready,
     Restart,
     StartTLS,
+    Unproved,
     Verify,
     Write,
     error_text,
@@ -35,130 +46,37 @@ from edge.xmpp.negotiation import (
 from edge.xmpp.stream import StreamClosed, StreamOpened
 
 STARTTLS = f"<starttls xmlns='{TLS}'/>".encode()
-
-
-class State(IntEnum):
-    """What we wait for."""
-
-    HEADER = 0
-    FEATURES = 1
-    PROCEED = 2
-    HANDSHAKE = 3
-    JUDGEMENT = 4  # of the far end's certificate
-    SECURE_HEADER = 5
-    MECHANISMS = 6
-    OUTCOME = 7  # of SASL
-    LAST_HEADER = 8
-    LAST_FEATURES = 9
-    MANAGEMENT = 10  # whether the far end will count
-    READY = 11
-    ENDED = 12
-
-
-class Input(IntEnum):
-    OPENED = 0
-    FEATURES = 1
-    PROCEED = 2
-    SUCCESS = 3
-    FAILURE = 4  # of STARTTLS or of SASL
-    OFFER = 5  # the last features, with stream management that we want
-    ENABLED = 6
-    DECLINED = 7  # <failed/>
-    COUNT = 8  # <r/> or <a/>
-    OTHER = 9  # any other element
-    ERROR = 10  # <stream:error/>
-    CLOSED = 11  # </stream:stream>
-    SECURED = 12  # ours: the handshake is complete
-    ACCEPTED = 13  # ours: the certificate proves the domain we dialled
-    REFUSED = 14  # ours: it does not
-
-
-class Action(IntEnum):
-    NOTHING = 0
-    READ_VERSION = 1
-    ASK_FOR_TLS = 2
-    BEGIN_TLS = 3
-    JUDGE = 4
-    OPEN_AGAIN = 5
-    AUTHENTICATE = 6
-    BE_READY = 7
-    REFUSE = 8
-    BE_REFUSED = 9
-    UNEXPECTED = 10
-    STREAM_ERROR = 11
-    STREAM_CLOSED = 12
-    ENABLE = 13
-    BE_MANAGED = 14
-    MANAGE = 15
-
-
-S, I, A = State, Input, Action  # noqa: E741 - the letter the literature uses
-
-EXPECTED = (
-    (S.HEADER, I.OPENED, S.FEATURES, A.READ_VERSION),
-    (S.FEATURES, I.FEATURES, S.PROCEED, A.ASK_FOR_TLS),
-    (S.PROCEED, I.PROCEED, S.HANDSHAKE, A.BEGIN_TLS),
-    (S.PROCEED, I.FAILURE, S.ENDED, A.BE_REFUSED),
-    (S.HANDSHAKE, I.SECURED, S.JUDGEMENT, A.JUDGE),
-    (S.JUDGEMENT, I.ACCEPTED, S.SECURE_HEADER, A.OPEN_AGAIN),
-    (S.JUDGEMENT, I.REFUSED, S.ENDED, A.REFUSE),
-    (S.SECURE_HEADER, I.OPENED, S.MECHANISMS, A.READ_VERSION),
-    (S.MECHANISMS, I.FEATURES, S.OUTCOME, A.AUTHENTICATE),
-    (S.OUTCOME, I.SUCCESS, S.LAST_HEADER, A.OPEN_AGAIN),
-    (S.OUTCOME, I.FAILURE, S.ENDED, A.BE_REFUSED),
-    (S.LAST_HEADER, I.OPENED, S.LAST_FEATURES, A.READ_VERSION),
-    (S.LAST_FEATURES, I.FEATURES, S.READY, A.BE_READY),
-    (S.LAST_FEATURES, I.OFFER, S.MANAGEMENT, A.ENABLE),
-    (S.MANAGEMENT, I.ENABLED, S.READY, A.BE_MANAGED),
-    (S.MANAGEMENT, I.DECLINED, S.READY, A.BE_READY),
-    (S.READY, I.COUNT, S.READY, A.MANAGE),
-)
-OURS = (I.OFFER, I.SECURED, I.ACCEPTED, I.REFUSED)
-ANYWHERE = {I.ERROR: A.STREAM_ERROR, I.CLOSED: A.STREAM_CLOSED}  # everything else from the peer is UNEXPECTED
-_given = {(state, given) for state, given, _, _ in EXPECTED}
-
-INITIATING = Table(
-    "initiating entity",
-    State,
-    Input,
-    *EXPECTED,
-    *(
-        (state, given, S.ENDED, ANYWHERE.get(given, A.UNEXPECTED))
-        for state in State
-        for given in Input
-        if state is not S.ENDED and given not in OURS and (state, given) not in _given
-    ),
-    *((S.ENDED, given, S.ENDED, A.NOTHING) for given in Input),
-    illegal=[(s, i) for s in State for i in OURS if s is not S.ENDED and (s, i) not in _given],
-)
-
-ELEMENTS = {
-    (STREAMS, "features"): I.FEATURES,
-    (STREAMS, "error"): I.ERROR,
-    (TLS, "proceed"): I.PROCEED,
-    (TLS, "failure"): I.FAILURE,
-    (SASL, "success"): I.SUCCESS,
-    (SASL, "failure"): I.FAILURE,
-    (SM, "enabled"): I.ENABLED,
-    (SM, "failed"): I.DECLINED,
-    (SM, "r"): I.COUNT,
-    (SM, "a"): I.COUNT,
-}
+BOTH_WAYS = f"<bidi xmlns='{BIDI}'/>".encode()
 
 
 class Initiating(Negotiation):
-    """Our end of the stream from ``local`` to ``remote``. ``managed``: with stream management if it is offered."""
+    """Our end of the stream from ``local`` to ``remote``.
+
+    ``managed``: with stream management if it is offered; ``direct``: TLS begins at once; ``keys`` are those of our
+    dialback, without which there is none.
+    """
 
     role = "s2s out"
-    receives = False  # without XEP-0288 the far end answers on a stream of its own
+    receives = False  # the far end answers on a stream of its own, unless it takes part in XEP-0288
 
-    def __init__(self, local: Domain, remote: Domain, managed: bool = True) -> None:
+    def __init__(
+        self, local: Domain, remote: Domain, managed: bool = True, keys: Keys | None = None, direct: bool = False
+    ) -> None:
         super().__init__(local, remote)
-        self.state = State.HEADER
+        self.state = State.HANDSHAKE if direct else State.HEADER
+        self._direct = direct
         self._wants_management = managed
+        self._keys = keys
+        self._allowed = BY_CERTIFICATE
+        self._trusted = False  # the far end has proved by its certificate who it is
+        self._both_ways = False
+        self._stream_id = ""
+        self._knows_dialback = False
+        self._question: Dialback | None = None  # to which an answer is due
+        self._how = "external"
 
     def start(self) -> list[Output]:
-        return [Write(self._header())]
+        return [StartTLS()] if self._direct else [Write(self._header())]
 
     def receive(self, event: Event) -> list[Output]:
         if isinstance(event, StreamOpened):
@@ -166,18 +84,53 @@ class Initiating(Negotiation):
         if isinstance(event, StreamClosed):
             return self._step(Input.CLOSED, event)
         given = ELEMENTS.get((event.namespace, event.name), Input.OTHER)
-        if self.state is State.LAST_FEATURES and given is Input.FEATURES and self._wants_management:
-            given = Input.FEATURES if event.child("sm", SM) is None else Input.OFFER
+        if given is Input.FEATURES:
+            given = self._offer(event)
+        elif given is Input.FAILURE and self.state is State.OUTCOME and self._may_dial_back:
+            given = Input.FALL_BACK
+        elif given is Input.STRANGE and self._question is not None:
+            found = read(event)
+            if found is not None and found.answers(self._question):
+                given = self._answer(found)
         return self._step(given, event)
 
     def secured(self) -> list[Output]:
         return self._step(Input.SECURED)
 
-    def verified(self, fault: Code | None, text: str = "") -> list[Output]:
-        if fault is None:
+    def verified(self, fault: Code | None, allowed: Allowed = BY_CERTIFICATE) -> list[Output]:
+        self._allowed = allowed
+        self._trusted = fault is None
+        if fault is None or allowed.dialback:
             return self._step(Input.ACCEPTED)
         self._step(Input.REFUSED)
-        return self.fail(fault, text)
+        return self.fail(fault)
+
+    @property
+    def _may_dial_back(self) -> bool:
+        return self._knows_dialback and self._allowed.dialback and self._keys is not None and bool(self._stream_id)
+
+    def _offer(self, event: Element) -> Input:
+        """What these features mean, here and now."""
+        if self.state is State.LAST_FEATURES:
+            wanted = self._wants_management and event.child("sm", SM) is not None
+            return Input.OFFER if wanted else Input.FEATURES
+        if self.state is State.MECHANISMS:
+            # XEP-0220 §2.4.1; before there were features for it, the header said enough
+            self._knows_dialback |= event.child("dialback", FEATURES) is not None
+            return self._proof(event)
+        return Input.FEATURES
+
+    def _proof(self, event: Element) -> Input:
+        mechanisms = event.child("mechanisms", SASL)
+        offered = [] if mechanisms is None else [each.text.strip() for each in mechanisms.elements()]
+        self._both_ways = self._allowed.bidi and self._trusted and event.child("bidi", BIDI_FEATURE) is not None
+        if "EXTERNAL" in offered and self._allowed.external:
+            return Input.EXTERNAL
+        return Input.DIALBACK if self._may_dial_back else Input.FEATURES
+
+    def _answer(self, found: Dialback) -> Input:
+        self._question = None
+        return Input.VALID if found.answer == VALID else Input.INVALID
 
     def _header(self) -> bytes:
         self._opened = True
@@ -198,20 +151,34 @@ class Initiating(Negotiation):
             case Action.READ_VERSION:
                 return self._read_version(event)
             case Action.AUTHENTICATE:
-                return self._authenticate(event)
+                return self._authenticate()
+            case Action.DIAL_BACK:
+                return self._dial_back()
+            case Action.FALL_BACK:
+                text = f"the peer refused SASL EXTERNAL: {error_text(event)}; dialback is tried"
+                return [Unproved(Code.A11, text), *self._dial_back(again=True)]
+            case Action.ASK:
+                return self._ask()
             case Action.BE_READY:
-                self.ready = True
-                return [Ready()]
+                return self._be_ready()
             case Action.ENABLE:
                 return [Write(ENABLE)]
             case Action.BE_MANAGED:
-                self.ready = True
                 self.received = Received()
-                return [Managed(), Ready()]
+                return [Managed(), *self._be_ready()]
             case Action.MANAGE:
                 return self._manage(event)
             case Action.BE_REFUSED:
                 return self._be_refused(event)
+            case Action.BE_DENIED:
+                return self._be_denied(event)
+            case Action.BE_ANSWERED:
+                return self._be_answered(event)
+            case Action.NO_PROOF:
+                return self.fail(Code.A11, "the peer offers no way to prove our name to it that is allowed here")
+            case Action.STRANGE:
+                assert isinstance(event, Element)
+                return self._strange(f"{event.name} {event.attributes.get('type', '')}"[:PEER_TEXT])
             case Action.STREAM_ERROR:
                 return self._stream_error(event)
             case Action.STREAM_CLOSED:
@@ -223,6 +190,8 @@ class Initiating(Negotiation):
     def _read_version(self, event: Event | None) -> list[Output]:
         """Without a version there will be no features, and so no TLS (RFC 6120 §4.7.5)."""
         if isinstance(event, StreamOpened) and is_version_1(event.version):
+            self._stream_id = event.id
+            self._knows_dialback = event.declares_dialback
             return []
         return self.fail(Code.T01, "the stream has no version, so no TLS", "unsupported-version")
 
@@ -232,14 +201,41 @@ class Initiating(Negotiation):
             return [Write(STARTTLS)]
         return self.fail(Code.T01)
 
-    def _authenticate(self, event: Event | None) -> list[Output]:
+    def _authenticate(self) -> list[Output]:
         """Ask to be known by our certificate, saying our name for those who want it (XEP-0178 §3)."""
-        mechanisms = event.child("mechanisms", SASL) if isinstance(event, Element) else None
-        offered = [] if mechanisms is None else [each.text.strip() for each in mechanisms.elements()]
-        if "EXTERNAL" not in offered:
-            return self.fail(Code.A11, "the peer does not offer SASL EXTERNAL to our certificate")
         identity = b64encode(unicode(self.local).encode()).decode()
-        return [Write(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>{identity}</auth>".encode())]
+        return [Write(self._wish() + f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>{identity}</auth>".encode())]
+
+    def _dial_back(self, again: bool = False) -> list[Output]:
+        """Say that we are who we are, and let the far end ask whether that is so (XEP-0220 §2.1.1)."""
+        assert self._keys is not None
+        self._how = "dialback"
+        key = self._keys.key(self.remote, self.local, self._stream_id)
+        self._question = Dialback("result", self.local, self.remote, key)
+        return [Write((b"" if again else self._wish()) + self._question.to_bytes())]
+
+    def _wish(self) -> bytes:
+        """XEP-0288 §2.1: it is said before anything is proved, and counts once everything is."""
+        return BOTH_WAYS if self._both_ways else b""
+
+    def _be_ready(self) -> list[Output]:
+        self.ready = True
+        self.receives = self._both_ways
+        return [Proved(self.remote, self.local, self._how), Ready()]
+
+    def _be_denied(self, event: Event | None) -> list[Output]:
+        """Our dialback came to nothing (XEP-0220 §2.4.2): there and then, or for good."""
+        found = read(event) if isinstance(event, Element) else None
+        assert found is not None
+        code = Code.X07 if found.answer in PASSING else Code.A11
+        self.ended = True
+        return [*self._last_words(), End(code, f"the peer refused our dialback: {found.answer}")]
+
+    def _ask(self) -> list[Output]:
+        raise LocalProtocolError("there is nothing to ask")
+
+    def _be_answered(self, event: Event | None) -> list[Output]:
+        raise LocalProtocolError("nothing was asked")
 
     def _be_refused(self, event: Event | None) -> list[Output]:
         """A failure of STARTTLS or SASL. The peer closes; so do we, without an error of our own."""

@@ -1,10 +1,12 @@
 """Stream negotiation between servers: what its ends share (RFC 6120 §4, §5, §6).
 
-`edge.xmpp.initiating` and `edge.xmpp.receiving` are the two ends, `edge.xmpp.component` is their small sibling. All
-three are driven alike by `edge.net.xmpp_link`: it gives them what its parser finds, and what became of TLS and of the
-proof of the far end's name, and does what they return, in order. They hold no socket, no parser and no clock.
+`edge.xmpp.initiating` and `edge.xmpp.receiving` are the two ends, `edge.xmpp.verifying` opens a stream for one question
+alone, `edge.xmpp.component` is their small sibling. All are driven alike by `edge.net.xmpp_link`: it gives them what
+its parser finds, and what became of TLS and of the proof of the far end's name, and does what they return, in order.
+They hold no socket, no parser and no clock.
 
-TLS comes first, always: nothing but the stream header and ``<starttls/>`` is ever written or believed in clear.
+TLS comes first, always: nothing but the stream header and ``<starttls/>`` is ever written or believed in clear, and
+with direct TLS (XEP-0368) not even that.
 """
 
 from abc import ABC, abstractmethod
@@ -12,8 +14,10 @@ from dataclasses import dataclass
 
 from edge.codes import Code
 from edge.domains import Domain, domain, unicode
-from edge.errors import RemoteProtocolError
+from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.xmpp.conditions import stream_error_bytes
+from edge.xmpp.dialback import Dialback
+from edge.xmpp.document import NS_DIALBACK
 from edge.xmpp.element import NS_SERVER, NS_STREAMS, Element, escape_attribute
 from edge.xmpp.management import Received, answer_bytes, number_of, too_high
 from edge.xmpp.stream import StreamClosed, StreamOpened
@@ -22,13 +26,17 @@ STREAMS = NS_STREAMS
 SERVER = NS_SERVER
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+BIDI = "urn:xmpp:bidi"
+BIDI_FEATURE = "urn:xmpp:features:bidi"
 XML = "<?xml version='1.0'?>"
 CLOSE = b"</stream:stream>"
 PEER_TEXT = 200  # characters of a peer's own words that we repeat in a log line or an error
+UNASKED = 1  # answers of dialback that nobody asked for, until the stream is closed: one may be late, two are an attack
 
 # What the far end is told when it is refused (RFC 6120 §4.9.3); every other reason is not-authorized.
 CONDITIONS = {
     Code.A01: "policy-violation",
+    Code.A02: "policy-violation",
     Code.A06: "host-unknown",
     Code.A08: "policy-violation",
     Code.L04: "policy-violation",
@@ -69,6 +77,52 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the far end's entry in the partner list lets count: the proofs, and stanzas both ways on one stream.
+
+    ``dialback`` is the weaker proof, which goes without a good certificate. Another proof would be one more field.
+    """
+
+    external: bool = True
+    dialback: bool = False
+    bidi: bool = False
+
+
+BY_CERTIFICATE = Allowed()  # the least that is ever said
+
+
+@dataclass(frozen=True, slots=True)
+class DialBack:
+    """Ask the server of ``question.recipient`` whether the key is its own; the answer goes to `answered`."""
+
+    question: Dialback
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the authoritative server said: "valid", "invalid", or the condition of an error (XEP-0220 §2.4.2)."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """Something about a proof that the log should know, and that does not end the stream."""
+
+    code: Code
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Stanzas may flow between these two: ``how`` it was proved, "external" or "dialback"."""
+
+    remote: Domain
+    local: Domain
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The stream is authenticated: stanzas may flow."""
 
@@ -98,7 +152,10 @@ class End:
     text: str = ""
 
 
-Output = Write | Restart | StartTLS | Verify | Ready | Managed | Asked | Counted | End
+Output = (
+    Write | Restart | StartTLS | Verify | DialBack | Answered | Unproved | Proved | Ready
+    | Managed | Asked | Counted | End
+)
 
 
 class Negotiation(ABC):
@@ -106,16 +163,21 @@ class Negotiation(ABC):
 
     role: str  # for the log
     namespace = SERVER  # of the stanzas
-    receives = True  # whether stanzas come in on it; a stream between servers has one direction (RFC 6120 §4.5)
+    # Whether stanzas come in on it, and whether they may go out on one that came in: a stream between servers has one
+    # direction (RFC 6120 §4.5), unless both ends want two (XEP-0288).
+    receives = True
+    sends = False
 
     def __init__(self, local: Domain, remote: Domain) -> None:
         self.local = local
         self.remote = remote
         self.ready = False
         self.ended = False
+        self.served = False  # it has been of use, although no stanza may flow on it
         self.received: Received | None = None  # the far end's stanzas, where there is stream management
         self._opened = False  # our header is out in the present document
         self._closed = False  # and so is our closing tag
+        self._unasked = 0
 
     # --- what the link calls --------------------------------------------------------------------
 
@@ -127,13 +189,21 @@ class Negotiation(ABC):
     def receive(self, event: Event) -> list[Output]:
         """The parser found this. Stanzas of a stream that is `ready` and `receives` do not come here."""
 
+    def direct(self) -> list[Output]:
+        """TLS comes before anything else, and not as we had wanted it."""
+        raise LocalProtocolError("this end begins in clear")
+
     @abstractmethod
     def secured(self) -> list[Output]:
         """The TLS handshake is complete; that says nothing yet of who the far end is."""
 
     @abstractmethod
-    def verified(self, fault: Code | None, text: str = "") -> list[Output]:
-        """The answer to `Verify`: ``fault`` is why the far end is refused, None if it is accepted."""
+    def verified(self, fault: Code | None, allowed: Allowed = BY_CERTIFICATE) -> list[Output]:
+        """The answer to `Verify`: ``fault`` is what is wrong with the far end's certificate, or with itself."""
+
+    def answered(self, question: Dialback, answer: str) -> list[Output]:
+        """The answer to `DialBack`: "valid", "invalid", or the condition of an error."""
+        raise LocalProtocolError("nobody has asked")
 
     def offence(self, sender: Domain, recipient: Domain) -> Code | None:
         """Why a stanza between these two may not come in on this stream (RFC 6120 §8.1.1.2, §8.1.2.2)."""
@@ -184,9 +254,17 @@ class Negotiation(ABC):
     def _stream_closed(self) -> list[Output]:
         """The far end has closed the stream: answer in kind. That is orderly only once it was established."""
         self.ended = True
-        if self.ready or self._closed:
+        if self.ready or self._closed or self.served:
             return [*self._last_words(), End()]
         return [*self._last_words(), End(Code.N03, "the peer closed the stream before it was established")]
+
+    def _strange(self, what: str) -> list[Output]:
+        """An answer of dialback to which there is no question: believed by nobody, and borne once (XEP-0220 §2.2.1)."""
+        self._unasked += 1
+        text = f"the peer answers what nobody asked: {what}"
+        if self._unasked > UNASKED:
+            return self.fail(Code.X07, text, "policy-violation")
+        return [Unproved(Code.X07, text)]
 
     def _last_words(self) -> list[Output]:
         return [Write(self._farewell())] if self._opened and not self._closed else []
@@ -206,10 +284,16 @@ class Negotiation(ABC):
 
 
 def header_bytes(namespace: str, local: Domain | str, remote: Domain | str, stream_id: str = "") -> bytes:
-    """A stream header; empty addresses and an empty id are left out (RFC 6120 §4.7)."""
+    """A stream header; empty addresses and an empty id are left out (RFC 6120 §4.7).
+
+    The prefix of dialback is declared to servers whether or not it will be spoken (XEP-0220 §2.1.1).
+    """
     given = (("from", unicode(Domain(local))), ("to", unicode(Domain(remote))), ("id", stream_id))
     attributes = "".join(f" {name}='{escape_attribute(value)}'" for name, value in given if value)
-    return f"{XML}<stream:stream xmlns='{namespace}' xmlns:stream='{STREAMS}'{attributes} version='1.0'>".encode()
+    dialback = f" xmlns:db='{NS_DIALBACK}'" if namespace == SERVER else ""
+    return (
+        f"{XML}<stream:stream xmlns='{namespace}' xmlns:stream='{STREAMS}'{dialback}{attributes} version='1.0'>"
+    ).encode()
 
 
 def stream_domain(text: str | None) -> Domain | None:

@@ -1,141 +1,61 @@
 """The receiving entity: a stream that another server opens to us (RFC 6120 §4.3, §5.4, §6.4; XEP-0178 §3).
 
 Header, STARTTLS, header, proof of the name in that header, SASL EXTERNAL, header, ready; and stream management if the
-far end wants it (XEP-0198 §3). EXTERNAL is offered only to whom it will let in, and whoever it would not is told why
-and disconnected. `edge.net.xmpp_pool` makes one for each
+far end wants it (XEP-0198 §3). TLS may also come first (XEP-0368 §2). EXTERNAL is offered only to whom it will let in;
+where the partner list lets dialback count it is offered too (XEP-0220 §2.4.1), and whoever can use neither is told why
+and disconnected. Each further pair of domains on the stream needs a dialback of its own, whatever was proved before.
+
+Somebody may also ask here whether a key is ours (XEP-0220 §2.2.2). `edge.net.xmpp_pool` makes one such end for each
 connection it accepts.
 """
 
 from base64 import b64decode
 from collections.abc import Container
-from enum import IntEnum
+from dataclasses import replace
 
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
-from edge.machine import Table
+from edge.xmpp import dialback
+from edge.xmpp.dialback import FEATURE, INVALID, VALID, Dialback, Keys, Pairs, read
+from edge.xmpp.document import NS_DIALBACK
 from edge.xmpp.element import Element
-from edge.xmpp.management import ENABLED, OFFER, SM, Received, failed_bytes
+from edge.xmpp.management import ENABLED, OFFER, Received, failed_bytes
 from edge.xmpp.negotiation import (
+    BIDI_FEATURE,
+    BY_CERTIFICATE,
+    PEER_TEXT,
     SASL,
     SERVER,
-    STREAMS,
     TLS,
+    Allowed,
+    DialBack,
     End,
     Event,
     Managed,
     Negotiation,
     Output,
+    Proved,
     Ready,
     Restart,
     StartTLS,
+    Unproved,
     Verify,
     Write,
     header_bytes,
     is_version_1,
     stream_domain,
 )
+from edge.xmpp.receiving_tables import ELEMENTS, RECEIVING, Action, Input, State
 from edge.xmpp.stream import StreamClosed, StreamOpened
 
 FEATURES_TLS = f"<stream:features><starttls xmlns='{TLS}'><required/></starttls></stream:features>".encode()
-FEATURES_SASL = (
-    f"<stream:features><mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>"
-).encode()
+EXTERNAL = f"<mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>".encode()
+BOTH_WAYS = f"<bidi xmlns='{BIDI_FEATURE}'/>".encode()
 FEATURES_LAST = b"<stream:features>" + OFFER + b"</stream:features>"
 PROCEED = f"<proceed xmlns='{TLS}'/>".encode()
 SUCCESS = f"<success xmlns='{SASL}'/>".encode()
 REFUSALS = 5  # of stream management, until a far end that goes on asking is disconnected
-
-
-class State(IntEnum):
-    """What we wait for."""
-
-    HEADER = 0
-    STARTTLS = 1
-    HANDSHAKE = 2
-    SECURE_HEADER = 3
-    JUDGEMENT = 4  # of the name in that header
-    AUTH = 5
-    LAST_HEADER = 6
-    READY = 7
-    ENDED = 8
-
-
-class Input(IntEnum):
-    OPENED = 0
-    STARTTLS = 1
-    AUTH = 2
-    ENABLE = 3
-    RESUME = 4
-    COUNT = 5  # <r/> or <a/>
-    OTHER = 6  # any other element
-    ERROR = 7  # <stream:error/>
-    CLOSED = 8  # </stream:stream>
-    SECURED = 9  # ours: the handshake is complete
-    ACCEPTED = 10  # ours: the name is proved, and listed
-    REFUSED = 11  # ours: it is not
-
-
-class Action(IntEnum):
-    NOTHING = 0
-    OFFER_TLS = 1
-    BEGIN_TLS = 2
-    JUDGE = 3
-    OFFER_SASL = 4
-    AUTHENTICATE = 5
-    BE_READY = 6
-    REFUSE = 7
-    UNEXPECTED = 8
-    STREAM_ERROR = 9
-    STREAM_CLOSED = 10
-    BE_MANAGED = 11
-    RESUME_NOTHING = 12
-    MANAGE = 13
-
-
-S, I, A = State, Input, Action  # noqa: E741 - the letter the literature uses
-
-EXPECTED = (
-    (S.HEADER, I.OPENED, S.STARTTLS, A.OFFER_TLS),
-    (S.STARTTLS, I.STARTTLS, S.HANDSHAKE, A.BEGIN_TLS),
-    (S.HANDSHAKE, I.SECURED, S.SECURE_HEADER, A.NOTHING),
-    (S.SECURE_HEADER, I.OPENED, S.JUDGEMENT, A.JUDGE),
-    (S.JUDGEMENT, I.ACCEPTED, S.AUTH, A.OFFER_SASL),
-    (S.JUDGEMENT, I.REFUSED, S.ENDED, A.REFUSE),
-    (S.AUTH, I.AUTH, S.LAST_HEADER, A.AUTHENTICATE),
-    (S.LAST_HEADER, I.OPENED, S.READY, A.BE_READY),
-    (S.READY, I.ENABLE, S.READY, A.BE_MANAGED),
-    (S.READY, I.RESUME, S.READY, A.RESUME_NOTHING),
-    (S.READY, I.COUNT, S.READY, A.MANAGE),
-)
-OURS = (I.SECURED, I.ACCEPTED, I.REFUSED)
-ANYWHERE = {I.ERROR: A.STREAM_ERROR, I.CLOSED: A.STREAM_CLOSED}  # everything else from the peer is UNEXPECTED
-_given = {(state, given) for state, given, _, _ in EXPECTED}
-
-RECEIVING = Table(
-    "receiving entity",
-    State,
-    Input,
-    *EXPECTED,
-    *(
-        (state, given, S.ENDED, ANYWHERE.get(given, A.UNEXPECTED))
-        for state in State
-        for given in Input
-        if state is not S.ENDED and given not in OURS and (state, given) not in _given
-    ),
-    *((S.ENDED, given, S.ENDED, A.NOTHING) for given in Input),
-    illegal=[(s, i) for s in State for i in OURS if s is not S.ENDED and (s, i) not in _given],
-)
-
-ELEMENTS = {
-    (TLS, "starttls"): I.STARTTLS,
-    (SASL, "auth"): I.AUTH,
-    (SM, "enable"): I.ENABLE,
-    (SM, "resume"): I.RESUME,
-    (SM, "r"): I.COUNT,
-    (SM, "a"): I.COUNT,
-    (STREAMS, "error"): I.ERROR,
-}
 
 
 class Receiving(Negotiation):
@@ -143,11 +63,16 @@ class Receiving(Negotiation):
 
     role = "s2s in"
 
-    def __init__(self, name: Domain, served: Container[Domain], ids: Identifiers) -> None:
+    def __init__(self, name: Domain, served: Container[Domain], ids: Identifiers, keys: Keys) -> None:
         super().__init__(name, Domain(""))
         self.state = State.HEADER
         self._served = served
         self._ids = ids
+        self._id = ""  # of this stream, in our header
+        self._keys = keys
+        self._allowed = Allowed(external=False)
+        self._both_ways = False
+        self._pairs = Pairs()
         self._refusals = 0
 
     def receive(self, event: Event) -> list[Output]:
@@ -155,22 +80,51 @@ class Receiving(Negotiation):
             return self._step(Input.OPENED, event)
         if isinstance(event, StreamClosed):
             return self._step(Input.CLOSED, event)
+        if event.namespace == NS_DIALBACK:
+            found = read(event)
+            if found is None:
+                return self.fail(Code.X04, "this is no dialback", "improper-addressing")
+            given = Input.STRANGE if found.type else Input.RESULT if found.name == "result" else Input.VERIFY
+            return self._step(given, event, found)
         return self._step(ELEMENTS.get((event.namespace, event.name), Input.OTHER), event)
+
+    def direct(self) -> list[Output]:
+        """The first thing to come is a TLS handshake (XEP-0368 §2)."""
+        return self._step(Input.DIRECT)
 
     def secured(self) -> list[Output]:
         return self._step(Input.SECURED)
 
-    def verified(self, fault: Code | None, text: str = "") -> list[Output]:
-        if fault is None:
+    def verified(self, fault: Code | None, allowed: Allowed = BY_CERTIFICATE) -> list[Output]:
+        if fault is None or allowed.dialback:
+            self._allowed = replace(allowed, external=allowed.external and fault is None)
             return self._step(Input.ACCEPTED)
         self._step(Input.REFUSED)
-        return self.fail(fault, text)
+        return self.fail(fault)
+
+    def answered(self, question: Dialback, answer: str) -> list[Output]:
+        if self.ended:
+            return []
+        return self._step(Input.VALID if answer == VALID else Input.NOT_VALID, None, question, answer)
+
+    def offence(self, sender: Domain, recipient: Domain) -> Code | None:
+        if (sender, recipient) in self._pairs.proved:
+            return None
+        return Code.A06 if any(sender == proved for proved, _ in self._pairs.proved) else Code.X04
+
+    @property
+    def sends(self) -> bool:  # type: ignore[override]  # of other ends it is a constant
+        """XEP-0288 §2.2: back goes what is between the two domains of the header, once these are proved."""
+        return self._both_ways and (self.remote, self.local) in self._pairs.proved
 
     def _header(self) -> bytes:
         self._opened = True
-        return header_bytes(SERVER, self.local, self.remote, self._ids.tag())
+        self._id = self._ids.tag()
+        return header_bytes(SERVER, self.local, self.remote, self._id)
 
-    def _step(self, given: Input, event: Event | None = None) -> list[Output]:
+    def _step(
+        self, given: Input, event: Event | None = None, about: Dialback | None = None, answer: str = ""
+    ) -> list[Output]:
         before = self.state
         self.state, action = RECEIVING.step(State.ENDED if self.ended else before, given)
         match action:
@@ -179,12 +133,28 @@ class Receiving(Negotiation):
             case Action.BEGIN_TLS:
                 self._opened = False
                 return [Write(PROCEED), Restart(), StartTLS()]
+            case Action.BEGIN_DIRECT:
+                return [Restart(), StartTLS()]
             case Action.JUDGE:
                 return self._judge(event)
             case Action.OFFER_SASL:
-                return [Write(self._header() + FEATURES_SASL)]
+                return [Write(self._header() + self._features())]
+            case Action.GO_BOTH_WAYS:
+                self._both_ways = self._allowed.bidi
             case Action.AUTHENTICATE:
                 return self._authenticate(event)
+            case Action.CLAIM:
+                assert about is not None
+                return self._claim(about)
+            case Action.SETTLE:
+                assert about is not None
+                return self._settle(about, answer)
+            case Action.SAY_WHOSE:
+                assert about is not None
+                return self._say_whose(about)
+            case Action.STRANGE:
+                assert about is not None
+                return self._strange(f"{about.name} {about.answer} for {about.sender}"[:PEER_TEXT])
             case Action.BE_READY:
                 return self._be_ready(event)
             case Action.BE_MANAGED:
@@ -230,10 +200,18 @@ class Receiving(Negotiation):
             return self.fail(Code.T01, "the stream has no version, so no TLS", "unsupported-version")
         return [] if served else self.fail(Code.A06)
 
+    # --- proofs -------------------------------------------------------------------------------------
+
+    def _features(self) -> bytes:
+        """EXTERNAL first: who can use both shall use the stronger one."""
+        allowed = self._allowed
+        offered = (allowed.external, EXTERNAL), (allowed.dialback, FEATURE), (allowed.bidi, BOTH_WAYS)
+        return b"<stream:features>" + b"".join(each for is_there, each in offered if is_there) + b"</stream:features>"
+
     def _authenticate(self, event: Event | None) -> list[Output]:
         """The certificate has spoken already; a name that says otherwise is refused (RFC 6120 §6.3.8, XEP-0178 §3)."""
         assert isinstance(event, Element)
-        if event.attributes.get("mechanism") != "EXTERNAL":
+        if event.attributes.get("mechanism") != "EXTERNAL" or not self._allowed.external:
             return self._sasl_failure("invalid-mechanism")
         text = event.text.strip()
         if text not in ("", "="):
@@ -247,10 +225,60 @@ class Receiving(Negotiation):
         return [Write(SUCCESS), Restart()]
 
     def _sasl_failure(self, condition: str) -> list[Output]:
-        """RFC 6120 §6.4.5. There is no second try: the same certificate would not do better."""
-        self.ended = True
+        """RFC 6120 §6.4.5. There is no second try by the same means: the same certificate would not do better."""
         failure = f"<failure xmlns='{SASL}'><{condition}/></failure>".encode()
-        return [Write(failure), *self._last_words(), End(Code.X04, f"SASL EXTERNAL was refused: {condition}")]
+        text = f"SASL EXTERNAL was refused: {condition}"
+        if self._allowed.dialback and self._allowed.external:
+            self._allowed = replace(self._allowed, external=False)
+            self.state = State.AUTH
+            return [Write(failure), Unproved(Code.X04, text)]
+        self.ended = True
+        return [Write(failure), *self._last_words(), End(Code.X04, text)]
+
+    def _claim(self, claim: Dialback) -> list[Output]:
+        """Somebody says that it speaks for a domain (XEP-0220 §2.1.1): that domain's own server has to say so too."""
+        pair = (claim.sender, claim.recipient)
+        if claim.recipient not in self._served:
+            return self._complain(claim, "item-not-found")
+        if pair not in self._pairs.proved and self._pairs.full:
+            return self._complain(claim, "resource-constraint")
+        action = self._pairs.step(pair, dialback.Input.RESULT)
+        if action is dialback.Action.ASK:
+            return [DialBack(Dialback("verify", claim.recipient, claim.sender, claim.key, self._id))]
+        return [Write(claim.answered(VALID).to_bytes())] if action is dialback.Action.CONFIRM else []
+
+    def _complain(self, claim: Dialback, condition: str) -> list[Output]:
+        """XEP-0220 §2.4.2: an error that leaves the stream as it is."""
+        text = f"the dialback of {claim.sender} for {claim.recipient} was refused: {condition}"
+        return [Write(claim.answered(condition).to_bytes()), Unproved(Code.X07, text)]
+
+    def _settle(self, question: Dialback, answer: str) -> list[Output]:
+        """The authoritative server has answered, or nobody has (XEP-0220 §2.1.2)."""
+        claim = Dialback("result", question.recipient, question.sender)
+        pair = (claim.sender, claim.recipient)
+        given = {VALID: dialback.Input.VALID, INVALID: dialback.Input.INVALID}.get(answer, dialback.Input.ERROR)
+        match self._pairs.step(pair, given):
+            case dialback.Action.CONFIRM:
+                outputs: list[Output] = [Write(claim.answered(VALID).to_bytes()), Proved(*pair, "dialback")]
+                if self.state is State.READY and not self.ready:
+                    self.ready = True
+                    outputs.append(Ready())
+                return outputs
+            case dialback.Action.DENY:
+                told = Write(claim.answered(INVALID).to_bytes())
+                text = f"the server of {claim.sender} says that the key is not its own"
+                if self.ready or self._pairs.asked:
+                    return [told, Unproved(Code.X04, text)]
+                return [told, *self.fail(Code.X04, text, "not-authorized")]
+        return self._complain(claim, answer)
+
+    def _say_whose(self, question: Dialback) -> list[Output]:
+        """Whether the key is ours (XEP-0220 §2.2.2); that depends on nothing but the key."""
+        self.served = True
+        if question.recipient not in self._served:
+            return [Write(question.answered("item-not-found").to_bytes())]
+        ours = self._keys.made(question.key, question.sender, question.recipient, question.id)
+        return [Write(question.answered(VALID if ours else INVALID).to_bytes())]
 
     def _be_ready(self, event: Event | None) -> list[Output]:
         """Another pair of names needs a proof of its own."""
@@ -265,7 +293,10 @@ class Receiving(Negotiation):
         if claimed[1] not in (self.remote, ""):
             return self.fail(Code.X04, "the stream was authenticated for another sender", "not-authorized")
         self.ready = True
-        return [Write(self._header() + FEATURES_LAST), Ready()]
+        self._pairs.step((self.remote, self.local), dialback.Input.CERTIFICATE)
+        return [Write(self._header() + FEATURES_LAST), Proved(self.remote, self.local, "external"), Ready()]
+
+    # --- what else a far end may want -----------------------------------------------------------------
 
     def _be_managed(self) -> list[Output]:
         """Count from here on; once for a stream (XEP-0198 §3)."""

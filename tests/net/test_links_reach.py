@@ -197,3 +197,31 @@ def test_path_is_up_exactly_once_between_losses(steps: list[str | Code | float],
     assert up == (setting.route.link is not None)
     setting.route.stop()
     assert told == [event[0] for event in setting.paths] and setting.clock.getDelayedCalls() == []
+
+
+# --- adopt ----------------------------------------------------------------------------------------------
+
+
+def test_adopt_takes_a_link_that_has_come_by_itself(setting: Setting) -> None:
+    link = Link()
+    assert setting.route.adopt(link)
+    setting.route.send(b"", "token")
+    assert link.sent == ["token"] and setting.dials == [] and setting.paths == [("up",)]
+    setting.route.link_lost(link, orderly=True, worked=True)
+    assert setting.paths[-1] == ("lost", True) and setting.route.state == "idle"
+
+
+def test_adopt_ends_the_rest_before_the_next_dial(setting: Setting) -> None:
+    setting.route.send(b"", "token")
+    setting.fail()
+    link = Link()
+    assert setting.route.adopt(link) and link.sent == ["token"]
+    setting.clock.advance(100)
+    assert len(setting.dials) == 1
+
+
+def test_adopt_takes_none_where_there_is_one_already_or_soon(setting: Setting) -> None:
+    setting.route.send(b"", "token")
+    assert not setting.route.adopt(Link())
+    assert setting.connect().sent == ["token"]
+    assert not setting.route.adopt(Link()) and setting.paths == [("up",)]

@@ -7,6 +7,7 @@ import pytest
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net import xmpp_link, xmpp_pool
+from edge.partners import Streams
 from tests.net.cable import (
     HEADER,
     OFFER_TLS,
@@ -178,12 +179,14 @@ def test_ping_of_a_lost_link_is_forgotten(world: World) -> None:
     assert world.sink.done == [] and [token for token, _, _ in world.sink.back] == ["token"]
 
 
-def test_two_gateways_carry_messages_to_each_other(tmp_path: Path) -> None:
-    """Our initiating entity against our receiving entity, both ways, with an answered ping."""
+@pytest.mark.parametrize("bidi", [False, True])
+def test_two_gateways_carry_messages_to_each_other(tmp_path: Path, bidi: bool) -> None:
+    """Our initiating entity against our receiving entity, with an answered ping, on two streams or on one."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    ours = World(tmp_path / "a", issued=PUBLIC.issue(dns=["sip.example"]))
-    mirrored = s2s(name="mirror", domains=(US,))
+    streams = Streams(bidi=bidi)
+    ours = World(tmp_path / "a", SIP, s2s(streams=streams), issued=PUBLIC.issue(dns=["sip.example"]))
+    mirrored = s2s(name="mirror", domains=(US,), streams=streams)
     theirs = World(tmp_path / "b", SIP_OF_THEM, mirrored, issued=THEIRS)
     ours.send("token", message("over", f"juliet@{US}", f"romeo@{THEM}").encode())
     cables = [connect(ours, theirs)]
@@ -191,11 +194,12 @@ def test_two_gateways_carry_messages_to_each_other(tmp_path: Path) -> None:
     assert stanza.id == "over"
     (ping,) = theirs.sink.stanzas[1:]
     theirs.pool.send(THEM, US, f"<iq from='{THEM}' to='{US}' id='{ping.id}' type='result'/>".encode(), None)
-    cables.append(connect(theirs, ours))
+    if not bidi:
+        cables.append(connect(theirs, ours))
     theirs.turn.flush()
     for cable in cables:
         cable.pump()
-    assert ours.sink.done == ["token"]
+    assert ours.sink.done == ["token"] and len(theirs.dials) == (0 if bidi else 1)
 
 
 SIP_OF_THEM = s2s(name="office of theirs", inside=True, protocol="sip", link="tls")

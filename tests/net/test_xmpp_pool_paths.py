@@ -7,7 +7,7 @@ import pytest
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import xmpp_link
+from edge.partners import Streams
 from tests.net.cable import HEADER, SIP, THEM, US, Far, World, component, message, s2s
 from tests.net.loopback import PUBLIC
 
@@ -109,7 +109,7 @@ def test_path_that_nobody_uses_is_closed_in_good_order(world: World) -> None:
     world.pool.start()
     world.send(None)
     far = world.go_out()
-    world.wait(xmpp_link.IDLE + 2, far.cable)
+    world.wait(Streams().idle_seconds + 2, far.cable)
     assert world.sink.paths == [UP, lost(True)]
 
 

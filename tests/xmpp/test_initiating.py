@@ -4,9 +4,9 @@ import pytest
 
 from edge.codes import Code
 from edge.domains import Domain, domain
-from edge.errors import LocalProtocolError
 from edge.xmpp.element import Element
-from edge.xmpp.initiating import INITIATING, OURS, STARTTLS, Action, Initiating, Input, State
+from edge.xmpp.initiating import STARTTLS, Initiating
+from edge.xmpp.initiating_tables import State
 from edge.xmpp.management import SM
 from edge.xmpp.negotiation import (
     CLOSE,
@@ -19,6 +19,7 @@ from edge.xmpp.negotiation import (
     End,
     Managed,
     Output,
+    Proved,
     Ready,
     Restart,
     StartTLS,
@@ -51,6 +52,7 @@ MESSAGE = Element("message", SERVER, {"from": "a@xmpp.example", "to": "b@sip.exa
 
 # Every step of a good conversation: what comes in, what goes out.
 HEADER = Write(header_bytes(SERVER, US, THEM))
+PROVED = Proved(THEM, US, "external")
 AUTH = Write(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>c2lwLmV4YW1wbGU=</auth>")
 STEPS: list[tuple[object, list[Output]]] = [
     ("start", [HEADER]),
@@ -63,7 +65,7 @@ STEPS: list[tuple[object, list[Output]]] = [
     (OFFER_EXTERNAL, [AUTH]),
     (SUCCESS, [Restart(), HEADER]),
     (header(), []),
-    (features(), [Ready()]),
+    (features(), [PROVED, Ready()]),
 ]
 
 
@@ -203,22 +205,6 @@ def test_initiating_answers_a_closing_tag(steps: int) -> None:
     assert code_of(outputs) is (None if steps == len(STEPS) else Code.N03)
 
 
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("given", Input)
-def test_initiating_table_leaves_a_state_only_for_the_next_or_the_end(state: State, given: Input) -> None:
-    try:
-        following, action = INITIATING.step(state, given)
-    except LocalProtocolError:
-        assert given in OURS and state is not State.ENDED
-        return
-    if following is State.ENDED:
-        assert action not in (Action.BE_READY, Action.AUTHENTICATE, Action.OPEN_AGAIN, Action.BEGIN_TLS)
-    elif state >= State.LAST_FEATURES:
-        assert following in (State.MANAGEMENT, State.READY), "what is between these two is not a matter of trust"
-    else:
-        assert following == state + 1, "each step leads to the next one; none is left out, so TLS cannot be"
-
-
 def test_initiating_takes_a_late_verdict_when_it_has_ended() -> None:
     negotiation = after(5)
     negotiation.fail(Code.X06)
@@ -234,7 +220,7 @@ def managed() -> Initiating:
     """A stream on which the far end counts."""
     negotiation = after(len(STEPS) - 1)
     assert negotiation.receive(OFFER) == [Write(b"<enable xmlns='urn:xmpp:sm:3'/>")] and not negotiation.ready
-    assert negotiation.receive(Element("enabled", SM)) == [Managed(), Ready()] and negotiation.ready
+    assert negotiation.receive(Element("enabled", SM)) == [Managed(), PROVED, Ready()] and negotiation.ready
     return negotiation
 
 
@@ -245,7 +231,7 @@ def test_initiating_is_managed_when_the_far_end_offers_it_and_says_so() -> None:
 def test_initiating_is_ready_all_the_same_when_management_fails() -> None:
     negotiation = after(len(STEPS) - 1)
     negotiation.receive(OFFER)
-    assert negotiation.receive(Element("failed", SM)) == [Ready()]
+    assert negotiation.receive(Element("failed", SM)) == [PROVED, Ready()]
     assert negotiation.received is None
 
 
@@ -253,8 +239,8 @@ def test_initiating_asks_for_no_management_that_is_not_wanted_or_another() -> No
     negotiation = Initiating(US, THEM, managed=False)
     for step, _ in STEPS[:-1]:
         give(negotiation, step)
-    assert negotiation.receive(OFFER) == [Ready()]
-    assert after(len(STEPS) - 1).receive(features(Element("sm", "urn:xmpp:sm:2"))) == [Ready()]
+    assert negotiation.receive(OFFER) == [PROVED, Ready()]
+    assert after(len(STEPS) - 1).receive(features(Element("sm", "urn:xmpp:sm:2"))) == [PROVED, Ready()]
 
 
 @pytest.mark.parametrize("steps", [2, 7])

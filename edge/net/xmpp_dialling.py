@@ -1,0 +1,82 @@
+"""One XMPP connection that we open, to one address, until its stream is of use. `edge.net.xmpp_pool` makes these."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IConnector, IReactorTCP
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+
+from edge.domains import Domain
+from edge.net.links import Cause, DialError, Route, cause_of
+from edge.net.locate import Candidate
+from edge.net.xmpp_link import XmppLink
+from edge.partners import System
+
+CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
+ALPN = b"xmpp-server"  # XEP-0368 §2
+
+
+@dataclass(slots=True, eq=False)
+class Dial:
+    """What we want from a link: the stream from ``local`` to ``remote``. ``route`` uses it; None for other purposes."""
+
+    local: Domain
+    remote: Domain
+    system: System
+    route: "Route[XmppLink] | None" = None
+    direct: bool = False  # TLS begins at once (XEP-0368)
+
+    def to(self, candidate: Candidate) -> "Dial":
+        """The same, at one address."""
+        return Dial(self.local, self.remote, self.system, self.route, candidate.direct)
+
+
+Make = Callable[[Dial, "Deferred[XmppLink]"], XmppLink]
+Complain = Callable[..., None]
+
+
+def connect(
+    reactor: IReactorTCP, dial: Dial, candidate: Candidate, make: Make, complain: Complain
+) -> "Deferred[XmppLink]":
+    """Dial one address. The Deferred fires once the stream is of use, or fails with a `DialError`; it can be cancelled.
+
+    ``make`` gives the link; ``complain`` is told when there is nobody.
+    """
+    factory = _Dialling(dial.to(candidate), candidate, make, complain)
+    factory.connector = reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
+    return factory.ready
+
+
+class _Dialling(ClientFactory):
+    noisy = False
+
+    def __init__(self, dial: Dial, candidate: Candidate, make: Make, complain: Complain) -> None:
+        self.ready: Deferred[XmppLink] = Deferred(self._cancelled)
+        self.connector: IConnector | None = None
+        self._dial = dial
+        self._candidate = candidate
+        self._make = make
+        self._complain = complain
+        self._link: XmppLink | None = None
+        self._given_up = False
+
+    def buildProtocol(self, addr: IAddress | None) -> XmppLink:
+        self._link = self._make(self._dial, self.ready)
+        return self._link
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if self._given_up:
+            return
+        cause: Cause = cause_of(reason)
+        where = {"peer_ip": self._candidate.address, "peer_port": self._candidate.port}
+        self._complain(self._dial.system, cause, local=self._dial.local, remote=self._dial.remote, **where)
+        self.ready.errback(DialError(cause.code, cause.text))
+
+    def _cancelled(self, _: object) -> None:
+        self._given_up = True
+        if self._link is not None:
+            self._link.give_up()
+        elif self.connector is not None:
+            self.connector.disconnect()

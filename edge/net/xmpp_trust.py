@@ -1,0 +1,78 @@
+"""What an XMPP server may do on a stream, and who it is: its entry in the partner list, held against its certificate.
+
+Policy first, so that a stranger hears that it is one. `edge.net.xmpp_pool` asks once for each stream, and once more
+for each dialback. A certificate and dialback are the proofs there are; another one (DANE, POSH) would be judged here.
+"""
+
+from dataclasses import dataclass
+
+from edge.certificates.contexts import Contexts, Handshake
+from edge.codes import Code
+from edge.domains import Domain
+from edge.partners import Directory, Peer, System
+from edge.xmpp.negotiation import Allowed, Proved
+
+NOTHING = Allowed(external=False)
+# What is wrong with a certificate that dialback cannot make good: TLS itself, or what somebody has taken care to say.
+FINAL = frozenset((Code.T02, Code.C10, Code.C12))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``peer.fault`` is what is wrong with the far end's certificate, or with itself; then nothing is ``allowed``."""
+
+    peer: Peer
+    allowed: Allowed
+
+
+class Trust:
+    """``directory`` is the partner list, ``contexts`` judge certificates."""
+
+    def __init__(self, directory: Directory, contexts: Contexts) -> None:
+        self._directory = directory
+        self._contexts = contexts
+
+    def judge(self, remote: Domain, local: Domain, handshake: Handshake) -> Verdict:
+        """Say who the far end is that says it is ``remote``, or that we dialled as that, and what it may do."""
+        fault = self.policy(remote, local)
+        if fault is not None:
+            return Verdict(Peer("xmpp", frozenset((remote,)), frozenset(), fault), NOTHING)
+        peer = self._contexts.xmpp_peer(self._directory, handshake, remote)
+        system = self._directory.system_of(remote)
+        assert system is not None, "policy lets nobody pass who is not listed"
+        streams = system.streams
+        dialback = streams.dialback and peer.fault not in FINAL
+        return Verdict(peer, Allowed(streams.external, dialback, streams.bidi))
+
+    def refuses(self, remote: Domain, local: Domain) -> str:
+        """Why no dialback is made for this pair, as a condition of XEP-0220 §2.4.2; "" if it is."""
+        if self.policy(remote, local) is not None:
+            return "policy-violation"
+        system = self._directory.system_of(remote)
+        return "" if system is not None and system.streams.dialback else "not-authorized"
+
+    def proved(self, before: Peer, verdict: Peer, proof: Proved) -> Peer:
+        """Who the far end is, now that this is proved besides what was ``before``."""
+        now = verdict
+        if proof.how != "external" or verdict.fault is not None:
+            now = self._directory.identify("xmpp", frozenset((proof.remote,)))
+        if not before.systems:
+            return now
+        return Peer("xmpp", before.names | now.names, before.systems | now.systems, None, before.in_part | now.in_part)
+
+    def policy(self, remote: Domain, local: Domain) -> Code | None:
+        """Why these two domains do not talk over a stream between servers."""
+        theirs, ours = self._directory.system_of(remote), self._directory.system_of(local)
+        if theirs is None:
+            return self._directory.fault_of(remote)
+        if theirs.protocol != "xmpp":
+            return Code.A01
+        if theirs.link != "s2s":
+            return Code.A05
+        if ours is None:
+            return Code.A06
+        return None if self._directory.may_talk(theirs, ours) else Code.A08
+
+    def system_of(self, remote: Domain) -> System | None:
+        """Whose domain it is."""
+        return self._directory.system_of(remote)

@@ -1,0 +1,89 @@
+"""What the partner list and a certificate together allow a server to do."""
+
+import pytest
+from cryptography import x509
+
+from edge.certificates.contexts import Handshake
+from edge.codes import Code
+from edge.domains import Domain
+from edge.net.xmpp_trust import FINAL, NOTHING, Trust
+from edge.partners import Directory, Peer, Streams
+from edge.xmpp.negotiation import Allowed, Proved
+from tests.net.cable import SIP, THEIRS, THEM, US, component, s2s
+
+ALSO = Domain("also.example")
+NOBODY = Peer("xmpp", frozenset(), frozenset(), Code.X04)
+HANDSHAKE = Handshake(x509.load_pem_x509_certificate(THEIRS.chain), (), (), (), True, "TLSv1.3")
+
+
+class Verdicts:
+    """In the place of `Contexts`: says of each certificate what it is told."""
+
+    def __init__(self, fault: Code | None) -> None:
+        self.fault = fault
+
+    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain) -> Peer:
+        found = directory.identify("xmpp", frozenset((remote,)))
+        return Peer("xmpp", found.names, frozenset() if self.fault else found.systems, self.fault)
+
+
+def trust(streams: Streams, fault: Code | None = None) -> Trust:
+    return Trust(Directory([SIP, s2s(streams=streams, domains=(THEM, ALSO))]), Verdicts(fault))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("streams", "fault", "allowed"),
+    [
+        (Streams(), None, Allowed(True, False, True)),
+        (Streams(), Code.C01, Allowed(True, False, True)),
+        (Streams(dialback=True, bidi=False), Code.C01, Allowed(True, True, False)),
+        (Streams(external=False, dialback=True), None, Allowed(False, True, True)),
+        *((Streams(dialback=True), fault, Allowed(True, False, True)) for fault in FINAL),
+    ],
+)
+def test_judge_allows_what_is_listed(streams: Streams, fault: Code | None, allowed: Allowed) -> None:
+    verdict = trust(streams, fault).judge(THEM, US, HANDSHAKE)
+    assert verdict.peer.fault is fault and verdict.allowed == allowed
+
+
+@pytest.mark.parametrize(
+    ("remote", "local", "code"),
+    [
+        ("stranger.example", US, Code.A01),
+        (US, THEM, Code.A01),
+        (THEM, "stranger.example", Code.A06),
+        (THEM, ALSO, Code.A08),
+    ],
+)
+def test_judge_allows_nothing_to_whom_policy_refuses(remote: str, local: str, code: Code) -> None:
+    anything = trust(Streams(dialback=True))
+    verdict = anything.judge(Domain(remote), Domain(local), HANDSHAKE)
+    assert verdict.peer.fault is code and verdict.allowed == NOTHING and verdict.peer.systems == frozenset()
+    assert anything.refuses(Domain(remote), Domain(local)) == "policy-violation"
+
+
+def test_judge_lets_no_server_in_whose_component_we_are() -> None:
+    listed = Trust(Directory([SIP, component()]), Verdicts(None))  # type: ignore[arg-type]
+    assert listed.judge(THEM, US, HANDSHAKE).peer.fault is Code.A05
+
+
+def test_dialback_is_made_for_those_alone_for_whom_it_counts() -> None:
+    assert trust(Streams(dialback=True)).refuses(THEM, US) == ""
+    assert trust(Streams()).refuses(THEM, US) == "not-authorized"
+
+
+def test_proved_is_what_was_proved_and_nothing_else() -> None:
+    listed = trust(Streams(dialback=True))
+    bad = Peer("xmpp", frozenset((THEM,)), frozenset(), Code.C01)
+    first = listed.proved(bad, bad, Proved(ALSO, US, "dialback"))
+    assert (first.names, first.systems, first.fault) == (frozenset((ALSO,)), frozenset(("montague",)), None)
+    both = listed.proved(first, bad, Proved(THEM, US, "dialback"))
+    assert both.names == frozenset((ALSO, THEM)) and both.systems == frozenset(("montague",))
+
+
+def test_proved_by_certificate_is_what_the_certificate_proves() -> None:
+    listed = trust(Streams())
+    verdict = listed.judge(THEM, US, HANDSHAKE).peer
+    assert listed.proved(NOBODY, verdict, Proved(THEM, US, "external")) is verdict
+
+
