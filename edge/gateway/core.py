@@ -29,7 +29,7 @@ from edge.gateway.restoring import restore
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.gateway.typing import Typists
-from edge.mapping.invitations import NO_ROOMS, is_joining
+from edge.mapping.invitations import NO_ROOMS, decline, invitation_in, is_joining
 from edge.partners import Admit, Changes, Refuse
 from edge.sip import microsoft, session_timer
 from edge.sip.checks import refusal
@@ -145,7 +145,7 @@ class Gateway:
             try:
                 decision = admit(link.peer, sender.host, recipient.host)
                 if isinstance(decision, Refuse):
-                    effects += _refuse_stanza(stanza, decision, link)
+                    effects += self._refuse_stanza(stanza, decision, link)
                 elif type(stanza) is Message:
                     effects += self._message(stanza, decision)
                 elif type(stanza) is Presence:
@@ -330,6 +330,20 @@ class Gateway:
             return submission
         effects = self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
         return effects if stanza.ticket is None else [Hold(stanza.ticket), *effects]
+
+    def _refuse_stanza(self, stanza: Stanza, decision: Refuse, link: XmppLink) -> list[Effect]:
+        """A room is on no list, mostly: who has invited by it is told in any case."""
+        code = decision.code
+        report = Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))})
+        if decision.silently:
+            return [report]
+        if type(stanza) is Message and stanza.from_ is not None and stanza.to is not None:
+            invitation = invitation_in(stanza)
+            if invitation is not None:
+                data = decline(invitation, stanza.to, stanza.from_, self.node.aside_id())
+                return [SendStanza(stanza.to.host, stanza.from_.host, data), report]
+        condition = "service-unavailable" if type(stanza) is Iq else code.condition
+        return [*_stanza_error(stanza, condition, code.sentence, code), report]
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""

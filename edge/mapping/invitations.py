@@ -39,6 +39,14 @@ def inviter_of(element: Element) -> JID | None:
         return None
 
 
+def invitation_in(stanza: Message) -> Invitation | None:
+    """The invitation of a room that a stanza is."""
+    if stanza.type == "error":
+        return None
+    found = (inviter_of(element) for element in stanza.extensions if element.namespace == NS_MUC_USER)
+    return next((Invitation(inviter) for inviter in found if inviter is not None), None)
+
+
 def is_joining(extensions: Iterable[Element]) -> bool:
     """Whether presence that is not for everybody asks to be let into a room (XEP-0045 §7.2)."""
     return any(element.namespace == NS_MUC and element.name == "x" for element in extensions)

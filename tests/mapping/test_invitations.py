@@ -12,6 +12,7 @@ from edge.mapping.invitations import (
     NS_MUC_USER,
     Invitation,
     decline,
+    invitation_in,
     inviter_of,
     is_joining,
 )
@@ -45,7 +46,8 @@ PROPOSE = Element("propose", NS_CALL, {"id": "c1"})
 @pytest.mark.parametrize("body", ["", "hecate invites you"])
 @pytest.mark.parametrize("beside", [(), (DIRECT,)])
 def test_invitation_of_a_room_is_one_whatever_stands_beside_it(body: str, beside: tuple[Element, ...]) -> None:
-    assert read_stanza(stanza(*beside, muc(invite(str(HECATE))), body=body)) == Invitation(HECATE)
+    invited = stanza(*beside, muc(invite(str(HECATE))), body=body)
+    assert read_stanza(invited) == invitation_in(invited) == Invitation(HECATE)
 
 
 @pytest.mark.parametrize("body", ["", "come to the coven"])
@@ -70,6 +72,8 @@ def test_other_words_of_a_room_are_no_invitation() -> None:
     said = read_stanza(stanza(muc(), body="psst", type="chat"))
     assert isinstance(said, Content) and said.body == "psst"
     assert read_stanza(stanza(muc(invite(str(HECATE))), type="error")) is None
+    for other in (stanza(muc(invite(str(HECATE))), type="error"), stanza(muc(invite("/"))), stanza(DIRECT), stanza()):
+        assert invitation_in(other) is None
 
 
 def test_decline_is_for_the_room_and_names_who_has_invited() -> None:
