@@ -37,6 +37,11 @@ class Trust:
     revocation: str = "off"  # "off" | "soft" | "hard"
 
 
+def fingerprint_of(certificate: x509.Certificate) -> str:
+    """The SHA-256 of a whole certificate, as openssl prints it but in lower case and without colons."""
+    return certificate.fingerprint(SHA256()).hex()
+
+
 def pin_of(certificate: x509.Certificate) -> str:
     """The pin of a certificate's key; "" if the key is of a kind that cannot be read."""
     try:

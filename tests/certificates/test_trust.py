@@ -6,7 +6,7 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge.certificates.trust import Trust, parse_pin, pin_of
+from edge.certificates.trust import Trust, fingerprint_of, parse_pin, pin_of
 from tests.certificates.made import make
 
 
@@ -15,6 +15,11 @@ def test_pin_is_the_digest_of_the_key_and_of_nothing_else() -> None:
     spki = first.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert pin_of(first.certificate) == "sha256/" + base64.b64encode(hashlib.sha256(spki).digest()).decode()
     assert pin_of(renewed.certificate) == pin_of(first.certificate) != pin_of(other.certificate)
+
+
+def test_fingerprint_is_that_of_the_whole_certificate() -> None:
+    made = make()
+    assert fingerprint_of(made.certificate) == hashlib.sha256(made.certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
 def test_pin_is_read_as_it_is_printed() -> None:
