@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NamedTuple
 
-from edge.bodies.text import legal
+from edge.bodies.text import UnsupportedBody, legal
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 
 MEDIA_TYPE = "text/html"
 
 MAX_LENGTH = 262_144  # characters of a document; what a stanza may hold at most by default
-MAX_TOKENS = 20_000  # tags and texts of a document; a long one then takes less than 0.1 s, and no message has so many
+MAX_TOKENS = 10_000  # tags and texts of a document; a long one then takes less than 0.05 s, and no message has so many
 MAX_ATTRIBUTES = 30  # of a tag that are looked at
 MAX_TAG = 8192  # characters of a tag that are looked at; data: URIs are longer, and of no use to us
 MAX_LINK = 2048  # characters of an address
@@ -102,8 +102,12 @@ def link(value: str) -> str:
 
 
 def text_of(markup: str) -> str:
-    """Reduce HTML to plain text: lines for blocks, one space for white space, addresses of links in brackets."""
+    """Reduce HTML to plain text: lines for blocks, one space for white space, addresses of links in brackets.
+
+    `UnsupportedBody` (415) for what shows or plays something and says nothing.
+    """
     writer = _Lines()
+    is_pictured = False
     links: list[tuple[str, int]] = []  # the address of each open link, and where its text begins
     for token in tokens(markup):
         if isinstance(token, str):
@@ -116,7 +120,8 @@ def text_of(markup: str) -> str:
                 writer.preformatted = not token.closing
         elif token.name in ("td", "th", "hr"):
             writer.text(" ")
-        elif token.name == "img" and not token.closing:
+        elif token.name in _PICTURES:
+            is_pictured = True
             writer.text(attributes(token).get("alt", ""))
         elif token.name == "a":
             if token.closing and links:
@@ -125,11 +130,15 @@ def text_of(markup: str) -> str:
                     writer.text(f" <{address}>")
             elif not token.closing:
                 links = [(link(attributes(token).get("href", "")), len(writer.pieces))]  # links do not nest
-    return legal("".join(writer.pieces).strip("\n "))
+    text = legal("".join(writer.pieces).strip("\n "))
+    if is_pictured and not text:
+        raise UnsupportedBody("the HTML holds a picture and no text", (("Accept", "text/plain"),))
+    return text
 
 
 # --- private ----------------------------------------------------------------------------------------------------------
 
+_PICTURES = frozenset(("img", "object", "embed", "video", "audio", "svg", "canvas"))
 _SPACE = " \t\n\r\f\xa0"
 _SPACES = re.compile(f"[{_SPACE}]+")
 

@@ -1,7 +1,8 @@
 """Rich text reduced to plain text: `text/rtf` of Microsoft's older clients. Called by `edge.mapping.payloads`.
 
 Follows Microsoft's Rich Text Format Specification 1.9.1 as far as text goes: groups, destinations, paragraphs, code
-pages and Unicode. Formats, tables, pictures and fields are left out. One pass, with a bounded stack.
+pages, those of fonts too, and Unicode. Formats, tables, pictures and fields are left out. One pass, with a bounded
+stack.
 """
 
 import re
@@ -15,6 +16,7 @@ MEDIA_TYPES = ("text/rtf", "application/rtf")
 MAX_BYTES = 262_144  # of a document; what a stanza may hold at most by default
 MAX_DEPTH = 100  # groups inside each other; Word writes ten
 MAX_TOKENS = 50_000  # of a document; one then takes less than 0.1 s
+MAX_FONTS = 200  # of a document
 MAX_FALLBACK = 32  # octets that may stand for one character, for those who do not know \\u
 
 
@@ -24,7 +26,10 @@ def text_of(body: bytes) -> str:
         raise UnsupportedBody("the body is not the rich text that it claims to be", (("Accept", "text/plain"),))
     if len(body) > MAX_BYTES:
         raise RemoteProtocolError(f"the rich text is longer than {MAX_BYTES} bytes", Code.S09, status=413)
-    return _Reader().read(body)
+    text = _Reader().read(body)
+    if not text and _PICTURE.search(body) is not None:
+        raise UnsupportedBody("the rich text holds a picture and no text", (("Accept", "text/plain"),))
+    return text
 
 
 # --- private ----------------------------------------------------------------------------------------------------------
@@ -57,19 +62,31 @@ _PAGES = {
     708: "iso8859-6", 819: "iso8859-1", 936: "gbk", 1361: "johab", 10000: "mac-roman", 65001: "utf-8",
 }
 
+# \fcharset -> codec: the character set of a font. The others are that of the document.
+_CHARSETS = {
+    0: "cp1252", 77: "mac-roman", 128: "cp932", 129: "cp949", 130: "johab", 134: "gbk", 136: "cp950", 161: "cp1253",
+    162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
+    238: "cp1250", 254: "cp437", 255: "cp850",
+}
+_PICTURE = re.compile(rb"\\(?:pict|object|shppict)\b")
+
 
 class _Reader:
     def __init__(self) -> None:
         self._out: list[str] = []
         self._octets = bytearray()  # of the code page, not decoded yet: a character may take two
-        self._codec = "cp1252"
+        self._codec = "cp1252"  # of the text that comes
+        self._page = "cp1252"  # of the document
+        self._fonts: dict[int, str] = {}  # the codecs of fonts, by their numbers
+        self._font = -1  # which the table of fonts is about
+        self._in_fonts = False  # inside that table
         self._skipped = False  # inside a group without text of the document
         self._fallback = 1  # characters that stand for a Unicode one
         self._due = 0  # of them, how many are still to be passed over
         self._high = 0  # the first half of a surrogate pair
 
     def read(self, body: bytes) -> str:
-        stack: list[tuple[bool, int]] = []
+        stack: list[tuple[bool, int, str, bool]] = []
         position, end, starred = body.index(b"{"), len(body), False
         for _ in range(MAX_TOKENS):
             if position >= end:
@@ -82,10 +99,11 @@ class _Reader:
             if brace == b"{":
                 if len(stack) == MAX_DEPTH:
                     raise _malformed("the rich text has too many groups inside each other")
-                stack.append((self._skipped, self._fallback))
+                stack.append((self._skipped, self._fallback, self._codec, self._in_fonts))
                 self._due = 0
             elif brace == b"}":
-                self._skipped, self._fallback = stack.pop()
+                self._skipped, self._fallback, codec, self._in_fonts = stack.pop()
+                self._speak(codec)
                 self._due = 0
                 if not stack:
                     self._flush()
@@ -97,6 +115,8 @@ class _Reader:
                 position += max(int(number), 0)
             elif starred and word is not None:
                 self._skipped = True
+            elif self._in_fonts:
+                self._note(word, int(number or 0))
             elif not self._skipped:
                 self._take(word, number, octet, symbol, octets)
             starred = False
@@ -120,11 +140,12 @@ class _Reader:
             self._fallback = min(max(int(number or 1), 0), MAX_FALLBACK)
         elif word in _DESTINATIONS:
             self._skipped = True
-        elif word == b"ansicpg":
-            self._flush()
-            self._codec = _PAGES.get(int(number or 0), "cp1252")
-        elif word == b"mac":
-            self._codec = "mac-roman"
+            self._in_fonts = word == b"fonttbl"
+        elif word == b"f":
+            self._speak(self._fonts.get(int(number or 0), self._page))
+        elif word in (b"ansicpg", b"mac"):
+            self._page = "mac-roman" if word == b"mac" else _PAGES.get(int(number or 0), "cp1252")
+            self._speak(self._page)
         else:
             said = _WORDS.get(word, "") if word is not None else _SYMBOLS.get(symbol or b"", "")
             if said and self._due:
@@ -132,6 +153,21 @@ class _Reader:
             elif said:
                 self._flush()
                 self._out.append(said)
+
+    def _note(self, word: bytes | None, number: int) -> None:
+        """What the table of fonts says about one."""
+        if word == b"f":
+            self._font = number
+        elif len(self._fonts) < MAX_FONTS and word == b"fcharset" and number in _CHARSETS:
+            self._fonts[self._font] = _CHARSETS[number]
+        elif len(self._fonts) < MAX_FONTS and word == b"cpg" and number in _PAGES:
+            self._fonts[self._font] = _PAGES[number]
+
+    def _speak(self, codec: str) -> None:
+        """The octets that come are of this code page."""
+        if codec != self._codec:
+            self._flush()
+            self._codec = codec
 
     def _unicode(self, number: int) -> None:
         """A UTF-16 unit as a signed number; two of them may be one character."""

@@ -19,16 +19,19 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _CHARSETS = {
     "utf-8": "utf-8",
     "utf8": "utf-8",
-    "us-ascii": "ascii",
-    "ascii": "ascii",
+    "us-ascii": "utf-8",  # which it is a part of, and what many send under its name
+    "ascii": "utf-8",
+    "ansi_x3.4-1968": "utf-8",
     "utf-16": "utf-16",
     "utf-16be": "utf-16-be",
     "utf-16le": "utf-16-le",
     "utf-32": "utf-32",
     "iso-8859-1": "iso8859-1",
+    "iso_8859-1": "iso8859-1",
     "latin1": "iso8859-1",
     **{f"iso-8859-{part}": f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)},
-    **{f"windows-{page}": f"cp{page}" for page in range(1250, 1259)},
+    **{f"{name}{page}": f"cp{page}" for page in range(1250, 1259) for name in ("windows-", "cp")},
+    "windows-874": "cp874",
     "ibm437": "cp437",
     "ibm850": "cp850",
     "koi8-r": "koi8-r",
@@ -36,6 +39,7 @@ _CHARSETS = {
     "macintosh": "mac-roman",
     "tis-620": "tis-620",
     "shift_jis": "shift_jis",
+    "x-sjis": "shift_jis",
     "windows-31j": "cp932",
     "euc-jp": "euc_jp",
     "iso-2022-jp": "iso2022_jp",
@@ -70,11 +74,17 @@ def decode(body: bytes, charset: str = "") -> str:
     codec = _CHARSETS.get(charset.lower()) if charset else "utf-8"
     if codec is None:
         raise UnsupportedBody("the charset of the text is not supported", (("Accept", "text/plain;charset=UTF-8"),))
+    if codec in _EITHER_ORDER:
+        codec = _ordered(body, codec)
     try:
         text = body.decode(codec)
     except UnicodeError:
         raise RemoteProtocolError("the text is not in the charset it claims", Code.S01, status=400) from None
-    return text if text.isprintable() else legal(lines(text.removeprefix("\ufeff")))
+    if text.isprintable():
+        return text
+    if codec == "iso8859-1" and _CONTROLS.search(text) is not None:
+        text = _of_windows(body, text)
+    return legal(lines(text.removeprefix("\ufeff")))
 
 
 def encode(text: str) -> bytes:
@@ -98,3 +108,28 @@ def language_tag(value: str) -> str:
     """Return the first tag of ``value``, a Content-Language or an xml:lang; empty if that is no language tag."""
     tag = value.partition(",")[0].strip()
     return tag if _LANGUAGE.fullmatch(tag) else ""
+
+
+# --- private ----------------------------------------------------------------------------------------------------------
+
+_EITHER_ORDER = {"utf-16": 2, "utf-32": 4}  # octets of a unit
+_CONTROLS = re.compile("[\x80-\x9f]")
+
+
+def _ordered(body: bytes, codec: str) -> str:
+    """The codec for octets that may lack the mark of their order: then the first is the greater (RFC 2781 §4.3).
+
+    Unless most of the zeros, of which every Latin letter has some, stand where they would stand in the other order.
+    """
+    unit = _EITHER_ORDER[codec]
+    if body[:unit] in ("\ufeff".encode(f"{codec}-be"), "\ufeff".encode(f"{codec}-le")):
+        return codec
+    return f"{codec}-le" if body[unit - 1 :: unit].count(0) > body[::unit].count(0) else f"{codec}-be"
+
+
+def _of_windows(body: bytes, text: str) -> str:
+    """Where Latin-1 has control characters that nobody writes, Windows has quotes, dashes and the euro."""
+    try:
+        return body.decode("cp1252")
+    except UnicodeError:
+        return text

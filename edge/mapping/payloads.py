@@ -26,6 +26,7 @@ TAKEN = (
 )  # fmt: skip
 ACCEPT = ", ".join(TAKEN)
 
+MAX_FORMATTED = 3  # formatted texts in one body; Microsoft's clients send HTML and RTF
 REFRESH = 90  # seconds within which we repeat that somebody goes on writing (RFC 3994 §3.2: 60 at least)
 
 
@@ -36,7 +37,7 @@ def read(entity: Entity, host: str) -> Said | None:
     `RemoteProtocolError`: 415 as `UnsupportedBody`, 400 for what is not what it claims, 413 for too much, 403 for a
     sender of another domain.
     """
-    return _read(entity, host, 0)
+    return _read(entity, _Whose(host), 0)
 
 
 def content_entity(content: Content, takes: Set[str]) -> Entity:
@@ -88,17 +89,31 @@ def keyboard_entity(typing: Typing) -> Entity:
 _UTF8 = {"charset": "UTF-8"}
 
 
-def _read(entity: Entity, host: str, depth: int) -> Said | None:
+class _Whose:
+    """Who has written a body, and how much he has asked of us with it."""
+
+    __slots__ = ("host", "formatted")
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.formatted = 0
+
+
+def _read(entity: Entity, whose: _Whose, depth: int) -> Said | None:
     if depth == multipart.MAX_DEPTH:
         raise RemoteProtocolError("the body has too many bodies inside each other", Code.S09, status=413)
+    if entity.type in _FORMATTED:
+        whose.formatted += 1
+        if whose.formatted > MAX_FORMATTED:
+            raise RemoteProtocolError(f"the body has more than {MAX_FORMATTED} formatted texts", Code.S09, status=413)
     leaf = _LEAVES.get(entity.type)
     if leaf is not None:
         return leaf(entity)
     inner = _NESTED.get(entity.type)
     if inner is not None:
-        return inner(entity, host, depth + 1)
+        return inner(entity, whose, depth + 1)
     if entity.type.startswith("multipart/"):  # RFC 2046 §5.1.3: an unknown one is mixed
-        return _mixed(entity, host, depth + 1)
+        return _mixed(entity, whose, depth + 1)
     if entity.optional:
         return None
     raise UnsupportedBody(f"the body type {entity.type} is not supported", (("Accept", ACCEPT),))
@@ -139,7 +154,7 @@ def _report(entity: Entity) -> Receipt | None:
     return Receipt(report.id, report.status) if report.status in ("delivered", "displayed", "failed") else None
 
 
-def _alternative(entity: Entity, host: str, depth: int) -> Said | None:
+def _alternative(entity: Entity, whose: _Whose, depth: int) -> Said | None:
     """The plain part is the text, and the last that is formatted its form (RFC 2046 §5.1.4)."""
     plain: Content | None = None
     best: Said | None = None
@@ -147,7 +162,7 @@ def _alternative(entity: Entity, host: str, depth: int) -> Said | None:
     refusal: UnsupportedBody | None = None
     for part in multipart.split(entity.body, entity.parameters):
         try:
-            said = _read(part, host, depth)
+            said = _read(part, whose, depth)
         except UnsupportedBody as error:
             refusal = error
             continue
@@ -163,7 +178,7 @@ def _alternative(entity: Entity, host: str, depth: int) -> Said | None:
     return best._replace(xhtml=formatted) if isinstance(best, Content) else best
 
 
-def _mixed(entity: Entity, host: str, depth: int) -> Said | None:
+def _mixed(entity: Entity, whose: _Whose, depth: int) -> Said | None:
     """The first part that says something; what is signed is the first part of two (RFC 1847 §2.1)."""
     parts = multipart.split(entity.body, entity.parameters)
     if entity.type == "multipart/related":
@@ -171,7 +186,7 @@ def _mixed(entity: Entity, host: str, depth: int) -> Said | None:
     refusal: UnsupportedBody | None = None
     for part in parts:
         try:
-            said = _read(part, host, depth)
+            said = _read(part, whose, depth)
         except UnsupportedBody as error:
             refusal = refusal or error
             continue
@@ -182,15 +197,15 @@ def _mixed(entity: Entity, host: str, depth: int) -> Said | None:
     return None
 
 
-def _cpim(entity: Entity, host: str, depth: int) -> Said | None:
+def _cpim(entity: Entity, whose: _Whose, depth: int) -> Said | None:
     """RFC 3922 §4.2: of the headers the subject, the time and what is asked for pass."""
     message = cpim.parse(entity.octets)
-    if not cpim.agrees(message.from_, host):
+    if not cpim.agrees(message.from_, whose.host):
         raise RemoteProtocolError("the CPIM message is from another domain than its request", Code.A05, status=403)
     unknown = message.unknown(imdn.NAMESPACE)
     if unknown:
         raise UnsupportedBody("the CPIM message requires headers that are not supported", (("Accept", ACCEPT),))
-    said = _read(message.content, host, depth)
+    said = _read(message.content, whose, depth)
     if not isinstance(said, Content):
         return said
     subject = next((value for lang, value in message.subjects if not lang), "")
@@ -210,7 +225,8 @@ _LEAVES: dict[str, Callable[[Entity], Said | None]] = {
     imdn.MEDIA_TYPE: _report,
     **dict.fromkeys(rtf.MEDIA_TYPES, _rtf),
 }
-_NESTED: dict[str, Callable[[Entity, str, int], Said | None]] = {
+_FORMATTED = frozenset((html.MEDIA_TYPE, "application/xhtml+xml", *rtf.MEDIA_TYPES))  # which take the most time
+_NESTED: dict[str, Callable[[Entity, _Whose, int], Said | None]] = {
     cpim.MEDIA_TYPE: _cpim,
     ALTERNATIVE: _alternative,
 }

@@ -64,6 +64,43 @@ def test_octets_are_of_the_code_page(head: bytes, octets: bytes, expected: str) 
     assert rtf.text_of(body).rstrip("\ufffd") == expected
 
 
+FONTS = (
+    b"{\\fonttbl{\\f0\\fnil\\fcharset0 Segoe UI;}{\\f1\\fswiss\\fcharset204{\\*\\panose 020b}Arial Cyr;}"
+    b"{\\f2\\fcharset128 MS Gothic;}{\\f3\\fcharset1 X;}{\\f4\\cpg1253 Y;}{\\f5\\fcharset99 Z;}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\\f1 \\'ef\\f0 \\'fc", "пü"),
+        (b"\\f0 \\'fc{\\f1 \\'ef}\\'fc", "üпü"),
+        (b"{\\f2\\'93\\'fa\\'96\\'7b}\\f3\\'b1", "日本±"),
+        (b"\\f4 \\'e1\\f5 \\'fc\\f9 \\'fc\\f \\'fc", "αüüü"),
+        (b"\\f1 \\'ef\\u1103?\\'ef", "пяп".replace("я", "\u044f")),
+    ],
+)
+def test_octets_are_of_the_code_page_of_their_font(content: bytes, expected: str) -> None:
+    """As Communicator writes Cyrillic, Greek and Japanese."""
+    assert rtf.text_of(b"{\\rtf1\\ansi\\ansicpg1252" + FONTS + content + b"}") == expected
+
+
+def test_fonts_are_not_more_than_so_many() -> None:
+    table = b"".join(b"{\\f%d\\fcharset204;}" % number for number in range(1000))
+    assert rtf.text_of(b"{\\rtf1{\\fonttbl" + table + b"}\\f1 \\'ef\\f999 \\'fc}") == "пü"
+
+
+PICTURES = [b"{\\pict\\wmetafile8 00ff}", b"{\\object{\\*\\objdata 00}}", b"{\\pict\\bin4 }}{{}"]
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_picture_alone_is_not_supported_and_beside_a_text_left_out(picture: bytes) -> None:
+    with pytest.raises(UnsupportedBody):
+        rtf.text_of(b"{\\rtf1 " + picture + b"}")
+    assert rtf.text_of(b"{\\rtf1 " + picture + b"look}") == "look"
+    assert rtf.text_of(b"{\\rtf1 }") == ""
+
+
 @pytest.mark.parametrize("body", [b"", b"hi", b"<b>", b"\\rtf1", b"{\\rt", b"{\\urtf1}"])
 def test_body_that_is_no_rich_text_is_not_supported(body: bytes) -> None:
     with pytest.raises(UnsupportedBody):
@@ -92,7 +129,7 @@ def test_every_code_page_of_the_table_is_a_codec() -> None:
 PIECES = [
     b"{", b"}", b"\\par ", b"\\u-1?", b"\\u55357", b"\\uc9", b"\\'", b"\\'ff", b"\\*", b"\\bin9 ", b"\\", b"x",
     b"\\ansicpg932 ", b"\\" + b"a" * 40, b"\\u99999999999", b"\\uc-5 ", b"{\\*\\x ", b"{\\pict ", b"\r\n", b"\xff",
-    b"\x00", b"\\\r", b"\\ansicpg-1",
+    b"\x00", b"\\\r", b"\\ansicpg-1", b"{\\fonttbl", b"\\f1", b"\\fcharset204 ", b"\\f-99999999999 ",
 ]  # fmt: skip
 
 

@@ -26,9 +26,33 @@ ILLEGAL = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xD800, 0xDFFF, 0xFFFE,
         ("Shift_JIS", "日本".encode("shift_jis"), "日本"),
         ("gb18030", "中文".encode("gb18030"), "中文"),
         ("UTF-16", "grüß".encode("utf-16"), "grüß"),
+        ("UTF-16", "\ufeffgrüß".encode("utf-16-be"), "grüß"),
+        ("UTF-32", "grüß".encode("utf-32"), "grüß"),
+        ("UTF-32", "\ufeffgrüß".encode("utf-32-be"), "grüß"),
     ],
 )
 def test_decode_reads_declared_charset(charset: str, body: bytes, expected: str) -> None:
+    assert text.decode(body, charset) == expected
+
+
+@pytest.mark.parametrize(
+    ("charset", "body", "expected"),
+    [
+        ("utf-16", "hi 日".encode("utf-16-be"), "hi 日"),
+        ("utf-16", "hi 日".encode("utf-16-le"), "hi 日"),
+        ("utf-16", "日本".encode("utf-16-be"), "日本"),
+        ("utf-32", "hi 日".encode("utf-32-be"), "hi 日"),
+        ("utf-32", "hi 日".encode("utf-32-le"), "hi 日"),
+        ("us-ascii", "grüß".encode(), "grüß"),
+        ("iso-8859-1", b"\x93a\x94 \x80", "“a” €"),
+        ("iso-8859-1", b"\x81\xfc", "\x81ü"),
+        ("iso-8859-1", b"a\tb\xfc", "a\tbü"),
+        ("cp1252", b"\x80", "€"),
+        ("x-sjis", "日本".encode("shift_jis"), "日本"),
+    ],
+)
+def test_decode_reads_what_others_mean_by_a_charset(charset: str, body: bytes, expected: str) -> None:
+    """Without the mark of its order, as its better half, or as what Windows has in its place."""
     assert text.decode(body, charset) == expected
 
 
@@ -45,8 +69,12 @@ def test_decode_answers_415_when_charset_is_unknown_or_no_charset(charset: str) 
 
 @pytest.mark.parametrize(
     ("charset", "body"),
-    [("", b"\xff"), ("utf-8", b"\xc0\xaf"), ("utf-8", b"\xed\xa0\x80"), ("us-ascii", b"\x80"), ("utf-16", b"x")],
-)
+    [
+        ("", b"\xff"), ("utf-8", b"\xc0\xaf"), ("utf-8", b"\xed\xa0\x80"), ("utf-8", "grüß".encode("latin-1")),
+        ("us-ascii", b"\x80"), ("utf-16", b"x"), ("utf-16", b"\xfe\xff\xd8\x00"), ("utf-16le", b"\x00\xd8a\x00"),
+        ("utf-32", b"\x00\x11\x00\x00"),
+    ],
+)  # fmt: skip
 def test_decode_answers_400_when_octets_are_not_in_the_charset(charset: str, body: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         text.decode(body, charset)

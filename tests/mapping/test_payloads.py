@@ -121,6 +121,20 @@ def test_multipart_may_be_inside_another_but_not_too_often() -> None:
     assert status(*deep) == 413
 
 
+def test_only_so_many_formatted_texts_are_read() -> None:
+    """Each costs some hundredths of a second at most, and a body could hold hundreds."""
+    rich = [("text/html", b"<b>a</b>"), ("text/rtf", RTF)] * 2
+    assert said(*parts("alternative", *rich[:3])) == Content("a", "<strong>a</strong>")
+    assert status(*parts("alternative", *rich)) == 413
+    kind, body = parts("alternative", *rich)
+    assert status("multipart/mixed;boundary=c", f"--c\r\nContent-Type: {kind}\r\n\r\n".encode() + body) == 413
+
+
+def test_picture_in_html_is_no_message_and_the_next_best_part_is() -> None:
+    assert status("text/html", b"<img src=x>") == 415
+    assert said(*parts("alternative", ("text/html", b"<img src=x>"), ("text/rtf", RTF))) == Content("rich")
+
+
 # --- CPIM and disposition notifications -------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from edge.bodies.mime import Entity
 from edge.bodies.multipart import MAX_BYTES, MAX_DEPTH, MAX_PARTS
 from edge.bodies.xhtml import MAX_DEPTH as MAX_NESTING
 from edge.mapping import payloads
-from edge.mapping.payloads import REFRESH, TAKEN, read
+from edge.mapping.payloads import MAX_FORMATTED, REFRESH, TAKEN, read
 from edge.mapping.said import Receipt, Typing
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mapping.md").read_text()
@@ -33,6 +33,7 @@ def test_limits_are_as_published() -> None:
     text = section("### 3.3 Types of bodies")
     assert MAX_BYTES == MAX_LENGTH and MAX_DEPTH == 4
     limits = f"{MAX_BYTES:,} octets", f"{MAX_PARTS} parts", f"{MAX_TOKENS:,} tags", f"{MAX_NESTING} elements inside"
+    assert f"{MAX_FORMATTED} formatted texts" in text
     assert all(limit in text for limit in limits)
     assert all(scheme in text for scheme in LINKS)
 
