@@ -106,7 +106,7 @@ class EdgeService(TwistedService):
         self.reloading = Reloading(config, self._apply)
         turn = Turn(reactor)
         rng = random.SystemRandom()
-        contexts = self._contexts = Contexts(config.identity, config.ca, config.directory.systems)
+        contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.systems)
         self._locator = Locator(reactor, config.dns_servers, rng)
         self._driver = Driver(reactor, gateway)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
