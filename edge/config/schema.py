@@ -42,6 +42,9 @@ Marker = Annotated[
     ),
 ]
 
+Proofs = Annotated[list[Literal["external", "dialback-tls"]], Meta(min_length=1)]
+Idle = Annotated[float, Meta(ge=60, le=86_400)]  # seconds; a ping of theirs every minute keeps a stream as it is
+
 Html = Literal["plain", "xhtml"]
 Encrypted = Literal["refuse", "fallback"]
 Outbound = Literal["full", "basic", "none"]
@@ -75,6 +78,13 @@ class SystemPresence(Struct, frozen=True):
     map: dict[str, str] = field(default_factory=dict)
 
 
+class SystemStreams(Struct, frozen=True):
+    auth: Proofs | None = None
+    bidi: bool | None = None
+    starttls: Literal["required", "direct"] | None = None
+    idle_seconds: Idle | None = None
+
+
 class Entry(Struct, frozen=True):
     """One [[inside]] or [[partner]]."""
 
@@ -101,6 +111,7 @@ class Entry(Struct, frozen=True):
     tls: PeerTls = field(default_factory=PeerTls)
     limits: Limits = field(default_factory=Limits)
     presence: SystemPresence = field(default_factory=SystemPresence)
+    xmpp: SystemStreams = field(default_factory=SystemStreams)
 
 
 class Blocked(Struct, frozen=True):

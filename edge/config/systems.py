@@ -11,6 +11,8 @@ from edge.config.claims import Claims
 from edge.config.places import KeyPath
 from edge.config.presence import direction_of, profile_of
 from edge.config.schema import Defaults, DefaultTls, Entry, Limits, SystemPresence
+from edge.config.streams import KEYS as STREAM_KEYS
+from edge.config.streams import streams_of
 from edge.config.tables import Document, quoted
 from edge.domains import Domain
 from edge.partners import Block, HostPort, System
@@ -70,6 +72,7 @@ class Gathering:
             secret=_secret(document, path, entry),
             ca=ca,
             min_version=_first(tls.min_version, defaults.tls.min_version, BUILT_IN.tls.min_version),
+            streams=streams_of(entry.xmpp),
             page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
             confirm=_first(entry.confirm, "ack"),
             im_mode=_first(entry.im_mode, defaults.im_mode, BUILT_IN.im_mode),
@@ -181,6 +184,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "identity": entry.identity,
         "transit": entry.transit,
         "expires": entry.expires,
+        **{f"xmpp.{key}": getattr(entry.xmpp, key) for key in STREAM_KEYS},
         "tls.ca": entry.tls.ca,
         "tls.peer_names": entry.tls.peer_names,
         "tls.min_version": entry.tls.min_version,
@@ -188,7 +192,8 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     is_component = entry.via == "xmpp" and entry.link == "component"
     idle: dict[str, str] = {}
     if entry.via == "sip":
-        idle = dict.fromkeys(("link", "page_type", "confirm"), 'of systems with via = "xmpp"')
+        of_xmpp = ("link", "page_type", "confirm", *(f"xmpp.{key}" for key in STREAM_KEYS))
+        idle = dict.fromkeys(of_xmpp, 'of systems with via = "xmpp"')
     elif entry.via == "xmpp":
         of_sip = (
             *("im_mode", "verification_marker", "presence.format", "presence.piggyback", "srv_targets_outside_domain"),
@@ -207,6 +212,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if is_component:
         in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")
+        idle |= dict.fromkeys((f"xmpp.{key}" for key in STREAM_KEYS), 'of systems with link = "s2s"')
         for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):
             if value is None or value == "srv":
                 document.error(Code.K02, path, f'a component link needs "{key}"{document.owner(path)}')

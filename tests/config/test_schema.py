@@ -24,6 +24,7 @@ from edge.config.schema import (
     Presence,
     SipListeners,
     SystemPresence,
+    SystemStreams,
     Tls,
 )
 from edge.config.systems import BUILT_IN
@@ -48,6 +49,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[[partner]]`": Entry,
     "`[[blocked]]`": Blocked,
     "`[partner.tls]`": PeerTls,
+    "`[partner.xmpp]`": SystemStreams,
     "`[partner.limits]`": Limits,
     "`[partner.presence]`": SystemPresence,
 }
