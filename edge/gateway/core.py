@@ -40,7 +40,7 @@ from edge.sip.uri import SipUri
 from edge.xmpp.service import Service
 from edge.xmpp.stanzas import PRESENCE_TYPES, Iq, Message, Presence, Stanza, error_bytes
 
-ACCEPT = "text/plain, application/pidf+xml"
+ACCEPT = "text/plain, application/pidf+xml, application/sdp"
 
 FAILED = {408: Code.M02, 503: Code.N03}  # what the transaction layer says of a request without an answer
 
