@@ -200,3 +200,10 @@ def test_interop_describes_no_concession_that_is_gone() -> None:
         if (peer, file) not in real
     ]
     assert not faults, report(faults)
+
+
+@pytest.mark.parametrize(("short", "room"), [("m", "microsoft"), ("s", "sessions")])
+def test_interop_names_every_transcript_of_the_microsoft_dialect(short: str, room: str) -> None:
+    named = re.findall(rf"`{short}/(\w+)`", (ROOT / "docs" / "interop.md").read_text())
+    there = [path.stem for path in (ROOT / "tests" / "transcripts" / room).glob("*.txt")]
+    assert sorted(named) == sorted(there)
