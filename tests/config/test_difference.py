@@ -1,0 +1,121 @@
+"""What another configuration would change."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import Config
+from edge.config.difference import FIXED, KEYS, difference
+from edge.partners import System
+from tests.config.written import AUTHORITY, EDGE, PARTNERS, Written, changed
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    return Written(tmp_path)
+
+
+def read(written: Written) -> Config:
+    reading = written.read()
+    assert reading.config is not None, reading.faults
+    return reading.config
+
+
+def lines(written: Written, partners: str, edge: str | None = None) -> tuple[str, ...]:
+    old = read(written)
+    return difference(old, read(written.write(edge, partners))).lines
+
+
+def test_the_same_files_say_the_same(written: Written) -> None:
+    same = difference(read(written), read(written))
+    assert (same.lines, same.fixed) == ((), ())
+
+
+WINGTIP = """
+[[partner]]
+name = "wingtip"
+domains = ["wingtip.example"]
+via = "sip"
+"""
+
+
+def test_partners_that_come_and_go(written: Written) -> None:
+    assert lines(written, PARTNERS + WINGTIP) == ("+ partner wingtip",)
+    assert lines(written, PARTNERS) == ("- partner wingtip",)
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("[partner.tls]\npeer_names = ['a.example']", "tls.peer_names"),
+        ("[partner.tls]\nmin_version = '1.3'", "tls.min_version"),
+        ("[partner.limits]\nburst = 7", "limits.burst"),
+        ("[partner.presence]\noutbound = 'none'", "presence"),
+        ("[partner.presence]\ndirection = 'they-see-us'", "presence.direction"),
+        ("im_mode = 'page'", "im_mode"),
+        ("allow = 'incoming'", "allow"),
+        ("expires = 2199-12-31", "expires"),
+        ("notes = 'x'", "notes"),
+    ],
+)
+def test_keys_that_say_something_else(written: Written, said: str, key: str) -> None:
+    assert lines(written, f"{PARTNERS}{said}\n") == (f"~ fabrikam.{key}",)
+
+
+def test_where_a_partner_stands_is_no_change(written: Written) -> None:
+    assert lines(written, changed(PARTNERS, "version = 1", "\n\n# nothing\nversion = 1")) == ()
+
+
+def test_a_partner_of_another_kind_is_another_one(written: Written) -> None:
+    xmpp = changed(PARTNERS, 'domains = ["fabrikam.com", "fabrikam.example"]\nvia = "sip"',
+                   'domains = ["fabrikam.com", "fabrikam.example"]\nvia = "xmpp"')
+    assert lines(written, xmpp) == ("- partner fabrikam", "+ partner fabrikam")
+
+
+def test_systems_of_ours(written: Written) -> None:
+    assert lines(written, PARTNERS, EDGE + "page_type = 'normal'\n") == ("~ office.page_type",)
+
+
+def test_blocked_domains(written: Written) -> None:
+    blocked = '[[blocked]]\ndomains = ["spam.example", "*.bücher.example"]\n'
+    assert lines(written, PARTNERS + blocked) == ("+ blocked spam.example, *.bücher.example",)
+    assert lines(written, PARTNERS) == ("- blocked spam.example, *.bücher.example",)
+
+
+def test_certificates_and_trust(written: Written) -> None:
+    old = read(written)
+    renewed = AUTHORITY.issue("edge.example.net", dns=["edge.example.net", "xmpp.example"])
+    renewed.write(written.folder / "certs", "edge")
+    new = read(written.write(changed(EDGE, 'certs/edge.key"', 'certs/edge.key"\nca = "certs/ca.pem"')))
+    said = difference(old, new)
+    assert said.lines[:2] == ("~ certificates", "~ tls.ca")
+    assert said.fixed == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fixed"),
+    [
+        ('"edge.example.net"', '"xmpp.example"', "[edge] name"),
+        ('"partners.toml"', '"partners.toml"\nstate = ":memory:"', "[edge] state"),
+        ("[[inside]]", "[sip]\nlisten = ['127.0.0.1:5061']\n[[inside]]", "[sip] listen"),
+        ("[[inside]]", "[dns]\nservers = ['127.0.0.1']\n[[inside]]", "[dns] servers"),
+        ("[[inside]]", "[presence]\nexpires = 1800\n[[inside]]", "[presence]"),
+        ("[[inside]]", "[admin]\nlisten = '127.0.0.1:8061'\n[[inside]]", "[admin] listen"),
+        ("[[inside]]", "[admin]\nsocket = 'a.sock'\n[[inside]]", "[admin] socket"),
+    ],
+)
+def test_what_only_a_restart_can_change(written: Written, before: str, after: str, fixed: str) -> None:
+    old = read(written)
+    assert difference(old, read(written.write(changed(EDGE, before, after)))).fixed == (fixed,)
+
+
+def test_every_field_of_a_configuration_is_compared_or_leads_elsewhere() -> None:
+    elsewhere = {
+        "path", "files", "certificate", "key", "identity", "identities", "identity_files", "ca", "systems", "directory",
+        "expiry", "warnings",
+    }
+    assert set(Config.__dataclass_fields__) == elsewhere | FIXED.keys()
+
+
+def test_the_keys_that_have_other_names_are_fields() -> None:
+    assert set(System.__dataclass_fields__) >= KEYS.keys()
