@@ -66,7 +66,7 @@ class System:
     secret: str = field(default="", repr=False)  # XEP-0114 handshake secret of a component link
     ca: Path | None = None
     min_version: str = "1.2"  # "1.2" | "1.3"
-    trust: Trust = Trust()  # what its certificates must be besides
+    trust: Trust = field(default_factory=Trust)  # what its certificates must be besides
     streams: Streams = Streams()  # with an XMPP server
     page_type: str = "chat"  # "chat" | "normal": the type of a message that came as a page-mode MESSAGE
     confirm: str = "ack"  # a stanza is taken when it is acknowledged ("ack"), or already when it is written ("write")
