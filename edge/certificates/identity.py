@@ -132,7 +132,7 @@ class Identities:
 def parse(certificate: bytes, key: bytes) -> Identity:
     """Read a PEM chain (leaf first) and the PEM private key of its leaf. Raises `IdentityError`."""
     chain = _chain(certificate)
-    private = _key(key)
+    private = private_key(key)
     leaf = chain[0]
     if not _fits(private, leaf):
         if any(_fits(private, other) for other in chain[1:]):
@@ -152,6 +152,23 @@ def parse(certificate: bytes, key: bytes) -> Identity:
 def authorities(bundle: bytes) -> tuple[x509.Certificate, ...]:
     """The certificates of a PEM trust bundle. Raises `IdentityError` (part "certificate") if there is none."""
     return _certificates(bundle)
+
+
+def private_key(pem: bytes) -> PrivateKey:
+    """A PEM private key that TLS can use. Raises `IdentityError` (part "key")."""
+    if b"-----BEGIN " not in pem or b"PRIVATE KEY-----" not in pem:
+        _refuse(Code.K04, "key", "there is no PEM private key in the file")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except TypeError:
+        _refuse(Code.K04, "key", "the private key is protected by a passphrase")
+    except (ValueError, UnsupportedAlgorithm):
+        _refuse(Code.K04, "key", "the private key is damaged or of an unknown kind")
+    if not isinstance(key, PrivateKey):
+        _refuse(Code.K02, "key", "TLS has no use for a private key of this kind; use RSA or an elliptic curve")
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < MIN_RSA_BITS:
+        _refuse(Code.K02, "key", f"the RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed")
+    return key
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
@@ -183,22 +200,6 @@ def _chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     if len(chain) > MAX_CHAIN:
         _refuse(Code.K04, "certificate", f"there are more than {MAX_CHAIN} certificates in the file")
     return chain
-
-
-def _key(pem: bytes) -> PrivateKey:
-    if b"-----BEGIN " not in pem or b"PRIVATE KEY-----" not in pem:
-        _refuse(Code.K04, "key", "there is no PEM private key in the file")
-    try:
-        key = load_pem_private_key(pem, password=None)
-    except TypeError:
-        _refuse(Code.K04, "key", "the private key is protected by a passphrase")
-    except (ValueError, UnsupportedAlgorithm):
-        _refuse(Code.K04, "key", "the private key is damaged or of an unknown kind")
-    if not isinstance(key, PrivateKey):
-        _refuse(Code.K02, "key", "TLS has no use for a private key of this kind; use RSA or an elliptic curve")
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < MIN_RSA_BITS:
-        _refuse(Code.K02, "key", f"the RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed")
-    return key
 
 
 def _fits(key: PrivateKey, certificate: x509.Certificate) -> bool:

@@ -75,6 +75,12 @@ class Watch:
         self._seen = stamps = self._stamps()
         return self._take(stamps)
 
+    def become(self, files: Sequence[Files], shown: Identities) -> None:
+        """Another configuration is in force, which has read its own files."""
+        self._files, self.shown = tuple(files), shown
+        self._seen = self._settled = ()
+        self._kept = []
+
     def _stamps(self) -> tuple[Stamp, ...]:
         return tuple(self._stamp(file) for pair in self._files for file in pair)
 

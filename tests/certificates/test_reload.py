@@ -174,6 +174,17 @@ def test_bad_pair_does_not_hold_up_another(tmp_path: Path) -> None:
     assert [each.leaf for each in watch.shown] == [OLD.certificate, NEW.certificate]
 
 
+def test_other_files_can_be_watched(disk: Disk, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    other = Disk(tmp_path / "b")
+    other.write(NEW)
+    disk.watch.become([other.files], Identities(parse(NEW.pem, NEW.key_pem)))
+    disk.put(b"nothing any more")
+    assert disk.looks(4) == [] and disk.shown is NEW
+    other.write(OLD)
+    assert [type(event) for event in disk.looks(4)] == [Renewed]
+
+
 def test_stamp_and_contents_of_what_is_no_file(tmp_path: Path) -> None:
     assert stamp_of(tmp_path / "none") is None
     (tmp_path / "large").write_bytes(b"x" * (MAX_PEM + 1))
