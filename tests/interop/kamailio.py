@@ -148,9 +148,10 @@ class Kamailio(Process):
         self._ca = folder / "ca.pem"
         self._ca.write_bytes(ca)
 
-    def start(self, *, gateway: str = "127.0.0.1:1", everybody_may_watch: bool = True) -> Self:
+    def start(self, *, gateway: str = "127.0.0.1:1", everybody_may_watch: bool = True, extra: str = "") -> Self:
         """``gateway`` is the "ADDRESS:PORT" that requests to other domains go to.
 
+        ``extra`` is put at the end of the configuration.
         Without ``everybody_may_watch`` a subscription is pending until `authorize` decides it.
         """
         modules = (f"{MODULES}/{name}.so" for name in ("tls", "presence", "presence_xml", "db_sqlite"))
@@ -168,6 +169,7 @@ class Kamailio(Process):
                 gateway=gateway,
                 force_active=int(everybody_may_watch),
             )
+            + extra
         )
         names = {"certificate": self._certificate, "key": self._key, "ca": self._ca}
         (self.folder / "tls.cfg").write_text(TLS.format(**names))
