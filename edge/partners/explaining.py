@@ -30,7 +30,7 @@ class Explanation:
 
 
 def explain(directory: Directory, sender: Domain, recipient: Domain) -> Explanation:
-    """May users of ``sender`` write to those of ``recipient``, and ask to see them, on a link that proves ``sender``?"""
+    """May users of ``sender`` write to those of ``recipient``, and see them, over a link that proves ``sender``?"""
     steps: list[Step] = []
     systems: list[System] = []
     for role, domain in (("from", sender), ("to", recipient)):
