@@ -25,7 +25,7 @@ from edge.gateway.unopened import NEVER_BEGAN, Unopened
 from edge.mapping import messages
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.mapping.messages import MessageFacts, Typing
-from edge.partners import Admit
+from edge.partners import Admit, Changes
 from edge.sip import microsoft, sdp
 from edge.sip.message import Response
 from edge.sip.session import GONE, Session
@@ -199,6 +199,17 @@ class Chats:
             effects += self._unopened.give_back(chat, Code.N03, LEAVING)
         return effects + Farewell(self._node, self._all.calls.values(), self._leave).begin()
 
+    def relisted(self, changes: Changes) -> list[Effect]:
+        """Another partner list: who is not on it any more has no sessions, and gets none."""
+        gone = {system.name for system in changes.removed}
+        effects: list[Effect] = []
+        for chat in [each for each in self._all.chats.values() if {each.sip.name, each.xmpp.name} & gone]:
+            effects += self._unopened.give_back(chat, Code.A01, Code.A01.sentence)
+            for call in (chat.spare, chat.call):
+                if call is not None:
+                    effects += self._leave(call)
+        return effects
+
     def _leave(self, call: Call) -> list[Effect]:
         return self._follow(call, call.session.bye(self._node.wheel.now))
 
@@ -304,8 +315,10 @@ class Chats:
     def _open(self, chat: Chat) -> list[Effect]:
         """Open a session with the SIP user, or do without, if that is what he wants by now."""
         node = self._node
-        if self._is_leaving:
-            effects = self._unopened.give_back(chat, Code.N03, LEAVING)
+        named = node.directory.named
+        if self._is_leaving or named(chat.sip.name) is None or named(chat.xmpp.name) is None:
+            why = (Code.N03, LEAVING) if self._is_leaving else (Code.A01, Code.A01.sentence)
+            effects = self._unopened.give_back(chat, *why)
             self._all.rest(chat)
             return effects
         if self._modes.of(chat.sip, chat.user) == PAGE and not any(each.is_long for each in chat.queue):

@@ -82,7 +82,7 @@ class Gateway:
         """The partner list is another one now; nothing of what it leaves alone is touched."""
         self._marks = any(system.verification_marker for system in self.node.directory.systems)
         self.policy.rates.forget({system.name for system in changes.removed})
-        return self._door(lambda: self._paths.relisted(changes))
+        return self._door(lambda: self._paths.relisted(changes) + self.chats.relisted(changes))
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (partner, direction, state): the dialogs, and the watches of XMPP users."""
