@@ -57,6 +57,7 @@ _ELEMENTS = {
     "pre": ("p", "font-family: monospace"),
     **{f"h{level}": ("p", "font-weight: bold") for level in range(1, 7)},
 }
+_CONTAINERS = frozenset(("ul", "ol", "li", "blockquote"))  # of paragraphs
 _BREAKING = frozenset(("dd", "dt", "tr"))  # of which only the line end is kept
 _PROPERTIES = frozenset(
     {
@@ -100,8 +101,11 @@ class _Writer:
     def _element(self, tag: Tag, name: str, style: str) -> None:
         if name == "li":
             self._close_item()
+            self._end_paragraph()
         elif name in ("ul", "ol", "blockquote") or tag.name == "p":
             self.close("p")  # its end tag may be left out
+            if name != "p":
+                self._end_paragraph()
         if len(self._open) >= MAX_DEPTH or self._count >= MAX_ELEMENTS:
             self._due = self._begun and name in ("p", "li")
             return
@@ -109,7 +113,8 @@ class _Writer:
         more = self._attributes(tag, style)
         if name in ("a", "span") and not more:
             written = ""
-        elif name == "p" and any(open_ == "p" for _, open_ in self._open):  # a block inside a paragraph is a line of it
+        elif (name == "p" and any(open_ == "p" for _, open_ in self._open)) or (name == "li" and not self._in_list()):
+            # a block inside a paragraph is a line of it, and so is an item of no list
             self._due = self._begun
             written = ""
         if written:
@@ -141,6 +146,20 @@ class _Writer:
         content = "".join(self._out).strip()
         return content if _FORMATTED.search(content) else ""
 
+    def _end_paragraph(self) -> None:
+        """A list stands in no paragraph: the one that is open ends, and what follows in its place has no form."""
+        for begin in range(len(self._open) - 1, -1, -1):
+            name = self._open[begin][1]
+            if name in _CONTAINERS:
+                return
+            if name == "p":
+                for index in range(len(self._open) - 1, begin - 1, -1):
+                    came, written = self._open[index]
+                    self._out.append(f"</{written}>" if written else "")
+                    self._open[index] = came, ""
+                self._begun = self._due = False
+                return
+
     def _close_item(self) -> None:
         """The end tag of a list item may be left out too."""
         for came, _ in reversed(self._open):
@@ -149,6 +168,11 @@ class _Writer:
             if came == "li":
                 self.close("li")
                 return
+
+    def _in_list(self) -> bool:
+        """Whether what is open directly around, but for words, is a list."""
+        around = [written for _, written in self._open if written in _CONTAINERS]
+        return bool(around) and around[-1] in ("ul", "ol")
 
     def _line(self) -> None:
         if self._due:

@@ -30,6 +30,9 @@ ELEMENTS = {"body", "a", "blockquote", "br", "cite", "em", "li", "ol", "p", "spa
         ("<p><b>a</b><p>b", "<p><strong>a</strong></p><p>b</p>"),
         ("<ul><li>a<li>b</ul>", "<ul><li>a</li><li>b</li></ul>"),
         ("<ol><li><ul><li>a</ul><li>b</ol>", "<ol><li><ul><li>a</li></ul></li><li>b</li></ol>"),
+        ("<div><b>a<ul><li>b</ul>c</b></div>d", "<p><strong>a</strong></p><ul><li>b</li></ul>c<br/>d"),
+        ("<ul><li><div>a<ol><li>b</ol>c</div>", "<ul><li><p>a</p><ol><li>b</li></ol>c</li></ul>"),
+        ("<div><b>a</b><li>b<li>c</div>", "<p><strong>a</strong></p>b<br/>c"),
         ("<h1>a</h1>b", "<p style='font-weight: bold'>a</p>b"),
         ("<b>a<i>b</b>c</i>", "<strong>a<em>b</em></strong>c"),
         ("</b><b>a", "<strong>a</strong>"),
@@ -103,6 +106,15 @@ def test_result_is_well_formed_and_from_the_list(pieces: list[str]) -> None:
             assert found.tag.removeprefix(XHTML) in ELEMENTS
             assert set(found.attrib) <= {"href", "style"}
             assert found.get("href", "http://x").startswith("http://x")
+    inside = {part.tag.removeprefix(XHTML) for found in root.iter(f"{XHTML}p") for part in list(found.iter())[1:]}
+    assert not inside & {"p", "ul", "ol", "li", "blockquote"}
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_what_is_safe_stays_as_it_is(pieces: list[str]) -> None:
+    """It may pass several gateways."""
+    once = sanitised("".join(pieces))
+    assert sanitised(once) == once
 
 
 @pytest.mark.parametrize("piece", PIECES)

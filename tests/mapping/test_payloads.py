@@ -1,12 +1,16 @@
 """Tests of `edge.mapping.payloads`."""
 
 import base64
+from html import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.bodies import imdn
 from edge.bodies.mime import Entity, content_type
 from edge.bodies.text import UnsupportedBody
+from edge.bodies.xhtml import sanitised
 from edge.errors import RemoteProtocolError
 from edge.mapping import payloads
 from edge.mapping.payloads import TAKEN, read
@@ -179,6 +183,17 @@ def test_content_is_written_plain_or_with_its_form() -> None:
     assert (beside.type, alone.type) == ("multipart/alternative", "text/html")
     assert read(beside, HOST) == content
     assert read(alone, HOST) == content._replace(body="ü")
+
+
+PLAIN_CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff\ufeff")
+
+
+@given(st.text(PLAIN_CHARACTERS, min_size=1), st.text())
+def test_whatever_is_written_is_read_again(body: str, formatted: str) -> None:
+    content = Content(body, sanitised(f"<b>{escape(formatted)}</b> "))
+    for takes in (set(), {"text/html", "multipart/alternative"}):
+        entity = payloads.content_entity(content, takes)
+        assert read(entity, HOST) == (content if takes and content.xhtml else content._replace(xhtml=""))
 
 
 def test_request_for_receipts_survives_writing_and_reading() -> None:
