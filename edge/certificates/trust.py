@@ -34,7 +34,7 @@ class Trust:
     eku: str = "server"  # "server" | "strict" | "any"
     names: str = "san"  # "san" | "san-or-cn"
     pins: frozenset[str] = frozenset()
-    revocation: str = "off"  # "off" | "soft" | "hard"
+    revocation: str = "soft"  # "off" | "soft" | "hard"
 
 
 def fingerprint_of(certificate: x509.Certificate) -> str:

@@ -16,6 +16,9 @@ SystemName = Annotated[
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z", description="1 to 64 letters, digits or any of . - _"),
 ]
 Version = Literal["1.2", "1.3"]
+Eku = Literal["server", "strict", "any"]
+CertificateNames = Literal["san", "san-or-cn"]
+RevocationPolicy = Literal["off", "soft", "hard"]
 
 Messages = Annotated[int, Meta(ge=1, le=100_000)]  # each waits in memory
 Seconds = Annotated[float, Meta(ge=1, le=30)]  # a SIP peer gives up after 32 s and must have our answer before
@@ -55,6 +58,10 @@ class PeerTls(Struct, frozen=True):
     ca: Text | None = None
     peer_names: Texts | None = None
     min_version: Version | None = None
+    eku: Eku | None = None
+    names: CertificateNames | None = None
+    pin_spki: Texts | None = None
+    revocation: RevocationPolicy | None = None
 
 
 class Limits(Struct, frozen=True):
@@ -184,6 +191,9 @@ class EdgeFile(Struct, frozen=True):
 class DefaultTls(Struct, frozen=True):
     ca: Text | None = None
     min_version: Version | None = None
+    eku: Eku | None = None
+    names: CertificateNames | None = None
+    revocation: RevocationPolicy | None = None
 
 
 class Defaults(Struct, frozen=True):

@@ -14,6 +14,7 @@ from edge.config.schema import Defaults, DefaultTls, Entry, Limits, SystemPresen
 from edge.config.streams import KEYS as STREAM_KEYS
 from edge.config.streams import streams_of
 from edge.config.tables import Document, quoted
+from edge.config.trust import trust_of
 from edge.domains import Domain
 from edge.partners import Block, HostPort, System
 
@@ -72,6 +73,7 @@ class Gathering:
             secret=_secret(document, path, entry),
             ca=ca,
             min_version=_first(tls.min_version, defaults.tls.min_version, BUILT_IN.tls.min_version),
+            trust=trust_of(document, path, tls, defaults.tls),
             streams=streams_of(entry.xmpp),
             page_type=_first(entry.page_type, defaults.page_type, BUILT_IN.page_type),
             confirm=_first(entry.confirm, "ack"),
@@ -188,6 +190,10 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "tls.ca": entry.tls.ca,
         "tls.peer_names": entry.tls.peer_names,
         "tls.min_version": entry.tls.min_version,
+        "tls.eku": entry.tls.eku,
+        "tls.names": entry.tls.names,
+        "tls.pin_spki": entry.tls.pin_spki,
+        "tls.revocation": entry.tls.revocation,
     }
     is_component = entry.via == "xmpp" and entry.link == "component"
     idle: dict[str, str] = {}
@@ -210,7 +216,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         said = f'"identity"{document.owner(path)} cannot be "as-asserted": XMPP servers assert nothing about a sender'
         document.error(Code.K02, (*path, "identity"), said)
     if is_component:
-        in_vain = ("tls.ca", "tls.peer_names", "tls.min_version")
+        in_vain = tuple(key for key in given if key.startswith("tls."))
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")
         idle |= dict.fromkeys((f"xmpp.{key}" for key in STREAM_KEYS), 'of systems with link = "s2s"')
         for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):

@@ -44,4 +44,4 @@ def test_what_is_no_pin_is_refused_with_a_sentence(text: str, said: str) -> None
 
 
 def test_trust_asks_for_a_server_purpose_and_a_real_name_unless_told_otherwise() -> None:
-    assert Trust() == Trust("server", "san", frozenset(), "off")
+    assert Trust() == Trust("server", "san", frozenset(), "soft")

@@ -17,6 +17,7 @@ from edge.config.schema import (
     Dns,
     Edge,
     Entry,
+    IdentityFiles,
     Limits,
     Listeners,
     PartnersFile,
@@ -28,6 +29,7 @@ from edge.config.schema import (
     Tls,
 )
 from edge.config.systems import BUILT_IN
+from edge.config.trust import BUILT_IN as TRUST
 from edge.mapping.profile import DEFAULT
 from tests.config.written import Written
 
@@ -36,6 +38,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[edge]`": Edge,
     "`[tls]`": Tls,
+    "`[[tls.identity]]`": IdentityFiles,
     "`[sip]`": SipListeners,
     "`[xmpp]`": Listeners,
     "`[dns]`": Dns,
@@ -101,6 +104,8 @@ def test_document_tells_the_defaults_that_apply() -> None:
         assert documented(section)["verification_marker"] == f'`"{BUILT_IN.verification_marker}"`'
     for section in ("`[partner.tls]`", "`[defaults.tls]`"):
         assert documented(section)["min_version"] == f'`"{BUILT_IN.tls.min_version}"`'
+        for key in ("eku", "names", "revocation"):
+            assert documented(section)[key] == f'`"{getattr(TRUST, key)}"`'
     for section, listen in (("`[sip]`", SIP_LISTEN), ("`[xmpp]`", XMPP_LISTEN)):
         assert json.loads(documented(section)["listen"].strip("`")) == [str(each) for each in listen]
 
