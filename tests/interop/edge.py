@@ -30,6 +30,7 @@ class System:
     tls: Keys = field(default_factory=dict)
     limits: Keys = field(default_factory=dict)
     secret: str = ""
+    xmpp: Keys = field(default_factory=dict)
 
 
 class Edge(Process):
@@ -120,7 +121,8 @@ class Edge(Process):
         if system.secret:
             (self.folder / f"{system.name}.secret").write_text(system.secret + "\n")
             keys["secret_file"] = f"{system.name}.secret"
-        parts = ((f"[{kind}]", keys), (f"{kind}.tls", system.tls), (f"{kind}.limits", system.limits))
+        sections = {"tls": system.tls, "limits": system.limits, "xmpp": system.xmpp}
+        parts = ((f"[{kind}]", keys), *((f"{kind}.{name}", part) for name, part in sections.items()))
         return "\n".join(table(name, part) for name, part in parts if part)
 
 

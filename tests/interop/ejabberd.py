@@ -28,7 +28,7 @@ listen:
   # clients are on this machine's loopback and need no TLS
   - {{port: {c2s}, ip: "{address}", module: ejabberd_c2s}}
   - {{port: {s2s}, ip: "{address}", module: ejabberd_s2s_in}}
-{components}
+{direct}{components}
 
 auth_password_format: plain
 s2s_use_starttls: required
@@ -40,9 +40,14 @@ modules:
   mod_disco: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
-  mod_stream_mgmt: {{resume_timeout: 0}}
+{dialback}  mod_stream_mgmt: {{resume_timeout: 0}}
   mod_time: {{}}
   mod_version: {{}}
+"""
+
+DIRECT = """  - {{port: {port}, ip: "{address}", module: ejabberd_s2s_in, tls: true}}
+"""
+DIALBACK = """  mod_s2s_dialback: {}
 """
 
 # no ``hosts``: all that are listed at one port would be registered for each component that connects there
@@ -69,14 +74,21 @@ class Ejabberd(Process):
         super().__init__("ejabberd", folder)
         self.domain = domain
         self.address = addresses.of(f"ejabberd {domain}")
-        self.c2s, self.s2s, self.component = (addresses.port(f"ejabberd {domain}") for _ in range(3))
+        self.c2s, self.s2s, self.component, self.direct = (addresses.port(f"ejabberd {domain}") for _ in range(4))
         self._certificate, self._key = certificate.write(folder, "server")
         self._ca = folder / "ca.pem"
         self._ca.write_bytes(ca)
 
     def start(
-        self, *, accounts: Mapping[str, str], components: Mapping[str, str] | None = None, dns: str = NOWHERE
+        self,
+        *,
+        accounts: Mapping[str, str],
+        components: Mapping[str, str] | None = None,
+        dns: str = NOWHERE,
+        dialback: bool = False,
+        direct: bool = False,
     ) -> Self:
+        """``direct``: there is a port for direct TLS."""
         program = need("erl", APPLICATION)
         libraries = Path(glob(APPLICATION)[0]).parents[2]
         configuration, resolver = self.folder / "ejabberd.yml", self.folder / "inetrc"
@@ -88,6 +100,8 @@ class Ejabberd(Process):
                 c2s=self.c2s,
                 s2s=self.s2s,
                 components="\n".join(self._listeners(components or {})),
+                direct=DIRECT.format(port=self.direct, address=self.address) if direct else "",
+                dialback=DIALBACK if dialback else "",
                 certificate=self._certificate,
                 key=self._key,
                 ca=self._ca,
@@ -109,7 +123,7 @@ class Ejabberd(Process):
             for user, password in accounts.items()
         )
         after = f'{made}io:format("{READY}~n").'
-        ports = [self.c2s, self.s2s, *([self.component] if components else [])]
+        ports = [self.c2s, self.s2s, *([self.component] if components else []), *([self.direct] if direct else [])]
         starts = self._starts()
         self.launch(
             [

@@ -20,7 +20,7 @@ interfaces = {{ "{address}" }}
 c2s_ports = {{ {c2s} }}
 s2s_ports = {{ {s2s} }}
 c2s_direct_tls_ports = {{}}
-s2s_direct_tls_ports = {{}}
+s2s_direct_tls_ports = {{ {direct} }}
 component_interfaces = {{ "{address}" }}
 component_ports = {{ {component} }}
 
@@ -36,7 +36,7 @@ smacks_hibernation_time = 0
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 s2s_require_encryption = true
-s2s_secure_auth = true
+s2s_secure_auth = {secure_auth}
 ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca}" }}
 
 -- left to itself libunbound asks no server on a loopback address
@@ -64,7 +64,7 @@ class Prosody(Process):
         super().__init__("prosody", folder)
         self.domain = domain
         self.address = addresses.of(f"prosody {domain}")
-        self.c2s, self.s2s, self.component = (addresses.port(f"prosody {domain}") for _ in range(3))
+        self.c2s, self.s2s, self.component, self.direct = (addresses.port(f"prosody {domain}") for _ in range(4))
         self._certificate, self._key = certificate.write(folder, "server")
         self._ca = folder / "ca.pem"
         self._ca.write_bytes(ca)
@@ -77,8 +77,11 @@ class Prosody(Process):
         dns: str = NOWHERE,
         modules: Sequence[str] = (),
         dialback: bool = False,
+        secure_auth: bool = True,
+        direct: bool = False,
         extra: str = "",
     ) -> Self:
+        """``secure_auth``: a certificate is needed; ``direct``: there is a port for direct TLS."""
         program = need("prosody", RESOLVER_LIBRARY)
         stored = self.folder / "data" / escaped(self.domain) / "accounts"
         stored.mkdir(parents=True, exist_ok=True)
@@ -90,6 +93,8 @@ class Prosody(Process):
             c2s=self.c2s,
             s2s=self.s2s,
             component=self.component,
+            direct=self.direct if direct else "",
+            secure_auth=str(secure_auth).lower(),
             modules=", ".join(f'"{name}"' for name in [*modules, *(["dialback"] if dialback else [])]),
             disabled="" if dialback else ', "dialback"',
             certificate=self._certificate,
@@ -101,7 +106,7 @@ class Prosody(Process):
         parts = [COMPONENT.format(name=name, secret=secret) for name, secret in (components or {}).items()]
         configuration = self.folder / "prosody.cfg.lua"
         configuration.write_text("".join([text, extra, *parts]))
-        ports = [self.c2s, self.s2s, *([self.component] if components else [])]
+        ports = [self.c2s, self.s2s, *([self.component] if components else []), *([self.direct] if direct else [])]
         self.launch(
             [program, "--config", configuration, "-F"],
             lambda: all(accepts(self.address, port) for port in ports),
