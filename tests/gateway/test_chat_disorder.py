@@ -18,6 +18,7 @@ INVITE_ANSWERS = (*(200,) * 12, 100, 180, 301, 404, 408, 480, 481, 486, 487, 488
 MESSAGE_ANSWERS = (*(200,) * 8, 202, 404, 405, 408, 415, 480, 481, 488, 500, 501, 503, 603)
 KEYBOARD = (("Content-Type", "application/xml"),)
 LONG = 40.0  # seconds: longer than any transaction lives
+TOO_LONG = " " + "x" * 1300  # to go by itself
 SAME = [("Ms-client-diagnostics", "52035")]
 
 STEP = st.tuples(
@@ -47,7 +48,7 @@ class Disorder(Talk):
         self.number += 1
         if what == "says":
             user = USERS[chance % 2]
-            text = f"{user} {len(self.said)}"
+            text = f"{user} {len(self.said)}" + (TOO_LONG if chance % 7 == 0 else "")
             self.said.append(text)
             self.says(text, to=f"{user}@sip.example")
         elif what == "answers" and self.requests:
