@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from time import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -26,6 +26,7 @@ from edge import __version__
 from edge.admin.local import Local
 from edge.admin.reloading import Applied, Outcome, Reloading, reported
 from edge.admin.running import Running
+from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
 from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
 from edge.codes import Code
@@ -55,6 +56,8 @@ SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral
 GARBAGE = (20_000, 20, 100)
 LONGEST_WAIT = 86_400.0  # seconds; for what happens later the clock is looked at once more
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
+T = TypeVar("T")
+
 TOKEN_BYTES = 10  # 80 bits: unpredictable enough for tags and Call-IDs (RFC 3261 §19.3 asks for 32)
 
 
@@ -102,6 +105,9 @@ class EdgeService(TwistedService):
         self._admin: Listener | None = None
         self._local: Local | None = None
         self._expiry: IDelayedCall | None = None
+        self._systemd = Systemd()
+        self._alive = LoopingCall(self._systemd.say, WATCHDOG)
+        self._alive.clock = reactor
         self._hang_up: Any = None  # what SIGHUP did before us
         self.reloading = Reloading(config, self._apply)
         turn = Turn(reactor)
@@ -164,12 +170,16 @@ class EdgeService(TwistedService):
         self.xmpp.start()
         self._expect_expiry()
         self._hang_up = signal.signal(signal.SIGHUP, self._hung_up)
+        self._systemd.say(READY)
+        if self._systemd.period:
+            self._alive.start(self._systemd.period)  # from the reactor: one that stands still says nothing
         gc.collect()
         gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
         gc.set_threshold(*GARBAGE)
 
     def stopService(self) -> "Deferred[None]":
         """End the sessions, then close everything politely; links that do not close in time are cut by their pools."""
+        self._systemd.say(STOPPING)
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's own
         return self._driver.leave().addCallback(lambda _: self._stop())
 
@@ -182,6 +192,8 @@ class EdgeService(TwistedService):
             stopping.append(maybeDeferred(lambda: self._checkpointed))  # one that is under way comes to its end
         if self._admin is not None:
             stopping.append(maybeDeferred(self._admin.stop))
+        if self._alive.running:
+            self._alive.stop()
         if self._hang_up is not None:
             signal.signal(signal.SIGHUP, self._hang_up)
             self._hang_up = None
@@ -220,9 +232,15 @@ class EdgeService(TwistedService):
 
     def reload(self, dry_run: bool = False) -> "Deferred[Outcome]":
         """Read the files in a thread, and put them into force as a whole or not at all. The log tells which."""
+        self._systemd.reloading()
         threads = cast(IReactorThreads, self._reactor)
         reading = deferToThreadPool(threads, threads.getThreadPool(), self.reloading.read)
+        reading.addBoth(self._read)
         return reading.addCallback(self._reload, dry_run)
+
+    def _read(self, result: T) -> T:
+        self._systemd.say(READY)
+        return result
 
     def _hung_up(self, number: int, frame: object) -> None:
         """SIGHUP, between any two instructions of ours: the reactor is to see to it."""
