@@ -85,8 +85,7 @@ def _examine_one(identity: Identity, index: int, now: datetime) -> list[Finding]
     if not identity.allows_server:
         found.append(Finding(Code.C05, "our certificate has no serverAuth purpose; all will refuse it"))
     elif not identity.allows_client:
-        # COMPAT(ejabberd): before 25.08 it asks for clientAuth, as Access Edges and stock OpenSSL do; since 2026
-        # public issuers grant none, so this is said and nothing is made of it.
+        # ejabberd before 25.08, Access Edges and stock OpenSSL ask for it, and public issuers grant none any more
         text = "our certificate has no clientAuth purpose; strict partners will refuse our outgoing links"
         found.append(Finding(Code.C05, text, True))
     if not identity.is_ordered:

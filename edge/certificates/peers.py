@@ -45,11 +45,11 @@ INVALID_PURPOSE = 26
 EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK = 66, 67, 68
 
 
-def sip_names(certificate: x509.Certificate, *, or_common_name: bool = False) -> frozenset[Domain]:
+def sip_names(certificate: x509.Certificate, *, or_subject: bool = False) -> frozenset[Domain]:
     """The SIP domain identities of a certificate (RFC 5922 §7.1).
 
     Names in ``sip`` URIs are identities; names of type DNS are, if there is no such URI. A wildcard is no name here
-    (RFC 5922 §7.2), an IP address never is, and the subject is looked at only if that is wanted (`common_name`).
+    (RFC 5922 §7.2), an IP address never is, and the subject is looked at only if that is wanted (`subject_name`).
     """
     by_uri: set[Domain] = set()
     by_dns: set[Domain] = set()
@@ -62,11 +62,11 @@ def sip_names(certificate: x509.Certificate, *, or_common_name: bool = False) ->
             found = _exact(name.value)
             if found is not None:
                 by_dns.add(found)
-    subject = common_name(certificate) if or_common_name else None
+    subject = subject_name(certificate) if or_subject else None
     return frozenset(by_uri or by_dns or ([subject] if subject else ()))
 
 
-def xmpp_matches(certificate: x509.Certificate, name: Domain, *, or_common_name: bool = False) -> bool:
+def xmpp_matches(certificate: x509.Certificate, name: Domain, *, or_subject: bool = False) -> bool:
     """True if the certificate is good for the XMPP domain ``name`` (RFC 6120 §13.7.1.2, RFC 9525 §6.3).
 
     DNS names match whole or by a wildcard that is all of the left-most label; SRV names match with the service of
@@ -78,10 +78,10 @@ def xmpp_matches(certificate: x509.Certificate, name: Domain, *, or_common_name:
         return False
     if any(_matches(alternative, name, dns, srv) for alternative in _alternatives(certificate)):
         return True
-    return or_common_name and common_name(certificate) == name
+    return or_subject and subject_name(certificate) == name
 
 
-def common_name(certificate: x509.Certificate) -> Domain | None:
+def subject_name(certificate: x509.Certificate) -> Domain | None:
     """The host name in the subject of a certificate that has no subject alternative name at all (RFC 5922 §7.1).
 
     It must be the only common name. None if there is none of that kind.

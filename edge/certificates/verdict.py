@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.certificates.handshake import Handshake
-from edge.certificates.peers import common_name, sip_names, xmpp_matches
+from edge.certificates.peers import sip_names, subject_name, xmpp_matches
 from edge.certificates.trust import pin_of
 from edge.codes import Code
 from edge.domains import Domain
@@ -54,7 +54,7 @@ def sip_peer(
     names = frozenset[Domain]() if leaf is None else sip_names(leaf)
     by_subject = leaf is not None and not names
     if leaf is not None and by_subject:
-        names = sip_names(leaf, or_common_name=True)
+        names = sip_names(leaf, or_subject=True)
     found = directory.identify("sip", names)
     systems = [system for name in sorted(found.systems) if (system := directory.named(name)) is not None]
     faults = {system.name: _sip_fault(system, handshake, grounds, by_subject) for system in systems}
@@ -82,7 +82,7 @@ def xmpp_peer(directory: Directory, handshake: Handshake, grounds: Grounds, remo
         # what is configured besides the domains, static hosts above all, is as good as the domain itself
         expected = names | system.peer_names.difference(system.domains)
         if not any(xmpp_matches(handshake.leaf, each) for each in expected):
-            by_subject = common_name(handshake.leaf) in expected
+            by_subject = subject_name(handshake.leaf) in expected
             fault = _name_fault(system, by_subject) if by_subject else Code.C03
     found = directory.identify("xmpp", names)
     return replace(found, systems=frozenset() if fault else found.systems & {system.name}, fault=fault)
@@ -96,5 +96,8 @@ def _sip_fault(system: System, handshake: Handshake, grounds: Grounds, by_subjec
 
 
 def _name_fault(system: System, by_subject: bool) -> Code | None:
-    """COMPAT(lync): a common name counts where it is configured, for edges whose certificate has no other name."""
+    """Whether a common name counts.
+
+    COMPAT(lync): it does for partners with ``names = "san-or-cn"``, because old Access Edges have no other; since 2005.
+    """
     return Code.C04 if by_subject and system.trust.names == "san" else None

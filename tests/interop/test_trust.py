@@ -136,9 +136,9 @@ CODES = {
     "not yet valid": "EDGE-C09",
     "client only": "EDGE-C05",
 }
-NAMELESS = ("wrong name", "common name only", "a wildcard")
-SIP_CODES = {**CODES, **dict.fromkeys(NAMELESS, "EDGE-A05")}  # nobody was expected, so only the sender is wrong
-XMPP_CODES = {**CODES, **dict.fromkeys(NAMELESS[:2], "EDGE-C03")}  # a wildcard is good for XMPP
+# nobody was expected, so only the sender is wrong; but who would be somebody by his common name hears it
+SIP_CODES = {**CODES, "wrong name": "EDGE-A05", "a wildcard": "EDGE-A05", "common name only": "EDGE-C04"}
+XMPP_CODES = {**CODES, "wrong name": "EDGE-C03", "common name only": "EDGE-C04"}  # a wildcard is good for XMPP
 DIALLED_CODES = {kind: code for kind, code in XMPP_CODES.items() if kind != "none"}  # a TLS server has one
 
 
