@@ -5,10 +5,14 @@ is the only one. Transactions are the gateway's business; this only counts.
 """
 
 from collections.abc import Callable
+from itertools import islice
 
 from edge.errors import RemoteProtocolError
 from edge.sip.message import Request, Response
 from edge.sip.transaction import TIMER_F
+
+CROWD = 100  # requests; as many users who do not answer would have to be written to within `TIMER_F`
+SLOW = 1.0  # seconds that each of a crowd has waited
 
 _BRANCH = b";branch="
 _ENDS = b"\r"  # of our own Via, whose last parameter the branch is
@@ -28,9 +32,12 @@ class Pending:
         self.forget()
         return bool(self._asked)
 
-    def __len__(self) -> int:
-        """How many requests are out, a few of which may have been given up by now."""
-        return len(self._asked)
+    @property
+    def is_crowd(self) -> bool:
+        """Whether the peer is slower than we are, and not only far away or a few of its users."""
+        if len(self._asked) <= CROWD:
+            return False
+        return next(islice(self._asked.values(), CROWD, None)) <= self._now() - SLOW
 
     def asked(self, data: bytes) -> None:
         """A request of ours goes out."""

@@ -19,9 +19,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from edge.certificates.contexts import Handshake
+from edge.certificates.trust import fingerprint_of
 from edge.codes import Code
 from edge.net.links import Cause, DialError, cause_of
-from edge.net.pending import Pending
+from edge.net.pending import SLOW, Pending
 from edge.net.sink import Sink
 from edge.net.sip_owner import Owner, Transport
 from edge.net.turn import Turn
@@ -39,7 +40,6 @@ WAITING_BYTES = 8 << 20  # bytes held for a peer that does not read, then it is 
 STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
 KEEP_ALIVE = 30.0  # seconds; a silent link is asked for a sign of life within two of them, and given up after three.
 # So long, twice at most, may a message take that has begun: a peer whose Content-Length lies is out of step for good.
-CROWDED = 100  # requests without an answer; past it the peer is what is slow, and it may read two links at a time
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
@@ -66,6 +66,7 @@ class SipLink(Protocol):
         self.peer = NOBODY
         self.address = ""
         self.port = 0
+        self.since = clock.seconds()
         self.outbound = ready is not None
         self.lent = False  # the peer opened it, and our requests go on it
         self.alive = False  # the handshake is done, and the link not yet closed
@@ -121,12 +122,15 @@ class SipLink(Protocol):
 
     def flush(self) -> None:
         """Write what has gathered, at once. Called by the `Turn`."""
-        if self._out and not self._paused and self.alive:
+        if self._paused and self._stall is not None:
+            if self._stall.getTime() - self._clock.seconds() <= STALLED - SLOW:
+                self._owner.link_busy(self)
+        elif self._out and self.alive:
             data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
             self._out.clear()
             self._out_bytes = 0
             self._wire.write(data)
-            if len(self._pending) > CROWDED:
+            if self._pending.is_crowd:
                 self._owner.link_busy(self)
 
     def close(self, cause: Cause | None = None) -> None:
@@ -163,6 +167,7 @@ class SipLink(Protocol):
     def facts(self) -> dict[str, object]:
         """What the log should say of this link."""
         handshake = self._handshake
+        leaf = handshake.leaf if handshake else None
         return {
             "partner": ",".join(sorted(self.peer.systems)),
             "direction": "out" if self.outbound else "in",
@@ -171,6 +176,8 @@ class SipLink(Protocol):
             "tls_version": handshake.tls_version if handshake else "",
             "cipher": handshake.cipher if handshake else "",
             "names": ",".join(sorted(self.peer.names)[:10]),
+            "cert_sha256": fingerprint_of(leaf) if leaf else "",
+            "cert_issuer": leaf.issuer.rfc4514_string() if leaf else "",
         }
 
     # --- for Twisted ------------------------------------------------------------------------------------
@@ -223,8 +230,6 @@ class SipLink(Protocol):
         self._paused = True
         if self._stall is None:
             self._stall = self._clock.callLater(STALLED, self._stalled)
-        if self.alive:
-            self._owner.link_busy(self)
 
     def resumeProducing(self) -> None:
         """The peer has read again."""

@@ -3,7 +3,7 @@
 import pytest
 from twisted.internet.task import Clock
 
-from edge.net.pending import Pending
+from edge.net.pending import CROWD, SLOW, Pending
 from edge.sip.framing import Framer
 from edge.sip.message import Request, Response
 from edge.sip.transaction import TIMER_F
@@ -59,3 +59,22 @@ def test_request_that_its_sender_has_given_up_is_forgotten(pending: Pending, clo
     clock.advance(1)
     pending.answered(parsed(response(2)))
     assert not pending
+
+
+def test_many_that_have_waited_for_a_while_are_a_crowd(pending: Pending, clock: Clock) -> None:
+    for number in range(CROWD):
+        pending.asked(request(number))
+    clock.advance(SLOW)
+    assert not pending.is_crowd
+    pending.asked(request(CROWD))
+    assert not pending.is_crowd, "one of them has not waited"
+    clock.advance(SLOW)
+    assert pending.is_crowd
+
+
+def test_number_of_those_that_were_given_up_is_told(pending: Pending, clock: Clock) -> None:
+    pending.asked(request(1))
+    pending.asked(request(2))
+    assert pending.forget() == 0
+    clock.advance(TIMER_F)
+    assert (pending.forget(), pending.forget()) == (2, 0)

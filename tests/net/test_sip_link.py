@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import sip_link
+from edge.net import pending, sip_link
 from edge.net.links import Cause, DialError
 from edge.net.sip_link import NOBODY, SipLink
 from edge.net.turn import Turn
@@ -336,23 +336,29 @@ def test_requests_of_strangers_and_on_our_own_links_are_not() -> None:
 
 def test_link_is_busy_when_many_requests_wait_for_their_answers() -> None:
     bench = Bench(outbound=True).up()
-    for number in range(sip_link.CROWDED):
+    for number in range(pending.CROWD + 1):
         bench.link.send(request(number), number)
     bench.link.flush()
-    assert bench.busy == 0
-    bench.link.send(request(sip_link.CROWDED), "one more")
+    assert bench.busy == 0, "it has only just been asked"
+    bench.clock.advance(pending.SLOW)
+    bench.link.send(request(1000), "one more")
     bench.link.flush()
     assert bench.busy == 1
-    bench.hear(response(0) + response(1))
-    bench.link.send(request(1000), "again")
+    bench.hear(response(0))
+    bench.link.send(request(1001), "again")
     bench.link.flush()
-    assert bench.busy == 1
+    assert bench.busy == 1, "a few that wait long are no crowd"
 
 
 def test_link_is_busy_when_the_peer_does_not_read() -> None:
     bench = Bench(outbound=True).up()
     bench.link.pauseProducing()
-    assert bench.busy == 1
+    bench.link.write(request(1))
+    bench.turn.flush()
+    assert bench.busy == 0
+    bench.clock.advance(pending.SLOW)
+    bench.link.flush()
+    assert bench.busy
 
 
 @pytest.mark.parametrize("kind", [Request, Response])

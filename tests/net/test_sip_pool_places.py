@@ -3,7 +3,7 @@
 from twisted.internet.task import deferLater
 
 from edge.domains import Domain
-from edge.net import links, race, sip_link
+from edge.net import links, pending, race, sip_link
 from edge.net.locate import Candidate
 from edge.partners import HostPort
 from tests.net.loopback import (
@@ -109,7 +109,8 @@ class Widening(Base):
             setting.send(number, request(number).replace(b"sip:romeo@", b"sip:romeo%d@" % number))
 
     async def busy(self, most: int) -> tuple[Setting, Server]:
-        self.patch(sip_link, "CROWDED", 10)
+        self.patch(pending, "CROWD", 10)
+        self.patch(pending, "SLOW", 0.0)
         server = self.served()
         setting = self.setting(partner(server.port, connections_out=most))
         self.crowd(setting, 20)
