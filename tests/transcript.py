@@ -18,9 +18,9 @@ verification_marker or map:ROW=VALUE. Then the scenes:
 
     the partner list loses lync / blocks lync / takes lync back / says burst=5 of lync     reloaded, while all goes on
 
-``{any}`` matches anything, ``{name}`` binds and must match again, ``{900 times x}`` is that. SIP headers that every message must have are filled
-in when they are left out; a response goes with the latest request received, or with that of its Call-ID. Everything
-that arrives must be received.
+``{any}`` matches anything, ``{name}`` binds and must match again, ``{900 times x}`` is that. SIP headers that every
+message must have are filled in when they are left out; a response goes with the latest request received, or with that
+of its Call-ID. Everything that arrives must be received.
 """
 
 import pathlib
@@ -76,8 +76,9 @@ class Performance:
             while number < len(self.lines) and self.lines[number][:4].strip() == "":
                 block.append(self.lines[number][4:])
                 number += 1
+            written = LONG.sub(lambda found: found[2] * int(found[1]), "\n".join(block).strip("\n"))
             try:
-                self._scene(line.strip(), LONG.sub(lambda found: found[2] * int(found[1]), "\n".join(block).strip("\n")))
+                self._scene(line.strip(), written)
             except AssertionError as error:
                 raise Diverged(self._marked(here, str(error))) from None
         for actor in self.stage.actors.values():
