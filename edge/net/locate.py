@@ -38,7 +38,7 @@ class Candidate(NamedTuple):
     """One address to try. ``host`` is the name it was found under: a configured host, an SRV target or the domain.
 
     ``federated``: it was found by the record of the Microsoft federation world. ``direct``: TLS begins there at once
-    (XEP-0368 §2).
+    (XEP-0368 §3).
     """
 
     host: Domain
@@ -119,7 +119,7 @@ class Locator:
         return None
 
     async def _xmpp(self, system: System, domain: Domain, public: bool) -> list[Candidate]:
-        """Both records are one set (XEP-0368 §3); the domain's own address counts if there is neither."""
+        """Both records are one set (XEP-0368 §3); the domain's own address counts if there is neither (XEP-0368 §5)."""
         only_direct = system.streams.direct
         if system.hosts is not None:
             found = await self._addresses(system.hosts, public)

@@ -15,7 +15,7 @@ from edge.net.xmpp_link import XmppLink
 from edge.partners import System
 
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
-ALPN = b"xmpp-server"  # XEP-0368 §2
+ALPN = b"xmpp-server"  # XEP-0368 §3
 
 
 @dataclass(slots=True, eq=False)

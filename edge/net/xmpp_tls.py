@@ -1,4 +1,4 @@
-"""The change to TLS within a connection (RFC 6120 §5.4.3, XEP-0368 §2), for `edge.net.xmpp_link`."""
+"""The change to TLS within a connection (RFC 6120 §5.4.3, XEP-0368 §3), for `edge.net.xmpp_link`."""
 
 from typing import Protocol, cast
 

@@ -45,7 +45,7 @@ class Trust:
         return Verdict(peer, Allowed(streams.external, dialback, streams.bidi))
 
     def refuses(self, remote: Domain, local: Domain) -> str:
-        """Why no dialback is made for this pair, as a condition of XEP-0220 §2.4.2; "" if it is."""
+        """Why no dialback is made for this pair, as a condition of XEP-0220 §2.5; "" if it is."""
         if self.policy(remote, local) is not None:
             return "policy-violation"
         system = self._directory.system_of(remote)

@@ -1,4 +1,4 @@
-"""Asks the authoritative server about a dialback key, on a connection of its own (XEP-0220 §2.2.1).
+"""Asks the authoritative server about a dialback key, on a connection of its own (XEP-0220 §2.1.2).
 
 The way to it is our own way to that partner, as for messages: never an address that somebody tells us. Only servers
 of listed partners are asked, few at a time, and not for long. `edge.net.xmpp_pool` calls this when somebody claims a
@@ -60,7 +60,7 @@ class Verifier:
             return self._new_link(to, stream, ready)
 
         link = await first_link(candidates, lambda candidate: self._connect(dial, candidate, make))
-        # whatever is wrong there, it is all the same to who asks us (XEP-0220 §2.4.2)
+        # whatever is wrong there, it is all the same to who asks us (XEP-0220 §2.5)
         return link.answer if link.answer in (VALID, INVALID) else "remote-server-not-found"
 
     def _over(self, answer: str, remote: Domain) -> str:
@@ -71,7 +71,7 @@ class Verifier:
 
 
 def _reason(failure: Failure) -> str:
-    """Why there is no answer, as a condition of XEP-0220 §2.4.2."""
+    """Why there is no answer, as a condition of XEP-0220 §2.5."""
     failure.trap(DialError, CancelledError, TimeoutError)  # type: ignore[no-untyped-call]  # all others are bugs of ours
     code = cause_of(failure).code
     if code in (Code.X06, Code.N02, Code.D06):

@@ -26,7 +26,7 @@ MAX_KEY = 1024  # characters of a peer's key that are passed on; ours have 64
 MAX_ASKED = 10  # pairs of one stream that wait for an answer; each costs us a connection
 MAX_PAIRS = 500  # pairs that one stream may prove; hosting providers have that many domains on a server
 
-# What goes wrong, as XEP-0220 §2.4.2 names it, with the type of the error.
+# What goes wrong, as XEP-0220 §2.5 names it, with the type of the error.
 CONDITIONS = {
     "forbidden": "auth",
     "item-not-found": "cancel",
@@ -94,7 +94,7 @@ class Dialback:
         return Dialback(self.name, self.recipient, self.sender, "", self.id, kind, condition)
 
     def answers(self, question: "Dialback") -> bool:
-        """True if this is the answer to ``question`` (XEP-0220 §2.2.1, §2.1.2): all of its fields fit.
+        """True if this is the answer to ``question`` (XEP-0220 §2.1.1, §2.1.2): all of its fields fit.
 
         COMPAT(prosody): its answer to a result carries an ``id`` as well, which is not compared; since 0.9 or before.
         """
@@ -173,7 +173,7 @@ PAIR = Table(
 
 
 class Pairs:
-    """Which pairs of domains (theirs, ours) a stream that comes in has proved, and which it waits for."""
+    """Which pairs of domains (theirs, ours) a stream has proved that comes in, and which it waits for (XEP-0220 §2.6)."""
 
     def __init__(self) -> None:
         self.proved: set[tuple[Domain, Domain]] = set()  # between which stanzas may come in
@@ -186,7 +186,7 @@ class Pairs:
 
     @property
     def full(self) -> bool:
-        """True if nothing more can be taken on (XEP-0220 §2.4.2: ``resource-constraint``)."""
+        """True if nothing more can be taken on (XEP-0220 §2.5: ``resource-constraint``)."""
         return len(self.proved) + self.asked >= MAX_PAIRS or self.asked >= MAX_ASKED
 
     def step(self, pair: tuple[Domain, Domain], given: Input) -> Action:

@@ -1,8 +1,8 @@
 """The initiating entity: the stream that we open to another server (RFC 6120 §4.3, §5.4, §6.4; XEP-0178 §3).
 
 Header, STARTTLS, the far end's certificate, header, SASL EXTERNAL, header, stream management where the far end offers
-it (XEP-0198 §3), ready. With direct TLS (XEP-0368 §2) it begins with the handshake. Where EXTERNAL is not offered, or
-fails, our name is proved by dialback (XEP-0220 §2.1), if the partner list lets that count. Both directions are asked
+it (XEP-0198 §3), ready. With direct TLS (XEP-0368 §3) it begins with the handshake. Where EXTERNAL is not offered, or
+fails, our name is proved by dialback (XEP-0220 §2.1.1), if the partner list lets that count. Both directions are asked
 for if the far end offers them (XEP-0288 §2.1) and has itself proved who it is.
 
 `edge.net.xmpp_pool` opens one such stream for each pair of our domain and theirs. Whom we dialled stays whom we talk
@@ -115,7 +115,7 @@ class Initiating(Negotiation):
             wanted = self._wants_management and event.child("sm", SM) is not None
             return Input.OFFER if wanted else Input.FEATURES
         if self.state is State.MECHANISMS:
-            # XEP-0220 §2.4.1; before there were features for it, the header said enough
+            # XEP-0220 §2.4.2; before there were features for it, the header said enough (§2.4.1)
             self._knows_dialback |= event.child("dialback", FEATURES) is not None
             return self._proof(event)
         return Input.FEATURES
@@ -215,7 +215,7 @@ class Initiating(Negotiation):
         return [Write((b"" if again else self._wish()) + self._question.to_bytes())]
 
     def _wish(self) -> bytes:
-        """XEP-0288 §2.1: it is said before anything is proved, and counts once everything is."""
+        """XEP-0288 §2.2: it is said before anything is proved, and counts once everything is."""
         return BOTH_WAYS if self._both_ways else b""
 
     def _be_ready(self) -> list[Output]:
@@ -224,7 +224,7 @@ class Initiating(Negotiation):
         return [Proved(self.remote, self.local, self._how), Ready()]
 
     def _be_denied(self, event: Event | None) -> list[Output]:
-        """Our dialback came to nothing (XEP-0220 §2.4.2): there and then, or for good."""
+        """Our dialback came to nothing (XEP-0220 §2.5): there and then, or for good."""
         found = read(event) if isinstance(event, Element) else None
         assert found is not None
         code = Code.X07 if found.answer in PASSING else Code.A11

@@ -100,7 +100,7 @@ class DialBack:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the authoritative server said: "valid", "invalid", or the condition of an error (XEP-0220 §2.4.2)."""
+    """What the authoritative server said: "valid", "invalid", or the condition of an error (XEP-0220 §2.5)."""
 
     answer: str
 
@@ -259,7 +259,7 @@ class Negotiation(ABC):
         return [*self._last_words(), End(Code.N03, "the peer closed the stream before it was established")]
 
     def _strange(self, what: str) -> list[Output]:
-        """An answer of dialback to which there is no question: believed by nobody, and borne once (XEP-0220 §2.2.1)."""
+        """An answer of dialback to which there is no question: believed by nobody, and borne once (XEP-0220 §3.1)."""
         self._unasked += 1
         text = f"the peer answers what nobody asked: {what}"
         if self._unasked > UNASKED:
@@ -286,7 +286,7 @@ class Negotiation(ABC):
 def header_bytes(namespace: str, local: Domain | str, remote: Domain | str, stream_id: str = "") -> bytes:
     """A stream header; empty addresses and an empty id are left out (RFC 6120 §4.7).
 
-    The prefix of dialback is declared to servers whether or not it will be spoken (XEP-0220 §2.1.1).
+    The prefix of dialback is declared to servers whether or not it will be spoken (XEP-0220 §2.4.1).
     """
     given = (("from", unicode(Domain(local))), ("to", unicode(Domain(remote))), ("id", stream_id))
     attributes = "".join(f" {name}='{escape_attribute(value)}'" for name, value in given if value)

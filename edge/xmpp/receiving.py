@@ -1,8 +1,8 @@
 """The receiving entity: a stream that another server opens to us (RFC 6120 §4.3, §5.4, §6.4; XEP-0178 §3).
 
 Header, STARTTLS, header, proof of the name in that header, SASL EXTERNAL, header, ready; and stream management if the
-far end wants it (XEP-0198 §3). TLS may also come first (XEP-0368 §2). EXTERNAL is offered only to whom it will let in;
-where the partner list lets dialback count it is offered too (XEP-0220 §2.4.1), and whoever can use neither is told why
+far end wants it (XEP-0198 §3). TLS may also come first (XEP-0368 §3). EXTERNAL is offered only to whom it will let in;
+where the partner list lets dialback count it is offered too (XEP-0220 §2.4.2), and whoever can use neither is told why
 and disconnected. Each further pair of domains on the stream needs a dialback of its own, whatever was proved before.
 
 Somebody may also ask here whether a key is ours (XEP-0220 §2.2.2). `edge.net.xmpp_pool` makes one such end for each
@@ -89,7 +89,7 @@ class Receiving(Negotiation):
         return self._step(ELEMENTS.get((event.namespace, event.name), Input.OTHER), event)
 
     def direct(self) -> list[Output]:
-        """The first thing to come is a TLS handshake (XEP-0368 §2)."""
+        """The first thing to come is a TLS handshake (XEP-0368 §3)."""
         return self._step(Input.DIRECT)
 
     def secured(self) -> list[Output]:
@@ -236,7 +236,7 @@ class Receiving(Negotiation):
         return [Write(failure), *self._last_words(), End(Code.X04, text)]
 
     def _claim(self, claim: Dialback) -> list[Output]:
-        """Somebody says that it speaks for a domain (XEP-0220 §2.1.1): that domain's own server has to say so too."""
+        """Somebody says that it speaks for a domain (XEP-0220 §2.2.1): that domain's own server has to say so too."""
         pair = (claim.sender, claim.recipient)
         if claim.recipient not in self._served:
             return self._complain(claim, "item-not-found")
@@ -248,12 +248,12 @@ class Receiving(Negotiation):
         return [Write(claim.answered(VALID).to_bytes())] if action is dialback.Action.CONFIRM else []
 
     def _complain(self, claim: Dialback, condition: str) -> list[Output]:
-        """XEP-0220 §2.4.2: an error that leaves the stream as it is."""
+        """XEP-0220 §2.5: an error that leaves the stream as it is."""
         text = f"the dialback of {claim.sender} for {claim.recipient} was refused: {condition}"
         return [Write(claim.answered(condition).to_bytes()), Unproved(Code.X07, text)]
 
     def _settle(self, question: Dialback, answer: str) -> list[Output]:
-        """The authoritative server has answered, or nobody has (XEP-0220 §2.1.2)."""
+        """The authoritative server has answered, or nobody has (XEP-0220 §2.2.1)."""
         claim = Dialback("result", question.recipient, question.sender)
         pair = (claim.sender, claim.recipient)
         given = {VALID: dialback.Input.VALID, INVALID: dialback.Input.INVALID}.get(answer, dialback.Input.ERROR)
@@ -265,10 +265,10 @@ class Receiving(Negotiation):
                     outputs.append(Ready())
                 return outputs
             case dialback.Action.DENY:
-                told = Write(claim.answered(INVALID).to_bytes())
+                if self.ready or self._pairs.asked:  # the others need not pay for it (XEP-0220 §2.1.2)
+                    return self._complain(claim, "forbidden")
                 text = f"the server of {claim.sender} says that the key is not its own"
-                if self.ready or self._pairs.asked:
-                    return [told, Unproved(Code.X04, text)]
+                told = Write(claim.answered(INVALID).to_bytes())
                 return [told, *self.fail(Code.X04, text, "not-authorized")]
         return self._complain(claim, answer)
 

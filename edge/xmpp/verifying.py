@@ -1,4 +1,4 @@
-"""The stream on which a receiving server asks the authoritative one whether a key is its own (XEP-0220 §2.2.1).
+"""The stream on which a receiving server asks the authoritative one whether a key is its own (XEP-0220 §2.1.2).
 
 It is opened by `edge.net.xmpp_verifier` for one question, to the server that DNS names and never to one that a peer
 names, on a connection of its own: the one whose far end is in doubt proves nothing. TLS is required as everywhere;

@@ -132,7 +132,7 @@ def test_stream_that_proves_nothing_ends_after_half_a_minute(world: World) -> No
 
 
 def test_answer_on_another_stream_than_that_of_the_question_proves_nothing(world: World) -> None:
-    """XEP-0220 §2.2.1, as of 2012: the far end that is in doubt answers for itself, twice."""
+    """XEP-0220 §3.1, as of 2012: the far end that is in doubt answers for itself, twice."""
     far = come_in(world)
     far.says(told(CLAIM))
     server, question = asked(world)

@@ -45,8 +45,13 @@ def element(name: str = "result", text: str = "key", **attributes: str) -> Eleme
 # --- keys ---------------------------------------------------------------------------------------------
 
 
-def test_key_is_that_of_the_example() -> None:
+def test_key_is_that_of_the_examples() -> None:
+    """XEP-0185 §3, XEP-0220 §2.1.1."""
     keys = Keys(b"s3cr3tf0rd14lb4ck")
+    assert (
+        keys.key(Domain("xmpp.example.com"), Domain("example.org"), "D60000229F")
+        == "37c69b1cf07a3f67c04a5ef5902fa5114f2c76fe4a2686482ba5b89323075643"
+    )
     assert (
         keys.key(Domain("montague.example"), Domain("capulet.example"), "D60000229F")
         == "b4835385f37fe2895af6c196b59097b16862406db80559900d96bf6fa7d23df3"

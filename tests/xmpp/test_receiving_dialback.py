@@ -153,7 +153,9 @@ def test_receiving_wants_a_proof_of_its_own_for_each_pair(by: str) -> None:
     ]
     assert stream.offence(ALSO, OTHER) is None
     assert stream.offence(ALSO, US) is Code.A06 and stream.offence(THEM, OTHER) is Code.A06
-    outputs = stream.answered(claimed(stream, Dialback("result", ALSO, US, "a false key")), "invalid")
+    false = Dialback("result", ALSO, US, "a false key")
+    outputs = stream.answered(claimed(stream, false), "invalid")
+    assert outputs[0] == Write(false.answered("forbidden").to_bytes())
     assert len(notes(outputs)) == 1 and not stream.ended, "the other pairs are nobody's fault"
 
 
