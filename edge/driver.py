@@ -103,6 +103,7 @@ class Driver:
         self._logged: dict[tuple[str, str, str], int] = {}
         self._period_ends = 0.0
         self._recorder: Recorder | None = None
+        self._watchers: list[Callable[[Report], None]] = []
         self._left: Deferred[None] | None = None  # while we are leaving
         self._leave_until = 0.0
 
@@ -112,6 +113,10 @@ class Driver:
         self._xmpp = xmpp
         self._turn = turn
         self._recorder = recorder
+
+    def watch(self, watcher: Callable[[Report], None]) -> None:
+        """Have ``watcher`` told of every event, also of those that are too many for the log."""
+        self._watchers.append(watcher)
 
     def start(self, store: Store) -> None:
         """Take up what ``store`` has kept, keep there what is to come, and let time flow. `StoreError` if it cannot."""
@@ -290,6 +295,11 @@ class Driver:
 
     def _report(self, report: Report) -> None:
         """One line for each event, and no more than `REPEATS` of a kind in a `PERIOD`."""
+        for watcher in self._watchers:
+            try:
+                watcher(report)
+            except Exception:  # who only looks on must not stop anything
+                self.log.failure("internal.error watching {event}", event=report.event)
         now = self._reactor.seconds()
         if now >= self._period_ends:
             for (event, code, partner), seen in self._logged.items():

@@ -142,3 +142,25 @@ class TestLog:
     def test_report_without_code_says_so(self, scene: Scene, logged: list[LogEvent]) -> None:
         scene.driver._report(Report("sub.active", None, {"partner": "sip"}))
         assert formatEvent(logged[0]) == "sub.active - partner=sip"
+
+
+class TestWatching:
+    """Somebody looks on: of everything, and at no risk."""
+
+    def test_every_event_is_told_also_those_that_are_too_many_for_the_log(
+        self, scene: Scene, logged: list[LogEvent]
+    ) -> None:
+        seen: list[Report] = []
+        scene.driver.watch(seen.append)
+        for _ in range(REPEATS + 7):
+            scene.driver.link_event("link.refused", code=Code.A01, remote="strange.example")
+        assert len(seen) == REPEATS + 7 and len(logged) == REPEATS
+        assert seen[0] == Report("link.refused", Code.A01, {"remote": "strange.example"})
+
+    def test_watcher_that_fails_costs_nothing_but_a_line(self, scene: Scene, logged: list[LogEvent]) -> None:
+        def broken(report: Report) -> None:
+            raise ZeroDivisionError
+
+        scene.driver.watch(broken)
+        scene.driver.link_event("link.up", partner="sip")
+        assert [str(formatEvent(event)).split()[0] for event in logged] == ["internal.error", "link.up"]

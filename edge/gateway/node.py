@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.errors import LocalProtocolError
+from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.gateway.counters import Counters
 from edge.gateway.effects import Effect, Forget, Remember, Report, RespondSip, SipLink
 from edge.gateway.settings import PresenceSettings
@@ -24,6 +24,7 @@ METHODS = frozenset(  # what a UAS behind this edge understands
 )
 ALLOW = ", ".join(sorted(METHODS))
 ASIDE = ".aside"  # the end of the id of a stanza that is no message; other ids of ours have no dot behind the hyphen
+NAMES = 10  # of a certificate, in the report of a stranger
 FRAMES = 8  # innermost calls in the report of a bug: from the fault to the door of the part it happened in
 
 
@@ -108,26 +109,34 @@ class Node:
         """Answer a request with a failure that carries a reason code (RFC 3261 §20.43 Warning)."""
         why = warning(code, text), diagnostics(code, text)
         effects = self.respond(transaction, status or code.status, [*headers, *why])
-        effects.append(
-            Report(
-                "sip.refused",
-                code,
-                {
-                    "method": transaction.request.method,
-                    "status": status or code.status,
-                    "reason": text or code.sentence,
-                    "partner": speaker(transaction),
-                },
-            )
-        )
+        fields: dict[str, object] = {
+            "method": transaction.request.method,
+            "status": status or code.status,
+            "reason": text or code.sentence,
+            "partner": speaker(transaction),
+        }
+        if code is Code.A01:
+            fields |= self._stranger(transaction)
+        effects.append(Report("sip.refused", code, fields))
         return effects
-
 
     def ignore(self, transaction: ServerTransaction, code: Code) -> list[Effect]:
         """Never answer a request, and know nothing of it."""
         self.layer.abandon(transaction)
         fields: dict[str, object] = {"method": transaction.request.method, "partner": speaker(transaction)}
         return [Report("policy.denied", code, fields)]
+
+    def _stranger(self, transaction: ServerTransaction) -> dict[str, object]:
+        """Who is not listed: the domain that a request comes from, with the names its link has shown, or the one it
+        is for."""
+        request, peer = transaction.request, cast(SipLink, transaction.link).peer
+        try:
+            sender = request.from_.sip_uri.host
+            if self.directory.system_of(sender) is None:
+                return {"domain": sender, "names": ",".join(sorted(peer.names)[:NAMES])}
+            return {"to_domain": request.request_uri.host}
+        except RemoteProtocolError:
+            return {}
 
 
 def is_aside(id: str) -> bool:

@@ -37,6 +37,11 @@ class Lanes:
         self._not_before = 0.0
         self.send: Callable[[bytes, object], None] = first.route.send  # of the only active lane, or `_spread`
 
+    @property
+    def routes(self) -> list[Route[SipLink]]:
+        """That of each link."""
+        return [lane.route for lane in self._lanes]
+
     def reach(self) -> None:
         """Make a link if there is none."""
         self._active[0].route.reach()

@@ -108,6 +108,7 @@ class Route(Generic[L]):
         self._failures = 0
         self._up_since = 0.0
         self._next_dial = 0.0
+        self._failing_since = 0.0
         self._wished = False  # somebody wants a link, whether or not a message waits for one
         self._known = False  # the path knows of the link
         self._dialling: Deferred[L] | None = None
@@ -117,6 +118,23 @@ class Route(Generic[L]):
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self._queue)
+
+    @property
+    def limit(self) -> int:
+        """How many may wait."""
+        return self._limit
+
+    @property
+    def next_dial(self) -> float | None:
+        """In how many seconds it is dialled again, if it is going to be."""
+        if self.state != "resting" or not (self._queue or self._wished):
+            return None
+        return max(0.0, self._next_dial - self._clock.seconds())
+
+    @property
+    def failing(self) -> float | None:
+        """For how many seconds there has been a `cause`."""
+        return None if self.cause is None else self._clock.seconds() - self._failing_since
 
     def send(self, data: bytes, token: object) -> None:
         """Hand ``data`` to the link, or let it wait for one."""
@@ -146,6 +164,17 @@ class Route(Generic[L]):
             self._wished = True
             if self.state == "idle":
                 self._connect()
+
+    def retry(self) -> bool:
+        """Dial at once, whatever the reason not to: somebody may have mended it. False if there is nothing to dial."""
+        if self.state not in ("idle", "resting"):
+            return False
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        self._failures = 0
+        self._connect()
+        return True
 
     def adopt(self, link: L) -> bool:
         """Use a link that has come by itself; False if there is one already, or soon."""
@@ -237,6 +266,8 @@ class Route(Generic[L]):
     def _pause(self, cause: Cause) -> list[object]:
         """Rest before the next dial. Returns the tokens of what cannot wait that long."""
         self.state = "resting"
+        if self.cause is None:
+            self._failing_since = self._clock.seconds()
         self.cause = cause
         lasting = permanent(cause.code)
         pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 10), LONGEST_PAUSE)

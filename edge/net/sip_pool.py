@@ -84,6 +84,11 @@ class SipPool:
         """Every open connection."""
         return frozenset(self._links)
 
+    @property
+    def routes(self) -> list[tuple[str, Domain | None, Route[SipLink]]]:
+        """Every way to a partner, by his name and, where DNS says where he is, one of his domains."""
+        return [(*place, route) for place, lanes in self._places.items() for route in lanes.routes]
+
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept connections on one address; raises `CannotListenError` when it is taken."""
         factory = ChunkwiseTLSFactory(self._contexts.accepting(), False, Accepting(self._accept), self._reactor)

@@ -77,8 +77,8 @@ class XmppLink(Protocol):
         self.peer = NOBODY
         self.security = Security()
         self.answer = ""  # what the authoritative server said
-        self.address = ""
-        self.port = 0
+        self.address, self.port = "", 0
+        self.since = clock.seconds()
         self.alive = False  # the stream is authenticated, and nobody has begun to close it
         self.worked = False  # a stanza came, or the answer to a ping
         self.handshake: Handshake | None = None  # what TLS showed, once there is TLS

@@ -96,6 +96,11 @@ class XmppPool:
         """Every open connection."""
         return frozenset(self._links)
 
+    @property
+    def routes(self) -> list[tuple[Place, Route[XmppLink]]]:
+        """Every way to a server."""
+        return list(self._routes.items())
+
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept streams on one address; raises `OSError` when it is taken."""
         listening = listen(self._reactor, host, port, _Accepting(self))

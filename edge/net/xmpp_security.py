@@ -10,9 +10,11 @@ from datetime import datetime
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from edge.certificates.contexts import Handshake
+from edge.certificates.peers import presented
 from edge.codes import Code
 from edge.domains import Domain
 
+NAMES = 10  # of one certificate that are told
 REMEMBERED = 10_000  # domains; only listed ones get this far, and each costs some hundred bytes
 
 
@@ -26,6 +28,7 @@ class Security:
     fingerprint: str = ""  # SHA-256 of the certificate, in hexadecimal; "" without one
     issuer: str = ""
     not_after: datetime | None = None
+    names: tuple[str, ...] = ()  # that the certificate carries, whatever they are worth
     changed_from: str = ""  # the fingerprint that the same domain showed before, if it was another one
     proofs: dict[tuple[Domain, Domain], str] = field(default_factory=dict)  # (theirs, ours): "external" | "dialback"
 
@@ -42,6 +45,7 @@ class Security:
             leaf.fingerprint(SHA256()).hex(),
             leaf.issuer.rfc4514_string(),
             leaf.not_valid_after_utc,
+            presented(leaf)[:NAMES],
         )
 
     @property
@@ -56,6 +60,8 @@ class Security:
             "cipher": self.cipher,
             "auth": self.authenticated,
             "cert_sha256": self.fingerprint,
+            "cert_issuer": self.issuer,
+            "names": ",".join(self.names),
             "cert_not_after": "" if self.not_after is None else f"{self.not_after:%Y-%m-%dT%H:%M:%SZ}",
             "cert_fault": "" if self.fault is None else self.fault,
         }

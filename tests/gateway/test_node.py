@@ -9,6 +9,7 @@ from edge.domains import domain
 from edge.gateway import core
 from edge.gateway.effects import Effect, Forget, Path, RespondSip
 from edge.gateway.node import ALLOW, bug, performed, speaker, warning
+from edge.partners import Changes, Peer
 from edge.sip.layer import Deliver, Send
 from edge.sip.transaction import ServerTransaction
 from edge.timers import TICK
@@ -102,6 +103,28 @@ def test_speaker_names_every_system_of_the_link_in_order(bench: Bench) -> None:
     assert speaker(output.transaction) == "other,sip"
 
 
+class TestStrangers:
+    """A refusal for the partner list says which domain is not on it."""
+
+    def fields(self, bench: Bench, peer: Peer, **changes: str) -> dict[str, object]:
+        (output,) = bench.layer.receive_request(Link(peer), bench.page(**changes), "")
+        assert isinstance(output, Deliver)
+        (report,) = reports(bench.node.refuse(output.transaction, Code.A01))
+        return {name: value for name, value in report.fields.items() if name in ("domain", "to_domain", "names")}
+
+    def test_sender_is_told_with_what_his_link_has_shown(self, bench: Bench) -> None:
+        peer = Peer("sip", frozenset({domain("sip.strange.example"), domain("strange.example")}), frozenset())
+        assert self.fields(bench, peer, from_="<sip:eve@strange.example>;tag=1") == {
+            "domain": "strange.example", "names": "sip.strange.example,strange.example",
+        }
+
+    def test_recipient_is_told_if_the_sender_is_listed(self, bench: Bench) -> None:
+        assert self.fields(bench, bench.link.peer, uri="sip:eve@strange.example") == {"to_domain": "strange.example"}
+
+    def test_domain_that_cannot_be_read_is_left_out(self, bench: Bench) -> None:
+        assert self.fields(bench, bench.link.peer, from_="<tel:+1555>;tag=1") == {}
+
+
 class Thing:
     """Something that is kept."""
 
@@ -133,6 +156,8 @@ class TestSaved:
             "path_failed": lambda: gateway.path_failed(path),
             "path_up": lambda: gateway.path_up(path),
             "restored": lambda: gateway.restored([]),
+            "reloaded": lambda: gateway.reloaded(Changes()),
+            "leave": gateway.leave,
         }
 
     def test_every_door_tells_it(self, bench: Bench) -> None:

@@ -172,3 +172,9 @@ def test_stop_gives_back_what_waits(place: Place) -> None:
     place.send(2)
     assert place.back == [1, 2]
     assert place.clock.getDelayedCalls() == []
+
+
+def test_every_lane_has_its_route() -> None:
+    place = Place()
+    place.widened(2)
+    assert [route.state for route in place.lanes.routes] == ["up", "up"]

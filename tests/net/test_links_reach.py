@@ -225,3 +225,50 @@ def test_adopt_takes_none_where_there_is_one_already_or_soon(setting: Setting) -
     assert not setting.route.adopt(Link())
     assert setting.connect().sent == ["token"]
     assert not setting.route.adopt(Link()) and setting.paths == [("up",)]
+
+
+# --- what an administrator sees and does -------------------------------------------------------------------
+
+
+def test_retry_dials_at_once_whatever_the_reason_not_to(setting: Setting) -> None:
+    setting.route.reach()
+    setting.fail(Code.C03)
+    assert setting.route.retry() and setting.route.state == "connecting"
+    setting.connect()
+    setting.clock.advance(3600)
+    assert len(setting.dials) == 2, "the dial that it would have made is not made too"
+
+
+def test_retry_needs_no_message_and_is_one_dial(setting: Setting) -> None:
+    assert setting.route.retry() and not setting.route.retry()
+    setting.fail()
+    setting.clock.advance(3600)
+    assert (setting.route.state, len(setting.dials)) == ("idle", 1)
+
+
+def test_retry_leaves_alone_what_is_up_or_stopped(setting: Setting) -> None:
+    setting.route.reach()
+    setting.connect()
+    assert not setting.route.retry()
+    setting.route.stop()
+    assert not setting.route.retry()
+
+
+def test_route_tells_since_when_it_fails_and_when_it_dials_again(setting: Setting) -> None:
+    assert (setting.route.limit, setting.route.failing, setting.route.next_dial) == (5, None, None)
+    setting.route.reach()
+    setting.fail()
+    pause = setting.route.next_dial
+    assert pause is not None and 0 < pause <= links.FIRST_PAUSE
+    setting.run_until_dialled(2)
+    setting.fail()
+    assert setting.route.failing == setting.clock.seconds() > 0
+    setting.run_until_dialled(3)
+    setting.connect()
+    assert (setting.route.failing, setting.route.next_dial) == (None, None)
+
+
+def test_route_that_nobody_needs_is_not_dialled_again(setting: Setting) -> None:
+    setting.route.retry()
+    setting.fail()
+    assert setting.route.state == "resting" and setting.route.next_dial is None

@@ -56,3 +56,8 @@ def test_certificate_that_proves_nothing_is_not_remembered() -> None:
     certificates.seen(THEM, shown(ONE))
     assert certificates.seen(THEM, shown(TWO, Code.C01)) == "" and certificates.seen(THEM, shown(None)) == ""
     assert certificates.seen(THEM, shown(ONE)) == ""
+
+
+def test_security_tells_the_names_and_the_issuer_that_were_shown() -> None:
+    facts = shown(ONE, Code.A01).facts()
+    assert (facts["names"], facts["cert_issuer"]) == ("xmpp.example", "CN=CA of everybody")
