@@ -41,6 +41,7 @@ class Disorder(Talk):
         self.dialogs: list[Response | SendSip] = []
         self.number = 1
         self.carried = 0  # messages that went to XMPP
+        self.invited = 0  # sessions that were asked for
         self.asked_of_us = 0
         self.answered_by_us: Counter[str] = Counter()  # by branch; the 2xx to an INVITE is repeated until its ACK
 
@@ -161,6 +162,7 @@ class Disorder(Talk):
 
     def do(self, effects: Iterable[Effect]) -> None:
         effects = list(effects)
+        self.invited += sum(isinstance(each, SendSip) and each.data.startswith(b"INVITE ") for each in effects)
         self.carried += sum(isinstance(each, SendStanza) and each.token is not None for each in effects)
         super().do(effects)
 
@@ -192,4 +194,24 @@ def test_every_message_ends_once_and_in_order_and_nothing_is_left(im_mode: str, 
         order = [int(text.split()[1]) for text in talk.delivered if text.startswith(user)]
         assert order == sorted(order)
     assert set(talk.answered_by_us.values()) <= {1} and len(talk.answered_by_us) == talk.asked_of_us
+    talk.is_over()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(["session", "auto"]), st.lists(STEP, min_size=5, max_size=50), st.lists(STEP, max_size=10))
+def test_gateway_that_stops_amid_everything_ends_every_session(
+    im_mode: str, before: list[tuple[str, int]], meanwhile: list[tuple[str, int]]
+) -> None:
+    talk = Disorder(im_mode)
+    for what, chance in before:
+        talk.step(what, chance)
+    talk.do(talk.gateway.leave())
+    invited = talk.invited
+    for what, chance in meanwhile:
+        if what != "invites":  # which is refused
+            talk.step(what, chance)
+    talk.ends()
+    assert talk.invited == invited
+    assert talk.fates == Counter(talk.said)
+    assert talk.gateway.sessions == 0
     talk.is_over()
