@@ -87,6 +87,9 @@ hosts = ["127.0.0.1:{port}"]
 im_mode = "{mode}"
 [partner.tls]
 peer_names = ["{domain}"]
+[partner.limits]
+messages_per_s = 1000000
+burst = 1000000
 """
         port, mode = self.sip_listener.port, self.im_mode
         listed = [partner.format(domain=domain, port=port, mode=mode) for domain in self.sip_domains]
