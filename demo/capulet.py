@@ -15,6 +15,7 @@ from edge.domains import Domain
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pool import XmppPool
 from edge.partners import HostPort, System
+from edge.xmpp.dialback import Keys
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Iq, Message, Presence, Stanza, message_bytes
 
@@ -50,6 +51,7 @@ class Capulet(Quiet):
             Domain(XMPP_DOMAIN),
             shells.ids,
             shells.rng,
+            Keys(shells.ids.tag().encode()),
         )
         self.pool.listen("127.0.0.1", place.port)
         self.pool.start()

@@ -173,7 +173,7 @@ PAIR = Table(
 
 
 class Pairs:
-    """Which pairs of domains (theirs, ours) a stream has proved that comes in, and which it waits for (XEP-0220 §2.6)."""
+    """Which pairs of domains (theirs, ours) one stream has proved, and which it waits for (XEP-0220 §2.6)."""
 
     def __init__(self) -> None:
         self.proved: set[tuple[Domain, Domain]] = set()  # between which stanzas may come in
