@@ -134,7 +134,7 @@ class XmppLink(Protocol):
         self._hold()  # what was counted meanwhile
         if taken:
             self.worked = True
-            self._sink.taken(taken)
+            self._owner.pings.taken(self, taken)
 
     def knock(self) -> str:
         """`edge.net.xmpp_pings.Pinger`: let the peer open its own stream."""

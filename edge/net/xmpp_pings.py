@@ -36,6 +36,8 @@ class Pinger(Protocol):
 
     peer: Peer
     negotiation: Negotiation
+    alive: bool
+    orderly: bool
 
     def answered(self, ping: str) -> None:
         """The ping is answered, and everything that was sent before it is processed."""
@@ -130,6 +132,17 @@ class Pings:
             if later.active():
                 later.cancel()
             link.answered(ping)
+
+    def taken(self, link: Pinger, tokens: list[object]) -> None:
+        """``link`` believes that the stanzas of these tokens got through.
+
+        When a server goes down, both its streams end at once, and what it says of failures on one may be read after
+        the end of the other: it has `GRACE` to go first.
+        """
+        if link.alive or link.orderly:
+            self._sink.taken(tokens)
+        else:
+            self._clock.callLater(GRACE, self._sink.taken, tokens)
 
     def lost(self, link: Pinger) -> None:
         """``link`` is gone."""

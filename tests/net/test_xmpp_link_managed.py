@@ -8,7 +8,7 @@ import pytest
 from edge.codes import Code
 from edge.net.xmpp_answers import Ticket
 from edge.net.xmpp_link import XmppLink
-from edge.net.xmpp_pings import LONGEST
+from edge.net.xmpp_pings import GRACE, LONGEST
 from edge.xmpp import management
 from edge.xmpp.management import STUCK
 from edge.xmpp.stanzas import Message, Stanza
@@ -34,6 +34,9 @@ from tests.net.loopback import Creator
 
 ENABLE, ASK = "<enable xmlns='urn:xmpp:sm:3'/>", "<r xmlns='urn:xmpp:sm:3'/>"
 ERROR = f"<message type='error' from='nobody@{THEM}' to='juliet@{US}' id='first'><error type='cancel'/></message>"
+SHUTDOWN = (
+    "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
+)
 
 
 def ack(h: int) -> str:
@@ -142,11 +145,21 @@ def test_message_is_taken_though_the_peer_cannot_open_a_stream_to_us(world: Worl
     assert world.sink.done == ["token"] and world.sink.back == []
 
 
+def test_failure_comes_before_the_last_acknowledgement_of_a_server_that_goes_down(world: World) -> None:
+    back = world.come_in()
+    far = out(world, "token")
+    far.says(ack(1) + SHUTDOWN)
+    back.says(ERROR + SHUTDOWN)
+    world.wait(GRACE)
+    assert world.sink.order == ["first", "token"]
+
+
 def test_what_was_acknowledged_is_taken_and_the_rest_given_back_when_the_link_is_lost(world: World) -> None:
     world.come_in()
     far = out(world, "one", "two")
     far.says(ack(1))
     far.cable.cut()
+    world.wait(GRACE)
     assert world.sink.done == ["one"]
     assert [(token, code) for token, code, _ in world.sink.back] == [("two", Code.N03)]
 

@@ -136,4 +136,5 @@ def test_ping_that_is_answered_is_not_lost_with_the_connection(tmp_path: Path) -
     first.hears()
     second.says(pong(first))
     first.cable.cut()
+    world.wait(GRACE)
     assert world.sink.done == ["token"] and world.sink.back == []
