@@ -34,9 +34,7 @@ from tests.net.loopback import Creator
 
 ENABLE, ASK = "<enable xmlns='urn:xmpp:sm:3'/>", "<r xmlns='urn:xmpp:sm:3'/>"
 ERROR = f"<message type='error' from='nobody@{THEM}' to='juliet@{US}' id='first'><error type='cancel'/></message>"
-SHUTDOWN = (
-    "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
-)
+SHUTDOWN = "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
 
 
 def ack(h: int) -> str:
