@@ -42,6 +42,11 @@ class Lanes:
         """That of each link."""
         return [lane.route for lane in self._lanes]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no link, and nothing that waits for one or remembers why there is none."""
+        return all(lane.route.state == "idle" for lane in self._lanes)
+
     def reach(self) -> None:
         """Make a link if there is none."""
         self._active[0].route.reach()

@@ -38,6 +38,7 @@ CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and 
 DIAL = 25.0  # seconds for all addresses of a partner together, below the time a message may wait
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
+PLACES = 5000  # of which those that are idle are forgotten then; behind a wildcard anybody's users may name new ones
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
 
 
@@ -265,6 +266,8 @@ class SipPool:
         return self._new_place(key, system, domain if key[1] else system.domains[0]) if lanes is None else lanes
 
     def _new_place(self, key: tuple[str, Domain | None], system: System, domain: Domain) -> Lanes:
+        if len(self._places) >= PLACES:
+            self._places = {each: lanes for each, lanes in self._places.items() if not lanes.is_idle}
         path = self._paths.get(system.name)
         if path is None:
             path = self._paths[system.name] = Path(self._sink, system)

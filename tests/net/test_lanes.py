@@ -165,6 +165,17 @@ def test_further_link_takes_over_when_the_first_is_lost_meanwhile(place: Place) 
     assert len(two.sent) > 20 and len(three.sent) > 20
 
 
+def test_place_is_idle_without_link_work_and_failure(place: Place) -> None:
+    assert place.lanes.is_idle
+    place.send(1)
+    assert not place.lanes.is_idle
+    wire = place.up()
+    assert not place.lanes.is_idle
+    place.clock.advance(AGAIN)
+    place.lose(wire)
+    assert place.lanes.is_idle
+
+
 def test_stop_gives_back_what_waits(place: Place) -> None:
     place.lanes.reach()
     place.send(1)

@@ -1,11 +1,12 @@
 """SIP links that we open, over real TLS on loopback: whom we talk to, and what becomes of messages."""
 
 from OpenSSL import SSL
+from twisted.internet.task import deferLater
 
 from demo.authority import Authority
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import links, sip_link
+from edge.net import links, sip_link, sip_pool
 from edge.net.locate import Candidate
 from edge.partners import HostPort
 from edge.sip.message import Request, Response, response_bytes
@@ -19,6 +20,7 @@ from tests.net.loopback import (
     Server,
     free_port,
     partner,
+    reactor,
     request,
     response,
 )
@@ -240,6 +242,17 @@ class Finding(Base):
         assert [(token, code) for token, code, _ in setting.sink.back] == [("three.example", Code.D01)]
         assert setting.sink.codes("link.refused") == [Code.D01]
         assert all(link.peer.systems == {"lync"} for _, link in setting.sink.sent)
+
+    async def test_places_that_are_idle_are_forgotten_when_there_are_many(self) -> None:
+        self.patch(sip_pool, "PLACES", 3)
+        self.patch(links, "FIRST_PAUSE", 0.01)
+        setting = self.setting(partner(hosts=None), found={})
+        for number in range(20):
+            name = Domain(f"user{number}.lync.example")
+            setting.pool.send(setting.systems["lync"], name, request(), name)
+            await setting.sink.until(lambda number=number: len(setting.sink.back) == number + 1)
+            await deferLater(reactor, 0.02, lambda: None)
+        assert len(setting.pool._places) <= 3
 
     async def test_server_outside_the_domain_does_not_prove_it(self) -> None:
         server = self.served(PUBLIC.issue(dns=["host.elsewhere.example"]))
