@@ -8,12 +8,13 @@ Nothing is ever resumed: a resumed session shows the old certificate and no veri
 session cache are off, and a handshake in which the callback did not run proves nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from OpenSSL import SSL, crypto
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -35,6 +36,16 @@ DEPTH = 8  # certificates between leaf and root; the public CAs use 3, and each 
 _OPTIONS = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
 
 
+class Revocation(Protocol):
+    """Who knows what was revoked: `edge.certificates.fetching.Revocation`."""
+
+    def fault(self, handshake: Handshake, policy: str) -> Code | None:
+        """What is known now."""
+
+    def waiting(self, handshake: Handshake) -> "Deferred[None] | None":
+        """When more is known; None if that is all."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Generation:
     """All contexts that belong together; a connection begins in one of these and stays in it."""
@@ -44,6 +55,7 @@ class _Generation:
     accepting: tuple[SSL.Context, ...]  # for each identity, the default first
     dialling: dict[tuple[int, Path | None, str], SSL.Context]  # identity, trust bundle, lowest version
     stores: dict[Path | None, crypto.X509Store | None]
+    asks: bool  # whether anybody wants to know what was revoked
 
 
 class Contexts:
@@ -59,7 +71,7 @@ class Contexts:
     """
 
     def __init__(self, ours: Identity | Identities, ca: Path | None, systems: Iterable[System]) -> None:
-        self.revocation: Callable[[Handshake, str], Code | None] = _nothing_known
+        self._revocation: Revocation | None = None
         self._ca, self._systems = ca, tuple(systems)
         self._now = self._made(_identities(ours), ca, self._systems, 0)
 
@@ -137,7 +149,21 @@ class Contexts:
 
     def revoked(self, handshake: Handshake, policy: str) -> Code | None:
         """`edge.certificates.verdict.Grounds`"""
-        return None if policy == "off" else self.revocation(handshake, policy)
+        if policy == "off":
+            return None
+        if self._revocation is None:
+            return Code.C08 if policy == "hard" else None
+        return self._revocation.fault(handshake, policy)
+
+    def consult(self, revocation: "Revocation") -> None:
+        """Ask this from now on what was revoked."""
+        self._revocation = revocation
+
+    def waiting(self, handshake: Handshake) -> "Deferred[None] | None":
+        """When there can be a verdict about the peer; None if there can be one now (`Recorded.waiting`)."""
+        if self._revocation is None or handshake.fault is not None:
+            return None
+        return self._revocation.waiting(handshake)
 
     def server_connection(self, name: str, alpn: Sequence[bytes]) -> SSL.Connection:
         """The server side of a new connection, for `Accepting`."""
@@ -145,7 +171,7 @@ class Contexts:
         index = now.identities.index_of(_domain(name)) if name else 0
         connection = Recorded(now.accepting[index], accepted=True, generation=now.number)
         connection.alpn = tuple(alpn)
-        return connection
+        return self._asking(connection, now)
 
     def client_connection(self, system: System, ours: Domain | None) -> SSL.Connection:
         """The client side of a new connection, for `Dialling`."""
@@ -153,7 +179,13 @@ class Contexts:
         index = 0 if ours is None else now.identities.index_of(ours)
         context = now.dialling[index, system.ca, system.min_version]
         connection = Recorded(context, accepted=False, generation=now.number)
-        connection.request_ocsp()
+        if now.asks:
+            connection.request_ocsp()
+        return self._asking(connection, now)
+
+    def _asking(self, connection: Recorded, now: _Generation) -> Recorded:
+        if now.asks and self._revocation is not None:
+            connection.waiting = self.waiting
         return connection
 
     def _made(self, ours: Identities, ca: Path | None, systems: Iterable[System], number: int) -> _Generation:
@@ -168,7 +200,8 @@ class Contexts:
             for bundle, version in wanted
         }
         stores = {bundle: context.get_cert_store() for (_, bundle, _), context in dialling.items()}
-        made = _Generation(number, ours, accepting, dialling, stores)
+        asks = any(system.trust.revocation != "off" for system in listed)
+        made = _Generation(number, ours, accepting, dialling, stores, asks)
         for context in accepting:
             context.set_tlsext_servername_callback(lambda connection: _choose(made, connection))
             context.set_alpn_select_callback(_select)
@@ -236,10 +269,6 @@ def _context(identity: Identity, bundles: Iterable[Path | None], lowest: str) ->
 
 def _identities(ours: Identity | Identities) -> Identities:
     return ours if isinstance(ours, Identities) else Identities(ours)
-
-
-def _nothing_known(handshake: Handshake, policy: str) -> Code | None:
-    return Code.C08 if policy == "hard" else None
 
 
 def _domain(name: str) -> Domain | None:

@@ -1,10 +1,10 @@
 """Gets what issuers say about revocation over HTTP, and keeps handshakes waiting for it for a short while at most.
 
-`edge.service` makes one `Revocation` if any partner has a policy other than "off", and gives its `fault` to
-`Contexts.revocation`. The pools ask `waiting` between a handshake and its verdict.
+`edge.service` makes one `Revocation` and gives it to `Contexts.consult`. TLS (`edge.net.gate`) asks `waiting` between a
+handshake and its verdict.
 
-The addresses stand in certificates. They are followed only for a peer whose chain is good and whom our list names, over
-plain HTTP as RFC 5280 §8 advises, without redirections, and never to an address that is not public.
+The addresses stand in certificates. They are followed only if the chain is good, so that an authority we trust has
+written them, over plain HTTP as RFC 5280 §8 advises, without redirections, and never to an address that is not public.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,25 +55,17 @@ class Revocation:
         self._stopped = False
         self._under_way: dict[Query, Deferred[None]] = {}
         self._failed: dict[Query, float] = {}
-        self._asked: dict[int, tuple[Handshake, list[list[Query]]]] = {}  # verdicts that lacked something, by handshake
 
     def fault(self, handshake: Handshake, policy: str) -> Code | None:
-        """For `Contexts.revocation`. What it does not know, `waiting` will ask for."""
-        now = self._wall()
-        fault = self.ledger.fault(handshake, policy, now)
-        if fault is not Code.C10 and policy != "off":
-            unknown = self.ledger.unknown(handshake, now)
-            if unknown:
-                self._asked.clear()  # the verdict before this one was not waited for
-                self._asked[id(handshake)] = (handshake, unknown)
-        return fault
+        """What is known now: C10, or with the policy "hard" C08 for nothing."""
+        return self.ledger.fault(handshake, policy, self._wall())
 
     def waiting(self, handshake: Handshake) -> "Deferred[None] | None":
-        """When to come again for a verdict that lacked something; None if it is worth nothing, or lacked nothing.
+        """When to ask for `fault`, because something has to be fetched for it; None if that can be done at once.
 
-        Call it right after the verdict. It fires within `WAIT_SECONDS`, and never fails.
+        It fires within `WAIT_SECONDS`, and never fails.
         """
-        _, unknown = self._asked.pop(id(handshake), (None, []))
+        unknown = self.ledger.unknown(handshake, self._wall())
         fetches = [Deferred.fromCoroutine(self._first(queries)) for queries in unknown]
         pending = [fetch for fetch in fetches if not fetch.called]
         if not pending:

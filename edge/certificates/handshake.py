@@ -4,10 +4,12 @@
 `edge.certificates.verdict` says what it proves.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 
 from edge.certificates.peers import judge
 from edge.codes import Code
@@ -29,6 +31,7 @@ class Recorded(SSL.Connection):
         self.alpn: tuple[bytes, ...] = ()  # protocols that are taken, if the peer offers any
         self.accepted = accepted
         self.generation = generation
+        self.waiting: Callable[[Handshake], Deferred[None] | None] | None = None  # what the verdict has to wait for
         self._born = context  # OpenSSL calls back into the first context also after another one was put in its place
 
 

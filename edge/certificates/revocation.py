@@ -100,6 +100,7 @@ class Ledger:
 
     def unknown(self, handshake: Handshake, now: datetime) -> list[list[Query]]:
         """What to fetch to know it: for each certificate of the chain, the addresses that will do, the best first."""
+        self._take_staple(handshake, now)
         wanted = [pair for pair in _pairs(handshake) if self.about(*pair, now) is None]
         return [queries for pair in wanted if (queries := _queries(*pair))]
 

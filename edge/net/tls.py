@@ -4,19 +4,13 @@
 itself at STARTTLS.
 """
 
-from typing import Protocol, cast
+from typing import cast
 
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
+from edge.net.gate import Chunkwise, Wire, stands_before
 from edge.net.tcp import tune
-
-
-class Chunkwise(Protocol):
-    """A link that wants to know where a chunk ends."""
-
-    def chunk_ended(self) -> None:
-        """Everything that one read from the socket brought has been handed over."""
 
 
 class ChunkwiseTLS(TLSMemoryBIOProtocol):
@@ -29,6 +23,8 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
     def makeConnection(self, transport: object) -> None:
         tune(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]  # so Twisted has it
+        if self.wrappedProtocol is not None:
+            stands_before(cast(Wire, self), self.wrappedProtocol)
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)  # type: ignore[no-untyped-call]  # so Twisted has it

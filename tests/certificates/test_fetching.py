@@ -94,6 +94,11 @@ def test_soft_learns_of_a_revocation_too(web: Web) -> None:
     assert waiting.called and web.verdict("soft") is Code.C10
 
 
+def test_stapled_answer_saves_the_question(web: Web) -> None:
+    handshake = shown(BOTH, ROOT, staple=response(BOTH))
+    assert web.revocation.waiting(handshake) is None and web.dialled == []
+
+
 def test_what_is_known_waits_for_nothing(web: Web) -> None:
     web.shakes()
     web.connect()
@@ -101,11 +106,6 @@ def test_what_is_known_waits_for_nothing(web: Web) -> None:
     assert web.shakes() == (None, None)
     assert web.shakes(leaf()) == (Code.C08, None)  # and who names no address cannot be asked about
     assert len(web.dialled) == 1
-
-
-def test_policy_off_asks_nobody(web: Web) -> None:
-    assert web.shakes(policy="off") == (None, None)
-    assert web.dialled == []
 
 
 def test_handshake_waits_for_a_short_while_only(web: Web) -> None:

@@ -1,14 +1,17 @@
 """What is written down of a handshake."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from twisted.internet.defer import Deferred
 
 from edge.certificates.contexts import Contexts
 from edge.certificates.handshake import MAX_STAPLE, Handshake
 from edge.certificates.identity import parse
+from edge.certificates.trust import Trust
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import System
@@ -73,3 +76,30 @@ def test_strict_takes_a_client_certificate_from_a_client_only(ours: Contexts, to
     assert accepted(ours, theirs).fault_under("strict", pinned=False) is None
     assert dialled(ours, theirs, to).fault_under("strict", pinned=False) is Code.C05
     assert accepted(ours, theirs).fault is Code.C05
+
+
+class Oracle:
+    """Knows nothing, and will."""
+
+    def fault(self, handshake: Handshake, policy: str) -> Code | None:
+        return None
+
+    def waiting(self, handshake: Handshake) -> "Deferred[None]":
+        return Deferred()
+
+
+def test_verdict_waits_where_somebody_wants_to_know_what_was_revoked(ours: Contexts, to: System) -> None:
+    assert server_of(ours).waiting is None  # type: ignore[attr-defined]
+    ours.consult(Oracle())
+    for connection in (server_of(ours), client_of(ours, "b.example", to)):
+        assert connection.waiting is not None  # type: ignore[attr-defined]
+    assert isinstance(ours.waiting(accepted(ours, somebody([THEIRS]))), Deferred)
+    ours.configure(ours.identities, to.ca, [replace(to, trust=Trust(revocation="off"))])
+    assert server_of(ours).waiting is None  # type: ignore[attr-defined]
+
+
+def test_verdict_on_a_chain_that_is_no_good_waits_for_nobody(ours: Contexts) -> None:
+    """Whoever may write into a certificate what he likes does not make us fetch anything."""
+    ours.consult(Oracle())
+    assert ours.waiting(accepted(ours, somebody([make(dns("b.example"), number=9)]))) is None
+    assert ours.waiting(accepted(ours, somebody([]))) is None

@@ -277,24 +277,33 @@ def test_pin_of_one_partner_vouches_for_no_other(bundle: Path) -> None:
 # revocation
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_is_known_of_revocation_is_the_last_word(way: str, bundle: Path) -> None:
-    asked = []
+class Asked:
+    """Somebody who knows that all is revoked."""
 
-    def said(handshake: Handshake, policy: str) -> Code | None:
-        asked.append(policy)
+    def __init__(self) -> None:
+        self.policies: list[str] = []
+
+    def fault(self, handshake: Handshake, policy: str) -> Code | None:
+        self.policies.append(policy)
         return Code.C10
 
+    def waiting(self, handshake: Handshake) -> None:
+        return None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_known_of_revocation_is_the_last_word(way: str, bundle: Path) -> None:
+    asked = Asked()
     protocol, _, direction = way.partition(" ")
     for trust, code in ((OFF, None), (Trust(), Code.C10), (Trust(revocation="hard"), Code.C10)):
         system = partner(protocol, bundle, trust)
         ours, directory = contexts(system), Directory([system])
-        ours.revocation = said
+        ours.consult(asked)
         theirs = somebody([leaf()])
         seen = accepted(ours, theirs) if direction == "in" else dialled(ours, theirs, system)
         peer = ours.sip_peer(directory, seen) if protocol == "sip" else ours.xmpp_peer(directory, seen, NAME)
         assert peer.fault is code
-    assert asked == ["soft", "hard"]
+    assert asked.policies == ["soft", "hard"]
 
 
 def test_without_anybody_who_knows_hard_refuses(bundle: Path) -> None:
