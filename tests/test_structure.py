@@ -38,6 +38,7 @@ LAYERS = {
     "edge.certificates.handshake": 4,
     "edge.certificates.reload": 4,
     "edge.certificates.revocation": 4,
+    "edge.certificates.upkeep": 4,
     "edge.certificates.verdict": 4,
     "edge.driver": 5,
     "edge.config": 6,

@@ -1,0 +1,153 @@
+"""Everything about certificates that goes on beside the links, in one place for `edge.service` to start and stop.
+
+Our files are watched and shown when they are renewed, links that show an old one are retired, what ends soon is told,
+certificates of peers are remembered, and what was revoked is asked for. What happens comes out as events for the log:
+``cert.renewed``, ``cert.kept``, ``cert.expiring``, ``cert.changed`` and ``revocation.failed``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from edge.certificates.book import PeerBook
+from edge.certificates.contexts import Contexts
+from edge.certificates.examination import Finding, examine
+from edge.certificates.expiry import LOOK_SECONDS, Ending, Expirations, ours
+from edge.certificates.fetching import Revocation
+from edge.certificates.handshake import Handshake
+from edge.certificates.identity import Files, Identities
+from edge.certificates.reload import Kept, Reloading, Renewed, Retiring, Watch
+from edge.codes import Code
+from edge.domains import Domain
+from edge.net.addresses import is_public
+from edge.partners import Peer, System
+
+Report = Callable[..., None]  # the name of an event, and its facts by keyword
+
+
+class Upkeep:
+    """``links`` gives for every open link the generation that it was made with, and how to close it in good order."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        contexts: Contexts,
+        resolve: "Callable[[Domain], Deferred[list[str]]]",
+        wall: Callable[[], float],
+        report: Report,
+        links: Callable[[], Iterable[tuple[int, Callable[[], None]]]] = tuple,
+        is_allowed: Callable[[str], bool] = is_public,
+    ) -> None:
+        self.book = PeerBook()
+        self.revocation = Revocation(reactor, resolve, self._now, is_allowed, self._unanswered)
+        self._reactor, self._contexts, self._wall, self._report, self._links = reactor, contexts, wall, report, links
+        self._name: Domain | None = None
+        self._systems: tuple[System, ...] = ()
+        self._watch = Watch((), contexts.identities, self._judge)
+        self._reloading = Reloading(reactor, self._watch, contexts.renew, self._reloaded)
+        self._retiring = Retiring(reactor)
+        self._expirations = Expirations()
+        self._next: IDelayedCall | None = None
+        contexts.consult(self.revocation)
+
+    def configured(
+        self, name: Domain, systems: Sequence[System], files: Sequence[Files], lists: Iterable[Path] = ()
+    ) -> None:
+        """A configuration is in force, and its identities are those of the contexts. ``lists`` are files of CRLs."""
+        self._name, self._systems = name, tuple(systems)
+        self._watch.become(files, self._contexts.identities)
+        self.revocation.ledger.clear_files()
+        for path in lists:
+            try:
+                self.revocation.ledger.add_list(path.read_bytes())
+            except OSError as error:
+                self._report("revocation.failed", code=Code.K04, url=str(path), text=error.strerror or str(error))
+
+    def start(self) -> None:
+        """Begin to look, at the dates at once."""
+        self._reloading.start()
+        self._look_at_dates()
+
+    def stop(self) -> None:
+        """Leave everything as it is."""
+        self._reloading.stop()
+        self._retiring.stop()
+        self.revocation.stop()
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+
+    def look_now(self) -> tuple[Renewed | Kept, ...]:
+        """`edge cert reload`: read our files now; nothing in the answer means that nothing has changed."""
+        return self._reloading.look_now()
+
+    def saw(self, peer: Peer, handshake: Handshake) -> None:
+        """The verdict on a handshake was this."""
+        if handshake.leaf is None:
+            return
+        if not peer.systems:
+            self.book.refused(handshake.leaf, peer.fault or Code.A01, self._wall())
+        for system in sorted(peer.systems):
+            change = self.book.saw(system, handshake.leaf, self._wall())
+            if change is not None:
+                self._report(
+                    "cert.changed",
+                    partner=system,
+                    cert_sha256=change.new.fingerprint,
+                    issuer=change.new.issuer,
+                    was_sha256=change.old.fingerprint,
+                    was_issuer=change.old.issuer,
+                    same_key=change.same_key,
+                    same_issuer=change.same_issuer,
+                )
+
+    def findings(self) -> Sequence[Finding]:
+        """What there is to say about ours now, for `edge cert list`."""
+        return self._judge(self._contexts.identities)
+
+    def endings(self) -> Iterator[Ending]:
+        """What ends when: for `edge_certificate_expiry_timestamp_seconds`."""
+        yield from ours(self._contexts.identities)
+        yield from self.book.endings()
+
+    # -- private -----------------------------------------------------------------------------------------------------
+
+    def _judge(self, identities: Identities) -> Sequence[Finding]:
+        return examine(identities, self._name, self._systems, self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall(), UTC)
+
+    def _unanswered(self, url: str, problem: str) -> None:
+        self._report("revocation.failed", code=Code.C08, url=url, text=problem)
+
+    def _reloaded(self, event: Renewed | Kept) -> None:
+        if isinstance(event, Kept):
+            self._report("cert.kept", code=event.code, identity=event.index, text=event.text)
+            return
+        self._report(
+            "cert.renewed",
+            identity=event.index,
+            names=",".join(event.new.names[:10]),
+            not_after=f"{event.new.not_after:%Y-%m-%d}",
+            issuer=event.new.issuer[:200],
+            findings="; ".join(f"{finding.code} {finding.text}" for finding in event.findings) or "none",
+        )
+        self._retiring.retire([close for made, close in self._links() if made < self._contexts.generation])
+
+    def _look_at_dates(self) -> None:
+        self._next = self._reactor.callLater(LOOK_SECONDS, self._look_at_dates)
+        for each in self._expirations.due(self.endings(), self._now()):
+            ending = each.ending
+            self._report(
+                "cert.expiring",
+                code=Code.C02,
+                role=ending.role,
+                of=ending.name,
+                days=each.days,
+                not_after=f"{ending.not_after:%Y-%m-%d}",
+                issuer=ending.issuer[:200],
+                cert_sha256=ending.fingerprint,
+            )

@@ -1,0 +1,150 @@
+"""What goes on beside the links, and what is told of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.testing import MemoryReactorClock
+
+from edge.certificates.contexts import Contexts
+from edge.certificates.expiry import LOOK_SECONDS as DATES
+from edge.certificates.identity import Files, parse
+from edge.certificates.reload import LOOK_SECONDS, RETIRE_SECONDS, Renewed
+from edge.certificates.revocation import Ledger
+from edge.certificates.upkeep import Upkeep
+from edge.codes import Code
+from edge.domains import Domain
+from edge.partners import Peer, System
+from tests.certificates.issuing import ROOT, crl, leaf
+from tests.certificates.made import CLIENT, DAY, NOW, SERVER, Made, dns, make
+from tests.certificates.test_revocation import shown
+
+NAME = Domain("edge.example")
+CONTOSO = System(name="contoso", inside=False, protocol="sip", domains=(Domain("b.example"),))
+THEM = Peer("sip", frozenset({Domain("b.example")}), frozenset({"contoso"}))
+
+
+def ours(days: float = 90, number: int = 5) -> Made:
+    return make(dns(NAME), issuer=ROOT, eku=(SERVER, CLIENT), number=number, ends=NOW + days * DAY)
+
+
+class Gateway:
+    def __init__(self, folder: Path, made: Made) -> None:
+        self.files = Files(folder / "edge.pem", folder / "edge.key")
+        self.write(made)
+        self.reactor = MemoryReactorClock()
+        self.begun = self.reactor.seconds()
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.closed: list[str] = []
+        self.open = [(0, lambda: self.closed.append("old")), (1, lambda: self.closed.append("new"))]
+        self.contexts = Contexts(parse(made.pem, made.key_pem), folder / "ca.pem", ())
+        self.upkeep = Upkeep(
+            self.reactor, self.contexts, self.resolve, self.wall, self.report, lambda: self.open, lambda address: True
+        )
+        self.upkeep.configured(NAME, (), [self.files])
+        self.upkeep.start()
+
+    def write(self, made: Made) -> None:
+        self.files.certificate.write_bytes(made.pem)
+        self.files.key.write_bytes(made.key_pem)
+
+    def resolve(self, host: Domain) -> "Deferred[list[str]]":
+        return succeed([])
+
+    def wall(self) -> float:
+        return NOW.timestamp() + self.reactor.seconds() - self.begun
+
+    def report(self, name: str, **facts: Any) -> None:
+        self.told.append((name, facts))
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.told]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    return tmp_path
+
+
+def test_renewal_is_shown_and_told_and_old_links_go(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    renewed = ours(number=6)
+    gateway.write(renewed)
+    gateway.reactor.pump([LOOK_SECONDS] * 2)
+    assert gateway.contexts.identities.default.leaf == renewed.certificate
+    ((event, facts),) = gateway.told
+    assert (event, facts["identity"], facts["names"]) == ("cert.renewed", 0, NAME)
+    assert "EDGE-K07" in facts["findings"]
+    gateway.reactor.advance(RETIRE_SECONDS)
+    assert gateway.closed == ["old"]
+
+
+def test_bad_renewal_is_told_with_its_code(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    gateway.files.key.write_bytes(ours(number=6).key_pem)
+    gateway.reactor.pump([LOOK_SECONDS] * 3)
+    ((event, facts),) = gateway.told
+    assert (event, facts["code"]) == ("cert.kept", Code.K06)
+    gateway.write(ours(number=6))
+    assert [type(each) for each in gateway.upkeep.look_now()] == [Renewed]
+
+
+def test_certificate_that_ends_soon_is_told_at_once_and_at_each_threshold(folder: Path) -> None:
+    gateway = Gateway(folder, ours(days=7.5))
+    assert [(event, facts["role"], facts["days"]) for event, facts in gateway.told] == [("cert.expiring", "own", 7)]
+    gateway.reactor.pump([DATES] * 24)
+    assert [facts["days"] for _, facts in gateway.told] == [7, 7]
+    assert [finding.code for finding in gateway.upkeep.findings()] == [Code.C02]
+
+
+def test_end_of_a_partners_certificate_is_told_too(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    soon = make(dns("b.example"), issuer=ROOT, number=9, ends=NOW + 3 * DAY)
+    gateway.upkeep.saw(THEM, shown(soon, ROOT))
+    gateway.reactor.advance(DATES)
+    ((event, facts),) = gateway.told
+    assert (event, facts["role"], facts["of"], facts["days"]) == ("cert.expiring", "peer", "contoso", 2)
+    assert [(each.role, each.name) for each in gateway.upkeep.endings()] == [("own", NAME), ("peer", "contoso")]
+
+
+def test_changed_certificate_of_a_partner_is_told(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    gateway.upkeep.saw(THEM, shown(leaf(), ROOT))
+    gateway.upkeep.saw(THEM, shown(leaf(number=7), ROOT))
+    ((event, facts),) = gateway.told
+    assert (event, facts["partner"]) == ("cert.changed", "contoso")
+    assert (facts["same_key"], facts["same_issuer"]) == (False, True)
+
+
+def test_certificate_that_proves_nothing_is_kept_with_its_reason(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    gateway.upkeep.saw(Peer("sip", frozenset(), frozenset(), Code.C01), shown(leaf(), ROOT))
+    gateway.upkeep.saw(Peer("sip", frozenset(), frozenset()), shown(leaf(), ROOT))
+    assert [seen.code for seen in gateway.upkeep.book.rejected()] == ["EDGE-A01", "EDGE-C01"]
+    assert gateway.told == []
+
+
+def test_lists_are_read_from_files(folder: Path) -> None:
+    gateway, made = Gateway(folder, ours()), leaf()
+    (folder / "list.crl").write_bytes(crl([made]))
+    gateway.upkeep.configured(NAME, (), [gateway.files], [folder / "list.crl", folder / "none.crl"])
+    assert gateway.upkeep.revocation.fault(shown(made, ROOT), "soft") is Code.C10
+    ((event, facts),) = gateway.told
+    assert (event, facts["code"], facts["url"]) == ("revocation.failed", Code.K04, str(folder / "none.crl"))
+    assert Ledger().fault(shown(made, ROOT), "soft", NOW) is None
+
+
+def test_contexts_ask_whom_the_upkeep_asks(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    gateway.contexts.configure(gateway.contexts.identities, folder / "ca.pem", [CONTOSO])
+    gateway.upkeep.configured(NAME, [CONTOSO], [gateway.files])
+    assert gateway.contexts.revoked(shown(leaf(), ROOT), "hard") is Code.C08
+
+
+def test_stopped_it_leaves_nothing_behind(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    gateway.upkeep.stop()
+    assert gateway.reactor.getDelayedCalls() == [] and gateway.events == []
