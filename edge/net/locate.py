@@ -88,9 +88,9 @@ class Locator:
         if services is None:
             services = await self._secure(domain)
         elif services and not system.srv_targets_outside_domain:
-            services = [each for each in services if directly_in(Domain(each.host), domain)]
+            listed, services = services, [each for each in services if directly_in(Domain(each.host), domain)]
             if not services:
-                raise LocateError(Code.D04)
+                raise LocateError(Code.D04, f"{listed[0].host} does not lie directly in {domain}")
         if not services:
             raise LocateError(Code.D01)
         return await self._addresses(services, public, federated)
