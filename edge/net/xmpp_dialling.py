@@ -1,18 +1,21 @@
-"""One XMPP connection that we open, to one address, until its stream is of use. `edge.net.xmpp_pool` makes these."""
+"""XMPP connections as they begin: those that we open, to one address, until the stream is of use, and those we accept.
+
+Used by `edge.net.xmpp_pool`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IConnector, IReactorTCP
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.python.failure import Failure
 
 from edge.domains import Domain
 from edge.net.links import Cause, DialError, Route, cause_of
 from edge.net.locate import Candidate
 from edge.net.xmpp_link import XmppLink
-from edge.partners import System
+from edge.partners import Directory, System
 
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 ALPN = b"xmpp-server"  # XEP-0368 §3
@@ -80,3 +83,26 @@ class _Dialling(ClientFactory):
             self._link.give_up()
         elif self.connector is not None:
             self.connector.disconnect()
+
+
+class Served:
+    """The domains that streams may be opened to: those of the SIP side."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def __contains__(self, name: object) -> bool:
+        system = self._directory.system_of(name) if isinstance(name, str) else None  # type: ignore[arg-type]
+        return system is not None and system.protocol == "sip"
+
+
+class Accepting(ServerFactory):
+    """A link for each connection that comes in, or None for "too many"."""
+
+    noisy = False
+
+    def __init__(self, accept: Callable[[IAddress | None], XmppLink | None]) -> None:
+        self._accept = accept
+
+    def buildProtocol(self, addr: IAddress | None) -> XmppLink | None:
+        return self._accept(addr)

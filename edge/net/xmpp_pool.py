@@ -9,10 +9,10 @@ import random
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 
-from edge.certificates.contexts import Accepting, Contexts, Dialling, Handshake
+from edge.certificates import contexts
+from edge.certificates.contexts import Contexts, Dialling, Handshake
 from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
@@ -24,13 +24,13 @@ from edge.net.paths import Path
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
-from edge.net.xmpp_dialling import ALPN, Dial, Make, connect
+from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
 from edge.net.xmpp_security import Certificates
 from edge.net.xmpp_trust import Trust, Verdict
 from edge.net.xmpp_verifier import Verifier
-from edge.partners import Directory, Peer, System
+from edge.partners import PROOF, Changes, Directory, Peer, System
 from edge.xmpp.component import Component
 from edge.xmpp.dialback import Dialback, Keys
 from edge.xmpp.initiating import Initiating
@@ -79,10 +79,9 @@ class XmppPool:
         self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
         self._routes: dict[Place, Route[XmppLink]] = {}
         self._components: dict[Place, Route[XmppLink]] = {}
-        self._ours = {  # by system: our domains with a component connection to it
-            each.name: frozenset(directory.opposite(each)) for each in directory.systems if each.link == "component"
-        }
-        self._paths: list[Path] = []
+        self._ours: dict[str, frozenset[Domain]] = {}  # by system: our domains with a component connection to it
+        self._count_components()
+        self._paths: dict[Place, Path] = {}
         self._links: set[XmppLink] = set()
         self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE)
         self.pings = Pings(reactor, sink)
@@ -103,16 +102,13 @@ class XmppPool:
 
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept streams on one address; raises `OSError` when it is taken."""
-        listening = listen(self._reactor, host, port, _Accepting(self))
+        listening = listen(self._reactor, host, port, Accepting(self._accept))
         self._ports.append(listening)
         return listening
 
     def start(self) -> None:
         """Let time flow, and connect to the servers whose component we are."""
-        for system in self._directory.systems:
-            if system.link == "component":
-                for local in self._directory.opposite(system):
-                    self._components[local, system.name] = self._way(local, system.domains[0], system)
+        self._connect_components()
         self._ticker.start(TICK)
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
@@ -131,6 +127,55 @@ class XmppPool:
         if not isinstance(route, Code):
             route.reach()
 
+    def relisted(self, changes: Changes) -> int:
+        """Another partner list. Streams of who is gone are closed, those of whom more is asked are judged anew.
+
+        Returns how many will close. What waits for somebody who is gone goes back to its senders; the connections of
+        our components follow the domains that there are now.
+        """
+        self._count_components()
+        for place in [place for place in self._routes if not self._is_place(place)]:
+            self._routes.pop(place).stop(Cause(Code.A01, Code.A01.sentence))
+            self._paths.pop(place).stop()
+            self._components.pop(place, None)
+        self._ways.clear()  # they are found again from the routes that are left
+        gone = {system.name for system in changes.removed}
+        moved = {system.name for system, fields in changes.changed if not {"hosts", "secret"}.isdisjoint(fields)}
+        judged = {system.name for system, fields in changes.changed if not (PROOF | {"streams"}).isdisjoint(fields)}
+        closing = [link for link in self._links if self._is_over(link, gone | moved, gone | judged, changes.moved)]
+        for link in closing:
+            link.close()
+        if not self._stopped:
+            self._connect_components()
+        return len(closing)
+
+    def _is_place(self, place: Place) -> bool:
+        local, there = place
+        if place in self._components:
+            return local in self._ours.get(there, ())
+        return self._trust.may_talk(local, Domain(there))
+
+    def _is_over(self, link: XmppLink, gone: set[str], judged: set[str], moved: bool) -> bool:
+        """Whether a stream is of no use any more. One that is, and has to prove more, has done so."""
+        dial = link.key
+        if isinstance(dial, Dial):
+            if dial.system.name in gone:
+                return True
+            if isinstance(link.negotiation, Component):
+                return dial.local not in self._ours.get(dial.system.name, ())
+        if link.handshake is None or not link.security.proofs or not (moved or link.peer.systems & judged):
+            return False
+        return not self._trust.judge_again(link)
+
+    def _count_components(self) -> None:
+        systems = [system for system in self._directory.systems if system.link == "component"]
+        self._ours = {system.name: frozenset(self._directory.opposite(system)) for system in systems}
+
+    def _connect_components(self) -> None:
+        for system in [each for each in self._directory.systems if each.link == "component"]:
+            for local in self._directory.opposite(system):
+                self._components[local, system.name] = self._way(local, system.domains[0], system)
+
     def _component_of(self, local: Domain) -> "Route[XmppLink] | Code":
         """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
         routes = [route for (ours, _), route in self._components.items() if ours == local]
@@ -143,7 +188,7 @@ class XmppPool:
         waited = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
         self._ports.clear()
         self._stopped = True
-        for path in self._paths:
+        for path in self._paths.values():
             path.stop()
         for route in list(self._routes.values()):
             route.stop()
@@ -158,7 +203,7 @@ class XmppPool:
 
     # --- Owner of the links -------------------------------------------------------------------------------
 
-    def creator(self, link: XmppLink) -> Accepting | Dialling:
+    def creator(self, link: XmppLink) -> contexts.Accepting | Dialling:
         """`edge.net.xmpp_owner.Owner`: TLS, with the trust of whom we dialled."""
         if isinstance(link.key, Dial):
             dial = link.key
@@ -241,7 +286,11 @@ class XmppPool:
             return self._component_of(local)  # not remembered: strangers have no end
         if system.protocol != "xmpp":
             return Code.A01
-        return self._way(local, remote, system) if local in self._directory.opposite(system) else Code.A08
+        if not self._trust.may_talk(local, remote):
+            return Code.A08
+        if system.link == "component" and local not in self._ours.get(system.name, ()):
+            return Code.N04  # its server knows us only by the names that are listed one by one
+        return self._way(local, remote, system)
 
     def _way(self, local: Domain, remote: Domain, system: System) -> "Route[XmppLink]":
         """The route from ``local`` to ``remote``: its own, or that of the component connection for ``local``."""
@@ -255,7 +304,7 @@ class XmppPool:
                 return work.addTimeout(DIAL, self._reactor)
 
             path = Path(self._sink, system, local, None if system.link == "component" else remote)
-            self._paths.append(path)
+            self._paths[place] = path
             route = self._routes[place] = Route(
                 self._reactor,
                 dial,
@@ -322,15 +371,13 @@ class XmppPool:
         host = getattr(address, "host", "")
         if not self._entrance.admits(host):
             return None
-        link = XmppLink(
-            self._reactor, self, self._sink, self._turn, self._receiving()
-        )
+        link = XmppLink(self._reactor, self, self._sink, self._turn, self._receiving())
         self._entrance.enter(link, host)
         self._links.add(link)
         return link
 
     def _receiving(self) -> Receiving:
-        return Receiving(self._name, _Served(self._directory), self._ids, self._keys)
+        return Receiving(self._name, Served(self._directory), self._ids, self._keys)
 
     # --- time ---------------------------------------------------------------------------------------------
 
@@ -345,29 +392,6 @@ class XmppPool:
     def _abort_all(self) -> None:
         for link in list(self._links):
             link.abort()
-
-
-class _Served:
-    """The domains that streams may be opened to: those of the SIP side."""
-
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-
-    def __contains__(self, name: object) -> bool:
-        system = self._directory.system_of(name) if isinstance(name, str) else None  # type: ignore[arg-type]
-        return system is not None and system.protocol == "sip"
-
-
-class _Accepting(ServerFactory):
-    """A link for each connection that comes in, or None for "too many"."""
-
-    noisy = False
-
-    def __init__(self, pool: XmppPool) -> None:
-        self._pool = pool
-
-    def buildProtocol(self, addr: IAddress | None) -> XmppLink | None:
-        return self._pool._accept(addr)
 
 
 async def _stopped(port: IListeningPort) -> None:

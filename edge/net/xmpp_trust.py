@@ -5,12 +5,16 @@ for each dialback. A certificate and dialback are the proofs there are; another 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge.certificates.contexts import Contexts, Handshake
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Directory, Peer, System
 from edge.xmpp.negotiation import Allowed, Proved
+
+if TYPE_CHECKING:
+    from edge.net.xmpp_link import XmppLink
 
 NOTHING = Allowed(external=False)
 # What is wrong with a certificate that dialback cannot make good: TLS itself, or what somebody has taken care to say.
@@ -44,6 +48,17 @@ class Trust:
         dialback = streams.dialback and peer.fault not in FINAL
         return Verdict(peer, Allowed(streams.external, dialback, streams.bidi))
 
+    def judge_again(self, link: "XmppLink") -> bool:
+        """Hold what a stream has proved against another partner list; False if nothing is left of it."""
+        handshake, proofs = link.handshake, link.security.proofs
+        assert handshake is not None
+        for (remote, local), how in list(proofs.items()):
+            verdict = self.judge(remote, local, handshake)
+            if not (verdict.allowed.dialback if how == "dialback" else verdict.peer.fault is None):
+                del proofs[remote, local]
+        link.peer = self._directory.identify("xmpp", frozenset(remote for remote, _ in proofs))
+        return bool(proofs)
+
     def refuses(self, remote: Domain, local: Domain) -> str:
         """Why no dialback is made for this pair, as a condition of XEP-0220 §2.5; "" if it is."""
         if self.policy(remote, local) is not None:
@@ -59,6 +74,11 @@ class Trust:
         if not before.systems:
             return now
         return Peer("xmpp", before.names | now.names, before.systems | now.systems, None, before.in_part | now.in_part)
+
+    def may_talk(self, local: Domain, remote: Domain) -> bool:
+        """Whether stanzas may go between these two at all."""
+        ours, theirs = self._directory.system_of(local), self._directory.system_of(remote)
+        return ours is not None and theirs is not None and self._directory.may_talk(ours, theirs)
 
     def policy(self, remote: Domain, local: Domain) -> Code | None:
         """Why these two domains do not talk over a stream between servers."""
