@@ -36,6 +36,7 @@ LAYERS = {
     "edge.certificates.contexts": 4,
     "edge.certificates.fetching": 4,
     "edge.certificates.handshake": 4,
+    "edge.certificates.http": 4,
     "edge.certificates.reload": 4,
     "edge.certificates.revocation": 4,
     "edge.certificates.upkeep": 4,

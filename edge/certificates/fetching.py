@@ -9,33 +9,22 @@ written them, over plain HTTP as RFC 5280 §8 advises, without redirections, and
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, cast
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IReactorTCP, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, ResponseDone
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
-from zope.interface import implementer
 
 from edge.certificates.handshake import Handshake
 from edge.certificates.revocation import Ledger, Query
-from edge.certificates.statements import StatementError
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.addresses import is_public
 
 WAIT_SECONDS = 4.0  # that a handshake waits for an answer; a peer gives up after 15 or more
 FETCH_SECONDS = 10.0  # for one answer, from the look-up to its last byte; late ones are for the next handshake
-CONNECT_SECONDS = 5.0
 RETRY_SECONDS = 300.0  # that an address is left alone after it has failed
 MAX_FETCHES = 32  # at a time; further ones fail at once
 MAX_FAILED = 1000  # addresses of which we remember that they failed
-
-OK = 200
 
 
 class Revocation:
@@ -112,6 +101,8 @@ class Revocation:
         return query not in self._failed or self._failed[query] <= self._reactor.seconds()
 
     async def _fetch(self, query: Query) -> None:
+        from edge.certificates.http import get  # only who has to ask pays for a web client
+
         content = await get(self._reactor, query.url, query.body, query.limit, self._resolve, self._is_allowed)
         self.ledger.learn(query, content, self._wall())
         self._failed.pop(query, None)
@@ -123,116 +114,3 @@ class Revocation:
             del self._failed[next(iter(self._failed))]
         self._failed[query] = self._reactor.seconds() + RETRY_SECONDS
         self._report(query.url, failure.getErrorMessage()[:200] or repr(failure.value))
-
-
-async def get(
-    reactor: IReactorTime,
-    url: str,
-    body: bytes | None,
-    limit: int,
-    resolve: "Callable[[Domain], Deferred[list[str]]]",
-    is_allowed: Callable[[str], bool],
-) -> bytes:
-    """What is at ``url``, with ``body`` posted. Raises `StatementError`, or what Twisted says about the network."""
-    try:
-        uri = URI.fromBytes(url.encode("ascii"))  # type: ignore[no-untyped-call]  # so Twisted has it
-        host, port = uri.host.decode("ascii"), uri.port
-    except ValueError:
-        raise StatementError("this is no address") from None
-    if uri.scheme != b"http" or not host or not 0 < port < 65536 or "@" in host:
-        raise StatementError("only plain http addresses are followed")
-    literal = host.strip("[]")
-    addresses = [literal] if _is_address(literal) else await resolve(Domain(host.lower()))
-    allowed = [address for address in addresses if is_allowed(address)]
-    if not allowed:
-        raise StatementError(f"{host[:100]} has no public address")
-    endpoints = _There(cast(IReactorTCP, reactor), allowed[0], port)
-    agent = Agent.usingEndpointFactory(reactor, endpoints)  # type: ignore[no-untyped-call]  # so Twisted has it
-    headers = Headers({"user-agent": ["edge"], "accept": ["*/*"]})
-    producer = None
-    if body is not None:
-        headers.setRawHeaders("content-type", ["application/ocsp-request"])
-        producer = _Posted(body)
-    method = b"GET" if body is None else b"POST"
-    response: IResponse = await agent.request(method, url.encode("ascii"), headers, producer)
-    content = await _read(response, limit)
-    if response.code != OK:
-        raise StatementError(f"the answer was {response.code}")
-    return content
-
-
-# -- private ---------------------------------------------------------------------------------------------------------
-
-
-def _is_address(text: str) -> bool:
-    return ":" in text or text.replace(".", "").isdigit()
-
-
-async def _read(response: IResponse, limit: int) -> bytes:
-    done: Deferred[bytes] = Deferred(lambda _: reader.abort())
-    reader = _Reader(done, limit)
-    response.deliverBody(reader)  # type: ignore[no-untyped-call]  # so Twisted has it
-    return await done
-
-
-class _Reader(Protocol):
-    """Gathers a body up to its limit."""
-
-    def __init__(self, done: "Deferred[bytes]", limit: int) -> None:
-        self._done, self._left = done, limit
-        self._pieces: list[bytes] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left >= 0:
-            self._pieces.append(data)
-        elif not self._done.called:
-            self._done.errback(StatementError("the answer is too large"))
-            self.abort()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if not self._done.called:
-            whole = isinstance(reason.value, ResponseDone)
-            content = b"".join(self._pieces)
-            self._done.callback(content) if whole else self._done.errback(StatementError("the answer was cut short"))
-
-    def abort(self) -> None:
-        """The rest is not wanted."""
-        if self.transport is not None:
-            cast(Any, self.transport).loseConnection()  # Twisted's proxy of the transport has no other
-
-
-@implementer(IAgentEndpointFactory)
-class _There:
-    """The one address that was looked up and judged: whatever DNS says a moment later does not count."""
-
-    def __init__(self, reactor: IReactorTCP, address: str, port: int) -> None:
-        self._reactor, self._address, self._port = reactor, address, port
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        make = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
-        made = make(self._reactor, self._address, self._port, timeout=CONNECT_SECONDS)
-        return cast(IStreamClientEndpoint, made)
-
-
-@implementer(IBodyProducer)
-class _Posted:
-    """A body that is there already."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body, self.length = body, len(body)
-
-    def startProducing(self, consumer: Any) -> "Deferred[None]":
-        consumer.write(self._body)
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
-
-    def pauseProducing(self) -> None:
-        """There is nothing left to hold back."""
-
-    def resumeProducing(self) -> None:
-        """As above."""
-
-    def stopProducing(self) -> None:
-        """As above."""

@@ -1,73 +1,13 @@
-"""Answers are fetched while a handshake waits, for a short while, and from public addresses only."""
-
-from collections.abc import Sequence
+"""Answers are fetched while a handshake waits, for a short while."""
 
 import pytest
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.internet.protocol import Protocol
-from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.python.failure import Failure
+from twisted.internet.defer import fail
 
-from edge.certificates.fetching import FETCH_SECONDS, RETRY_SECONDS, WAIT_SECONDS, Revocation
-from edge.certificates.handshake import Handshake
-from edge.certificates.revocation import MAX_RESPONSE
+from edge.certificates.fetching import FETCH_SECONDS, RETRY_SECONDS, WAIT_SECONDS
 from edge.codes import Code
-from edge.domains import Domain
-from tests.certificates.issuing import CRL, OCSP, REVOKED, ROOT, answering, crl, leaf, listing, response
-from tests.certificates.made import NOW, Made
+from tests.certificates.issuing import CRL, OCSP, REVOKED, ROOT, crl, leaf, response
 from tests.certificates.test_revocation import shown
-
-PUBLIC, PRIVATE = "203.0.113.7", "10.0.0.7"
-BOTH, ONE = leaf(answering(), listing()), leaf(answering())
-
-
-class Web:
-    """The network as a `Revocation` sees it: addresses, and connections that wait for an answer."""
-
-    def __init__(self) -> None:
-        self.reactor = MemoryReactorClock()
-        self.addresses: dict[str, Deferred[list[str]]] = {}
-        self.problems: list[str] = []
-        self.revocation = Revocation(
-            self.reactor, self.resolve, lambda: NOW, lambda address: address == PUBLIC, self.failed
-        )
-        self.protocol: Protocol | None = None
-
-    def resolve(self, host: Domain) -> "Deferred[list[str]]":
-        return self.addresses.get(host, succeed([PUBLIC]))
-
-    def failed(self, url: str, problem: str) -> None:
-        self.problems.append(f"{url} {problem}")
-
-    def shakes(self, made: Made = BOTH, policy: str = "hard") -> "tuple[Code | None, Deferred[None] | None]":
-        """The first verdict, and what to wait for."""
-        self.handshake: Handshake = shown(made, ROOT)
-        return self.verdict(policy), self.revocation.waiting(self.handshake)
-
-    def verdict(self, policy: str = "hard") -> Code | None:
-        return self.revocation.fault(self.handshake, policy)
-
-    @property
-    def dialled(self) -> Sequence[str]:
-        return [f"{client[0]}:{client[1]}" for client in self.reactor.tcpClients]
-
-    def connect(self, number: int = -1) -> bytes:
-        """The connection comes up; returns the request."""
-        factory = self.reactor.tcpClients[number][2]
-        self.protocol = factory.buildProtocol(None)
-        self.transport = StringTransport()
-        self.transport.abortConnection = self.transport.loseConnection  # type: ignore[method-assign]
-        self.protocol.makeConnection(self.transport)
-        return self.transport.value()
-
-    def answer(self, body: bytes, status: str = "200 OK", length: int | None = None) -> None:
-        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
-        assert self.protocol is not None
-        self.protocol.dataReceived(head.encode() + body)
-
-    def refuse(self, number: int = -1) -> None:
-        self.reactor.tcpClients[number][2].clientConnectionFailed(None, Failure(Refused()))
+from tests.certificates.web import BOTH, ONE, PUBLIC, Web
 
 
 @pytest.fixture
@@ -147,26 +87,6 @@ def test_two_handshakes_share_one_question(web: Web) -> None:
     assert one.called and other.called and web.verdict() is None
 
 
-BAD = [
-    ("404", lambda web: web.answer(b"no", "404 Not Found"), "the answer was 404"),
-    ("a redirection", lambda web: web.answer(b"", "302 Found\r\nLocation: http://10.0.0.1/"), "the answer was 302"),
-    ("too large", lambda web: web.answer(b"x" * (MAX_RESPONSE + 1)), "too large"),
-    ("too large and endless", lambda web: web.answer(b"x" * (MAX_RESPONSE + 1), length=1 << 40), "too large"),
-    ("garbage", lambda web: web.answer(b"garbage"), "cannot be read"),
-    ("about another", lambda web: web.answer(response(BOTH)), "another certificate"),
-]
-
-
-@pytest.mark.parametrize(("act", "said"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
-def test_bad_answer_is_none(web: Web, act: object, said: str) -> None:
-    _, waiting = web.shakes(ONE)
-    web.connect()
-    act(web)  # type: ignore[operator]
-    assert waiting is not None and waiting.called and web.verdict() is Code.C08
-    assert len(web.problems) == 1 and said in web.problems[0]
-    assert web.reactor.getDelayedCalls() == []
-
-
 def test_slow_answer_is_given_up(web: Web) -> None:
     web.shakes(ONE)
     web.connect()
@@ -174,31 +94,6 @@ def test_slow_answer_is_given_up(web: Web) -> None:
     web.reactor.advance(FETCH_SECONDS)
     assert len(web.problems) == 1 and web.transport.disconnecting
     assert web.reactor.getDelayedCalls() == []
-
-
-HOSTS = [
-    ("a private name", "http://intranet.example/", [PRIVATE]),
-    ("no name", "http://intranet.example/", []),
-    ("a private address", "http://10.0.0.7/", []),
-    ("loopback", "http://127.0.0.1:8061/", []),
-    ("the address of the cloud", "http://169.254.169.254/", []),
-    ("loopback, IPv6", "http://[::1]/", []),
-    ("a user before the host", "http://ocsp.ca.example@10.0.0.7/", [PRIVATE]),
-    ("a port that is none", "http://ocsp.ca.example:0/", [PUBLIC]),
-]
-
-
-@pytest.mark.parametrize(("url", "addresses"), [row[1:] for row in HOSTS], ids=[row[0] for row in HOSTS])
-def test_certificate_cannot_send_us_anywhere(web: Web, url: str, addresses: list[str]) -> None:
-    web.addresses = {"intranet.example": succeed(addresses), "ocsp.ca.example@10.0.0.7": succeed(addresses)}
-    assert web.shakes(leaf(answering(url))) == (Code.C08, None)
-    assert web.dialled == [] and len(web.problems) == 1
-
-
-def test_only_the_public_ones_of_several_addresses_are_dialled(web: Web) -> None:
-    web.addresses = {"ocsp.ca.example": succeed([PRIVATE, PUBLIC])}
-    web.shakes(ONE)
-    assert web.dialled == [f"{PUBLIC}:80"]
 
 
 def test_name_that_cannot_be_looked_up_is_a_failure(web: Web) -> None:
