@@ -11,7 +11,7 @@ DEMO_NAMES := edge.example.net xmpp.example sip.example
 # compat: the default mode hides the twistd plugin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat
 
-.PHONY: run test lint bench peers clean
+.PHONY: run test lint kills bench peers clean
 
 run: $(VENV)/.installed certs/edge.pem
 	@$(BIN)/python -m demo
@@ -22,6 +22,10 @@ test: $(VENV)/.installed-for-tests peers lint
 lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --no-error-summary
+
+# kills processes while everybody talks: 200 repetitions with each kind of link, ten minutes each
+kills: $(VENV)/.installed-for-tests peers
+	@EDGE_KILLS=200 $(BIN)/python -m pytest -s -n 0 tests/interop/test_kills.py
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench
