@@ -4,7 +4,7 @@ Used by `edge.net.xmpp_pool`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IConnector, IReactorTCP
@@ -16,6 +16,7 @@ from edge.net.links import Cause, DialError, Route, cause_of
 from edge.net.locate import Candidate
 from edge.net.xmpp_link import XmppLink
 from edge.partners import Directory, System
+from edge.xmpp.initiating import Initiating
 
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 ALPN = b"xmpp-server"  # XEP-0368 §3
@@ -30,13 +31,19 @@ class Dial:
     system: System
     route: "Route[XmppLink] | None" = None
     direct: bool = False  # TLS begins at once (XEP-0368)
+    external: bool = True  # EXTERNAL is worth a try
 
     def to(self, candidate: Candidate) -> "Dial":
         """The same, at one address."""
-        return Dial(self.local, self.remote, self.system, self.route, candidate.direct)
+        return replace(self, direct=candidate.direct)
+
+    def without_external(self) -> "Dial":
+        """The same, by dialback."""
+        return replace(self, external=False)
 
 
 Make = Callable[[Dial, "Deferred[XmppLink]"], XmppLink]
+Connect = Callable[[Dial, Candidate, Make], "Deferred[XmppLink]"]
 Complain = Callable[..., None]
 
 
@@ -50,6 +57,23 @@ def connect(
     factory = _Dialling(dial.to(candidate), candidate, make, complain)
     factory.connector = reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
     return factory.ready
+
+
+async def reached(connect: Connect, dial: Dial, candidate: Candidate, make: Make) -> XmppLink:
+    """A stream to one address; once more without EXTERNAL if the server closes as soon as that has failed."""
+    links: list[XmppLink] = []
+
+    def noted(to: Dial, ready: "Deferred[XmppLink]") -> XmppLink:
+        links.append(make(to, ready))
+        return links[-1]
+
+    try:
+        return await connect(dial, candidate, noted)
+    except DialError:
+        stream = links[-1].negotiation if links else None
+        if not isinstance(stream, Initiating) or not stream.fell_back:
+            raise
+    return await connect(dial.without_external(), candidate, make)
 
 
 class _Dialling(ClientFactory):

@@ -24,7 +24,7 @@ from edge.net.paths import Path
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen
 from edge.net.turn import Turn
-from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect
+from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect, reached
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
 from edge.net.xmpp_security import Certificates
@@ -332,7 +332,7 @@ class XmppPool:
             self._complain(system, Cause(problem.code, str(problem)))
             raise
         dial = Dial(local, remote, system, self._routes[place])
-        return await first_link(candidates, lambda candidate: self._connect(dial, candidate, self._dialled))
+        return await first_link(candidates, lambda each: reached(self._connect, dial, each, self._dialled))
 
     def _connect(self, dial: Dial, candidate: Candidate, make: Make) -> "Deferred[XmppLink]":
         """One connection to one address; its Deferred fires once the stream is of use."""
@@ -350,7 +350,7 @@ class XmppPool:
         local, remote, system = dial.local, dial.remote, dial.system
         if system.link == "component":
             return Component(local, remote, system.secret, self._ours[system.name])
-        return Initiating(local, remote, system.confirm == "ack", self._keys, dial.direct)
+        return Initiating(local, remote, system.confirm == "ack", self._keys, dial.direct, dial.external)
 
     def _link(self, dial: Dial, negotiation: Negotiation, ready: "Deferred[XmppLink]") -> XmppLink:
         link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, ready)

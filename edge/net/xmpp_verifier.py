@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.links import DialError, cause_of, first_link
-from edge.net.locate import Candidate, Locator
-from edge.net.xmpp_dialling import Dial, Make
+from edge.net.locate import Locator
+from edge.net.xmpp_dialling import Connect, Dial
 from edge.net.xmpp_link import XmppLink
 from edge.partners import System
 from edge.xmpp.dialback import INVALID, VALID, Dialback
@@ -26,7 +26,6 @@ LONGEST = 20.0  # seconds from DNS to the answer; whoever waits for it gives up 
 AT_ONCE = 5  # questions to one domain; a partner opens a stream for each of our domains, and hardly all at once
 ALTOGETHER = 50  # questions under way; each costs a connection
 
-Connect = Callable[[Dial, Candidate, Make], "Deferred[XmppLink]"]
 NewLink = Callable[[Dial, Verifying, "Deferred[XmppLink]"], XmppLink]
 
 

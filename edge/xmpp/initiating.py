@@ -53,16 +53,24 @@ class Initiating(Negotiation):
     """Our end of the stream from ``local`` to ``remote``.
 
     ``managed``: with stream management if it is offered; ``direct``: TLS begins at once; ``keys`` are those of our
-    dialback, without which there is none.
+    dialback, without which there is none; ``external``: whether EXTERNAL is worth a try.
     """
 
     role = "s2s out"
     receives = False  # the far end answers on a stream of its own, unless it takes part in XEP-0288
 
     def __init__(
-        self, local: Domain, remote: Domain, managed: bool = True, keys: Keys | None = None, direct: bool = False
+        self,
+        local: Domain,
+        remote: Domain,
+        managed: bool = True,
+        keys: Keys | None = None,
+        direct: bool = False,
+        external: bool = True,
     ) -> None:
         super().__init__(local, remote)
+        self.fell_back = False  # EXTERNAL has failed, and nothing was said to our dialback
+        self._external = external
         self.state = State.HANDSHAKE if direct else State.HEADER
         self._direct = direct
         self._wants_management = managed
@@ -124,12 +132,13 @@ class Initiating(Negotiation):
         mechanisms = event.child("mechanisms", SASL)
         offered = [] if mechanisms is None else [each.text.strip() for each in mechanisms.elements()]
         self._both_ways = self._allowed.bidi and self._trusted and event.child("bidi", BIDI_FEATURE) is not None
-        if "EXTERNAL" in offered and self._allowed.external:
+        if "EXTERNAL" in offered and self._allowed.external and (self._external or not self._may_dial_back):
             return Input.EXTERNAL
         return Input.DIALBACK if self._may_dial_back else Input.FEATURES
 
     def _answer(self, found: Dialback) -> Input:
         self._question = None
+        self.fell_back = False
         return Input.VALID if found.answer == VALID else Input.INVALID
 
     def _header(self) -> bytes:
@@ -155,6 +164,7 @@ class Initiating(Negotiation):
             case Action.DIAL_BACK:
                 return self._dial_back()
             case Action.FALL_BACK:
+                self.fell_back = True
                 text = f"the peer refused SASL EXTERNAL: {error_text(event)}; dialback is tried"
                 return [Unproved(Code.A11, text), *self._dial_back(again=True)]
             case Action.ASK:

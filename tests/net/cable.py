@@ -25,6 +25,7 @@ from edge.net.turn import Turn
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pool import XmppPool
 from edge.partners import Directory, HostPort, System
+from edge.xmpp.dialback import Keys
 from edge.xmpp.stanzas import Stanza
 from tests.net.loopback import EDGE, PUBLIC, Creator, identity
 
@@ -261,6 +262,7 @@ class Places:
 
     def __init__(self, answer: "Sequence[str] | Code | None" = ("192.0.2.2",)) -> None:
         self.answer = answer
+        self.direct = False
         self.asked: list[Domain] = []
 
     def xmpp(self, system: System, domain: Domain) -> "Deferred[list[Candidate]]":
@@ -269,7 +271,7 @@ class Places:
             return Deferred()
         if isinstance(self.answer, Code):
             return fail(LocateError(self.answer))
-        return succeed([Candidate(domain, address, 5269) for address in self.answer])
+        return succeed([Candidate(domain, address, 5269, direct=self.direct) for address in self.answer])
 
 
 HEADER = (
@@ -310,6 +312,7 @@ class World:
             NAME,
             Identifiers(lambda: f"id{next(tokens)}", "node"),
             random.Random(1),
+            Keys(b"ours"),
         )
 
     def accept(self, far: Far | None = None, host: str = "192.0.2.2") -> Far:
@@ -343,7 +346,7 @@ class World:
         assert far.says(header).endswith(b"</stream:features>")
         assert far.says(STARTTLS) == PROCEED.encode()
         far.secure(Creator(issued, version), client=True)
-        if far.says(header).endswith(b"</mechanisms></stream:features>"):
+        if b"<mechanism>EXTERNAL</mechanism>" in far.says(header):
             assert far.says(AUTH) == SUCCESS.encode()
             assert far.says(header).endswith(OFFER_MANAGEMENT.encode())
         return far

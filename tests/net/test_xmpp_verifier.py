@@ -10,7 +10,7 @@ from edge.domains import Domain
 from edge.net import xmpp_link, xmpp_verifier
 from edge.partners import Streams
 from edge.xmpp.dialback import MAX_ASKED, Dialback, Keys
-from tests.net.cable import HEADER, OFFER_TLS, SIP, STARTTLS, THEIRS, THEM, US, Far, World, message, s2s
+from tests.net.cable import HEADER, OFFER_EXTERNAL, OFFER_TLS, SIP, STARTTLS, THEIRS, THEM, US, Far, World, message, s2s
 from tests.net.loopback import Creator
 
 NOBODYS = Authority("Nobody").issue(dns=["xmpp.example"])
@@ -233,3 +233,56 @@ def test_our_dialback_is_not_offered_to_whom_it_does_not_count(tmp_path: Path) -
     offer = "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>"
     assert b"<db:" not in server.says(DB_HEADER.replace(" to=", " id='theirs' to=") + offer)
     assert [(token, code) for token, code, _ in world.sink.back] == [("token", Code.A11)]
+
+
+DIALBACK = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
+OFFER_ANY = OFFER_EXTERNAL.replace("</stream", f"{DIALBACK}</stream")
+FAILURE = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>"
+THEIR_HEADER = DB_HEADER.replace(" to=", " id='theirs' to=")
+
+
+def dialled(world: World) -> Far:
+    """Our dial gets through to a server that offers both proofs."""
+    server = world.answer()
+    server.says(DB_HEADER)
+    server.says(OFFER_TLS)
+    server.proceed(Creator(NOBODYS))
+    return server
+
+
+def test_our_dialback_follows_on_the_same_stream_when_external_fails(world: World) -> None:
+    world.send("token", message("out", f"juliet@{US}", f"romeo@{THEM}").encode())
+    server = dialled(world)
+    assert b"<auth" in server.says(THEIR_HEADER + OFFER_ANY)
+    claim = Dialback("result", US, THEM, Keys(b"ours").key(THEM, US, "theirs"))
+    assert server.says(FAILURE) == claim.to_bytes()
+    assert b"id='out'" in server.says(told(claim.answered("valid")))
+    assert len(world.dials) == 1 and world.sink.codes("auth.failed") == [Code.A11]
+
+
+@pytest.mark.parametrize("end", ["</stream:stream>", "a cut"])
+def test_our_dialback_takes_a_new_stream_when_the_server_closes_after_external(world: World, end: str) -> None:
+    world.send("token", message("out", f"juliet@{US}", f"romeo@{THEM}").encode())
+    server = dialled(world)
+    server.says(THEIR_HEADER + OFFER_ANY)
+    server.says(FAILURE)
+    if end == "a cut":
+        server.cable.cut()
+    else:
+        server.says(end)
+    assert len(world.dials) == 2 and world.sink.back == []
+    again = dialled(world)
+    heard = again.says(THEIR_HEADER + OFFER_ANY)
+    claim = Dialback("result", US, THEM, Keys(b"ours").key(THEM, US, "theirs"))
+    assert heard.endswith(claim.to_bytes()) and b"<auth" not in heard
+    assert b"id='out'" in again.says(told(claim.answered("valid")))
+
+
+def test_our_dialback_is_not_repeated_when_it_was_refused(world: World) -> None:
+    world.send("token")
+    server = dialled(world)
+    server.says(THEIR_HEADER + OFFER_ANY)
+    server.says(FAILURE)
+    claim = Dialback("result", US, THEM, "x")
+    server.says(told(claim.answered("not-authorized")))
+    assert len(world.dials) == 1 and [code for _, code, _ in world.sink.back] == [Code.A11]
