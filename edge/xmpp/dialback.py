@@ -166,9 +166,12 @@ PAIR = Table(
     (S.ASKED, I.INVALID, S.UNPROVED, A.DENY),
     (S.ASKED, I.ERROR, S.UNPROVED, A.COMPLAIN),
     (S.UNPROVED, I.CERTIFICATE, S.PROVED, A.NOTHING),
-    (S.ASKED, I.CERTIFICATE, S.ASKED, A.NOTHING),  # the answer is still to come, and may be no
+    (S.ASKED, I.CERTIFICATE, S.PROVED, A.NOTHING),  # it is the better proof, whatever the answer will be
     (S.PROVED, I.CERTIFICATE, S.PROVED, A.NOTHING),
-    illegal=[(s, i) for s in (S.UNPROVED, S.PROVED) for i in (I.VALID, I.INVALID, I.ERROR)],
+    (S.PROVED, I.VALID, S.PROVED, A.CONFIRM),
+    (S.PROVED, I.INVALID, S.PROVED, A.DENY),
+    (S.PROVED, I.ERROR, S.PROVED, A.COMPLAIN),
+    illegal=[(S.UNPROVED, i) for i in (I.VALID, I.INVALID, I.ERROR)],
 )
 
 

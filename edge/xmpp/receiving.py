@@ -256,10 +256,13 @@ class Receiving(Negotiation):
         """The authoritative server has answered, or nobody has (XEP-0220 §2.2.1)."""
         claim = Dialback("result", question.recipient, question.sender)
         pair = (claim.sender, claim.recipient)
+        before = pair in self._pairs.proved
         given = {VALID: dialback.Input.VALID, INVALID: dialback.Input.INVALID}.get(answer, dialback.Input.ERROR)
         match self._pairs.step(pair, given):
             case dialback.Action.CONFIRM:
-                outputs: list[Output] = [Write(claim.answered(VALID).to_bytes()), Proved(*pair, "dialback")]
+                outputs: list[Output] = [Write(claim.answered(VALID).to_bytes())]
+                if not before:
+                    outputs.append(Proved(*pair, "dialback"))
                 if self.state is State.READY and not self.ready:
                     self.ready = True
                     outputs.append(Ready())

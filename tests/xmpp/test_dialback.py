@@ -156,7 +156,11 @@ def test_answer_of_prosody_to_a_result_fits_in_spite_of_its_id() -> None:
 
 def test_pair_table_asks_once_and_proves_by_one_answer_only() -> None:
     proving = [(state, given) for state, given, after, _ in PAIR.rows() if after is State.PROVED is not state]
-    assert proving == [(State.UNPROVED, Input.CERTIFICATE), (State.ASKED, Input.VALID)]
+    assert proving == [
+        (State.UNPROVED, Input.CERTIFICATE),
+        (State.ASKED, Input.VALID),
+        (State.ASKED, Input.CERTIFICATE),
+    ]
     asking = [(state, given) for state, given, _, action in PAIR.rows() if action is Action.ASK]
     assert asking == [(State.UNPROVED, Input.RESULT)]
 

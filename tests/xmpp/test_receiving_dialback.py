@@ -213,6 +213,18 @@ def test_receiving_takes_both_proofs_at_once() -> None:
     assert stream.receive(header())[-1] == Ready()
 
 
+@pytest.mark.parametrize("answer", ["valid", "invalid", "remote-server-timeout"])
+def test_receiving_lets_the_certificate_count_whatever_dialback_says_later(answer: str) -> None:
+    stream = offered(fault=None)
+    question = claimed(stream)
+    stream.receive(auth())
+    stream.receive(header())
+    assert stream.offence(THEM, US) is None
+    outputs = stream.answered(question, answer)
+    assert not any(isinstance(output, Proved | Ready | End) for output in outputs)
+    assert written(outputs).startswith(b"<db:result ") and stream.offence(THEM, US) is None
+
+
 def test_receiving_begins_with_tls_when_that_comes_first() -> None:
     stream = receiving()
     assert stream.direct() == [Restart(), StartTLS()]
