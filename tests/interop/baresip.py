@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from tests.interop.process import Addresses, Process, accepts, need, wait_until
+from tests.interop.process import Addresses, Process, need, wait_until
 
 MODULES = "/usr/lib/baresip/modules"
 ANSWERS_WITHIN = 5.0  # seconds
@@ -51,7 +51,8 @@ class Baresip(Process):
         super().__init__("baresip", folder)
         self.address_of_record = f"sip:{user}@{domain}"
         self._address = addresses.of("users")
-        self._control = addresses.port("users")
+        self._port = addresses.port("users")
+        self._control: socket.socket | None = None
         self._account = ACCOUNT.format(user=user, domain=domain, proxy=proxy)
         self._contacts = "".join(f'"{contact}" <{contact}>;presence=p2p\n' for contact in contacts)
         os.mkfifo(folder / "keys")  # the keyboard: stdio takes no /dev/null
@@ -59,13 +60,18 @@ class Baresip(Process):
     def start(self) -> Self:
         """Start and wait until it is registered."""
         program = need("baresip", f"{MODULES}/ctrl_tcp.so")
-        configuration = CONFIGURATION.format(address=self._address, control=self._control, modules=MODULES)
+        configuration = CONFIGURATION.format(address=self._address, control=self._port, modules=MODULES)
         (self.folder / "config").write_text(configuration)
         (self.folder / "accounts").write_text(self._account)
         (self.folder / "contacts").write_text(self._contacts)
-        self.launch(["sh", "-c", f"exec {program} -f . <>keys"], lambda: accepts(self._address, self._control))
+        self.launch(["sh", "-c", f"exec {program} -f . <>keys"], self._connects)
         self.is_registered()
         return self
+
+    def stop(self) -> None:
+        super().stop()
+        if self._control is not None:
+            self._control.close()
 
     def is_registered(self) -> None:
         """Wait until it is."""
@@ -84,19 +90,12 @@ class Baresip(Process):
         """Have a command carried out; returns what it says."""
         asked = {"command": name, **({"params": parameters} if parameters else {}), "token": "asked"}
         octets = json.dumps(asked, ensure_ascii=False).encode()
-        with socket.create_connection((self._address, self._control), timeout=ANSWERS_WITHIN) as control:
-            control.sendall(b"%d:%s," % (len(octets), octets))
-            received = control.makefile("rb")
-            while True:  # there may be events before
-                length = b""
-                while (octet := received.read(1)) != b":":
-                    assert octet, f"{self.address_of_record} does not answer {name}"
-                    length += octet
-                answer = json.loads(received.read(int(length)))
-                assert received.read(1) == b","
-                if answer.get("token") == "asked":
-                    assert answer["ok"], answer
-                    return str(answer["data"])
+        assert self._control is not None
+        self._control.sendall(b"%d:%s," % (len(octets), octets))
+        while (answer := self._said()).get("token") != "asked":
+            pass  # an event
+        assert answer["ok"], answer
+        return str(answer["data"])
 
     # what its user sees
 
@@ -111,6 +110,25 @@ class Baresip(Process):
     def sees(self, contact: str) -> str:
         """The state of a contact as its list has it: Online, Offline, Busy or Unknown."""
         return next(state for state, address in CONTACT.findall(self.command("contacts")) if address == contact)
+
+    def _connects(self) -> bool:
+        """Whether ctrl_tcp listens. It bears one connection at a time, and stumbles over the next."""
+        try:
+            self._control = socket.create_connection((self._address, self._port), timeout=ANSWERS_WITHIN)
+        except OSError:
+            return False
+        self._received = self._control.makefile("rb")
+        return True
+
+    def _said(self) -> dict[str, object]:
+        """The next answer or event."""
+        length = b""
+        while (octet := self._received.read(1)) != b":":
+            assert octet, f"{self.address_of_record} has closed its control connection"
+            length += octet
+        said: dict[str, object] = json.loads(self._received.read(int(length)))
+        assert self._received.read(1) == b","
+        return said
 
     def _printed(self) -> str:
         with self.log.open(errors="replace", newline="") as log:
