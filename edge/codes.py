@@ -71,6 +71,7 @@ class Code(Enum):
     X07 = ("the dialback was not completed", 504, "remote-server-timeout", "them")
 
     P01 = ("the contact has not decided yet", 480, "recipient-unavailable", "them")
+    P02 = ("the other half of the subscription is missing", 480, "recipient-unavailable", "them")
     P03 = ("presence was withdrawn because the way to it is down", 480, "recipient-unavailable", "them")
 
     M01 = ("too many messages are waiting for this partner", 480, "resource-constraint", "us")

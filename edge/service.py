@@ -23,9 +23,11 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from edge import __version__
+from edge.admin.audit import FILE, Audit
 from edge.admin.local import Local
 from edge.admin.reloading import Applied, Outcome, Reloading, reported
 from edge.admin.running import Running
+from edge.admin.seen import Seen
 from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
 from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
@@ -54,6 +56,7 @@ SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral
 # New objects until the collector looks at them, and how many such looks until it looks at older ones too. Subscriptions
 # are a hundred objects each that stay: by default each thousand of them would have all of them looked at once more.
 GARBAGE = (20_000, 20, 100)
+SIGNAL = "SIGHUP"  # who has asked for a reload, if nobody did on the local socket
 LONGEST_WAIT = 86_400.0  # seconds; for what happens later the clock is looked at once more
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
 T = TypeVar("T")
@@ -115,6 +118,10 @@ class EdgeService(TwistedService):
         contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.systems)
         self._locator = Locator(reactor, config.dns_servers, rng)
         self._driver = Driver(reactor, gateway)
+        self._seen = Seen(time)
+        self._driver.watch(self._seen.watch)
+        file = None if config.state is None else config.state.parent / FILE
+        self._audit = Audit(file, time, self._driver.link_event)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = Keys(secrets.token_bytes(SECRET_BYTES))
@@ -244,7 +251,18 @@ class EdgeService(TwistedService):
 
     def _hung_up(self, number: int, frame: object) -> None:
         """SIGHUP, between any two instructions of ours: the reactor is to see to it."""
-        self._reactor.callFromThread(self.reload)  # type: ignore[attr-defined]  # every reactor has threads
+        self._reactor.callFromThread(self._reload_for, SIGNAL)  # type: ignore[attr-defined]  # every reactor has threads
+
+    def _reload_for(self, by: str) -> "Deferred[Outcome]":
+        """Nobody has asked on the local socket."""
+
+        def note(outcome: Outcome) -> Outcome:
+            refused = "" if outcome.accepted else str(outcome.errors[0])
+            if outcome.lines or refused or by == SIGNAL:
+                self._audit.note(by, "reload", outcome.lines, refused=refused)
+            return outcome
+
+        return self.reload().addCallback(note)
 
     def _reload(self, reading: Reading, dry_run: bool) -> Outcome:
         outcome = self.reloading.attempt(reading, dry_run)
@@ -273,12 +291,12 @@ class EdgeService(TwistedService):
         when = self.reloading.config.expiry
         if when:
             seconds = min(max(when - time(), 0.0) + 1.0, LONGEST_WAIT)
-            self._expiry = self._reactor.callLater(seconds, self.reload)
+            self._expiry = self._reactor.callLater(seconds, self._reload_for, "the clock")
 
     def _running(self) -> Running:
         return Running(
-            time(), time, self.reloading, self._gateway, self._driver, self.sip, self.xmpp, self._contexts,
-            self._locator, self.reload,
+            time(), time, self._reactor, self.reloading, self._gateway, self._driver, self.sip, self.xmpp,
+            self._contexts, self._locator, self.reload, self._seen, self._audit,
         )
 
     def _counts(self) -> Counts:

@@ -6,6 +6,9 @@ is a JSON object; a wrong question gets 400 or 404 with {"error": sentence}. No 
 """
 
 import json
+import pwd
+import socket as sockets
+import struct
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -16,7 +19,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from edge.admin.http import IDLE_SECONDS, Connections, QuietSite
-from edge.admin.local import Answer, Verb, Wrong
+from edge.admin.local import BY, Answer, Verb, Wrong
 from edge.net.tcp import Reactor
 
 MAX_BODY = 64 << 10  # bytes of a question; the longest is a list of domains
@@ -82,10 +85,28 @@ class Api(Resource):
             raise Wrong("the question is too long", 413)
         if body:
             said |= _object(body)
+        said[BY] = _asker(request)
         return verb, said
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _asker(request: Request) -> str:
+    """The user whose process has opened the socket: the kernel knows."""
+    try:
+        handle = request.channel.transport.getHandle()  # type: ignore[union-attr]  # a channel whose wrapper hands through
+        packed = handle.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, _CREDENTIALS.size)
+    except (AttributeError, OSError):
+        return ""
+    _, user, _ = _CREDENTIALS.unpack(packed)
+    try:
+        return f"{pwd.getpwuid(user).pw_name} (uid {user})"
+    except KeyError:
+        return f"uid {user}"
+
+
+_CREDENTIALS = struct.Struct("3i")  # process, user, group: `struct ucred` of Linux
 
 
 def _object(body: bytes) -> dict[str, str]:

@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import TextIO
 
 from edge import __version__
+from edge.admin.cert_commands import cert_command
+from edge.admin.cert_commands import options as _of_cert
 from edge.admin.checking import check
 from edge.admin.client import Client, Refused, Unreachable, socket_of
-from edge.admin.commands import reload_command, status_command
+from edge.admin.commands import audit_command, code_command, moment, reload_command, status_command
+from edge.admin.link_commands import link_command, links_command
+from edge.admin.partner_commands import allow_command, block_command, partners_command
+from edge.admin.sub_commands import explain_command, subs_command
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
 
@@ -50,7 +55,7 @@ def asking(run: Callable[[Client, argparse.Namespace, TextIO], int]) -> Run:
     """A verb that asks the running gateway."""
 
     def asked(chosen: argparse.Namespace, out: TextIO) -> int:
-        return run(Client(chosen.socket or socket_of(chosen.config)), chosen, out)
+        return run(_client(chosen), chosen, out)
 
     return asked
 
@@ -80,6 +85,57 @@ def _of_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an edge.toml")
 
 
+def _cert(chosen: argparse.Namespace, out: TextIO) -> int:
+    return cert_command(chosen, out, lambda: _client(chosen))
+
+
+def _client(chosen: argparse.Namespace) -> Client:
+    return Client(chosen.socket or socket_of(chosen.config))
+
+
+def _of_allow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("domain", metavar="DOMAIN", help='"contoso.com", or "*.contoso.com" for all below it')
+    parser.add_argument("--via", choices=["sip", "xmpp"], default="sip", help="which protocol it speaks (default: sip)")
+    parser.add_argument("--name", metavar="NAME", help="what the partner is to be called (default: its first label)")
+
+
+def _of_block(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("domain", metavar="DOMAIN", help='"contoso.com", or "*.contoso.com" for all below it')
+    parser.add_argument("--reason", metavar="TEXT", help="why, for administrators; never sent anywhere")
+
+
+def _of_links(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("partner", nargs="?", metavar="PARTNER", help="only this one, with the ways that are idle")
+
+
+def _of_link(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["close", "retry"], help="close in good order; dial now")
+    parser.add_argument("partner", metavar="PARTNER", help="a partner, or one of its domains")
+
+
+def _of_partners(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=["seen"], help="who came and is not listed")
+
+
+def _of_subs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("user", nargs="?", metavar="USER", help="on either side: alice@example.com")
+    parser.add_argument("partner", nargs="?", metavar="PARTNER", help="only with this one")
+
+
+def _of_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("one", metavar="ADDRESS", help="a user or a domain")
+    parser.add_argument("other", nargs="?", metavar="ADDRESS", help="with whom it wants to talk")
+
+
+def _of_code(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", metavar="CODE", help="EDGE-C05 or C05; all if none is given")
+    parser.add_argument("--page", action="store_true", help="all of them as the page docs/codes.md")
+
+
+def _of_audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", type=moment, metavar="WHEN", help="90m, 2h, 3d, or a day or time in UTC")
+
+
 def _of_reload(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would change")
 
@@ -89,9 +145,19 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS = {
+    "allow": Command("list a domain as a partner", _of_allow, asking(allow_command)),
+    "audit": Command("tell who has changed what", _of_audit, asking(audit_command)),
+    "block": Command("have nothing to do with a domain", _of_block, asking(block_command)),
+    "cert": Command("show, request and pin certificates", _of_cert, _cert),
     "check": Command("judge a configuration file", _of_check, _check),
+    "code": Command("tell what a reason code means, and what to do", _of_code, code_command),
+    "explain": Command("tell whether two may talk, and why", _of_explain, asking(explain_command)),
+    "link": Command("close the links with a partner, or dial it now", _of_link, asking(link_command)),
+    "links": Command("list the links, and the ways that are down", _of_links, asking(links_command)),
+    "partners": Command("list the partners, and how each is", _of_partners, asking(partners_command)),
     "reload": Command("put the configuration files into force", _of_reload, asking(reload_command)),
     "status": Command("tell what the gateway is, and how it is", _nothing, asking(status_command)),
+    "subs": Command("list who watches whom, both halves", _of_subs, asking(subs_command)),
 }
 
 

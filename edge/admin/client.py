@@ -30,12 +30,12 @@ class Client:
         self._socket = socket
         self._seconds = seconds
 
-    def get(self, name: str, **said: str) -> dict[str, Any]:
+    def get(self, name: str, /, **said: str) -> dict[str, Any]:
         """Ask; raises `Unreachable` or `Refused`."""
         given = {key: value for key, value in said.items() if value}
         return self._ask("GET", f"/v1/{name}" + (f"?{urlencode(given)}" if given else ""), None)
 
-    def post(self, name: str, **said: str | bool | int) -> dict[str, Any]:
+    def post(self, name: str, /, **said: str | bool | int) -> dict[str, Any]:
         """Have something done; raises `Unreachable` or `Refused`."""
         return self._ask("POST", f"/v1/{name}", said)
 

@@ -1,12 +1,19 @@
-"""`edge reload` and `edge status`, as people see them."""
+"""`edge reload`, `edge status`, `edge audit` and `edge code`, as people see them."""
 
 import argparse
-from typing import TextIO
+import re
+from datetime import UTC, datetime
+from time import time
+from typing import Any, TextIO
 
+from edge.admin import cures
 from edge.admin.client import Client
-from edge.admin.shown import ago, as_json, count, printable
+from edge.admin.shown import ago, as_json, count, printable, table
+from edge.codes import Code
 
-GOOD, FINDING = 0, 1
+GOOD, FINDING, UNUSABLE = 0, 1, 2
+SPAN = re.compile(r"([0-9]{1,6})([smhd])")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def reload_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
@@ -28,6 +35,57 @@ def status_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> i
     lines = as_json(answer) if chosen.json else _status(answer)
     out.write("\n".join(lines) + "\n")
     return GOOD
+
+
+def audit_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
+    """`edge audit [--since 2h]`: who has changed what."""
+    answer = client.get("audit", since=str(chosen.since or 0))
+    lines = as_json(answer) if chosen.json else [printable(line) for line in audit_lines(answer)]
+    out.write("\n".join(lines) + "\n")
+    return GOOD
+
+
+def code_command(chosen: argparse.Namespace, out: TextIO) -> int:
+    """`edge code [EDGE-C05]`: what one means, or all of them. No gateway is asked."""
+    if chosen.page:
+        out.write(cures.page())
+        return GOOD
+    wanted = (chosen.code or "").upper().removeprefix("EDGE-")
+    if wanted and wanted not in Code.__members__:
+        out.write(f"There is no code EDGE-{printable(wanted[:20])}: `edge code` lists them all.\n")
+        return UNUSABLE
+    codes = [cures.told(code) for code in Code if wanted in ("", code.name)]
+    if chosen.json:
+        lines = as_json(codes[0] if wanted else {"codes": codes})
+    elif wanted:
+        (code,) = codes
+        lines = [f"{code['code']}  {code['meaning']}", f"  who must act  {code['who']}"]
+        lines.append(f"  what to do    {code['cure']}")
+        if code["sip"]:
+            lines.append(f"  peers hear    SIP {code['sip']}, XMPP {code['xmpp']}")
+    else:
+        lines = table(("CODE", "WHO", "MEANING"), [(code.name, code.who, code.sentence) for code in Code])
+    out.write("\n".join(lines) + "\n")
+    return GOOD
+
+
+def moment(text: str) -> float:
+    """A moment as somebody writes it: "90m", "2h", "3d" before now, or a day or time in UTC. `ValueError` if none."""
+    span = SPAN.fullmatch(text)
+    if span:
+        return time() - int(span[1]) * UNITS[span[2]]
+    when = datetime.fromisoformat(text)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def audit_lines(answer: dict[str, Any]) -> list[str]:
+    """One line for each change, and its diff below it."""
+    lines = [f"{answer['more']} older ones are in {answer['file']}"] if answer["more"] else []
+    for entry in answer["entries"]:
+        facts = [f"{name}={value}" for name, value in entry.items() if name not in ("when", "by", "verb", "changes")]
+        lines.append("  ".join([entry["when"], str(entry.get("by")), str(entry.get("verb")), *facts]))
+        lines += [f"    {change}" for change in entry.get("changes", ())]
+    return lines or ["Nothing was changed."]
 
 
 def _said(answer: dict[str, object]) -> str:

@@ -28,6 +28,9 @@ Verb = Callable[[Mapping[str, str]], "Answer | Deferred[Answer]"]
 Verbs = Mapping[tuple[str, str], Verb]
 """What can be asked and done, by method ("GET", "POST") and name."""
 
+BY = "by"
+"""The member of each question that says who asks, for the record. Only who serves the socket writes it."""
+
 
 class Wrong(Exception):
     """A question that cannot be answered; ``str`` is a sentence for who asked. ``status`` is that of HTTP."""

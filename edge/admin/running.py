@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
+from edge.admin.audit import Audit
 from edge.admin.reloading import Outcome, Reloading
+from edge.admin.seen import Seen
 from edge.certificates.contexts import Contexts
 from edge.config import Config
 from edge.driver import Driver
 from edge.gateway.core import Gateway
 from edge.net.locate import Locator
 from edge.net.sip_pool import SipPool
+from edge.net.tcp import Reactor
 from edge.net.xmpp_pool import XmppPool
 
 
@@ -21,6 +24,7 @@ class Running:
 
     started: float  # Unix epoch seconds
     wall: Callable[[], float]
+    reactor: Reactor
     reloading: Reloading
     gateway: Gateway
     driver: Driver
@@ -29,6 +33,8 @@ class Running:
     contexts: Contexts
     locator: Locator
     reload: Callable[[bool], "Deferred[Outcome]"]
+    seen: Seen
+    audit: Audit
 
     @property
     def config(self) -> Config:

@@ -5,6 +5,7 @@ Used by the commands (`edge.admin.cli` and those beside it).
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -29,6 +30,11 @@ def ago(seconds: float) -> str:
     if whole < 86_400:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def stamp(when: float) -> str:
+    """A moment as people and programs read it, in UTC."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def count(number: int, noun: str) -> str:

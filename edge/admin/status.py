@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from edge import __version__
 from edge.admin.local import Answer
 from edge.admin.running import Running
+from edge.admin.shown import stamp
 
 
 def status(running: Running, said: Mapping[str, str]) -> Answer:
@@ -36,8 +36,3 @@ def status(running: Running, said: Mapping[str, str]) -> Answer:
         "certificate_days": int((ours.timestamp() - now) // 86_400),
         "warnings": [str(fault) for fault in config.warnings],
     }
-
-
-def stamp(when: float) -> str:
-    """A moment as people and programs read it, in UTC."""
-    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,32 +1,99 @@
 """What an administrator can ask of the running gateway and have it do: the names behind ``/v1/`` and their answers.
 
 Each verb takes texts and gives plain values for JSON. Used by `edge.service`; the command `edge` (`edge.admin.cli`)
-shows the same answers to people.
+shows the same answers to people. Whatever changes something (POST) is noted, with who did it (`edge.admin.audit`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
-from edge.admin.local import Answer, Verbs, Wrong
+from edge.admin.explain import explain
+from edge.admin.links import close, links, retry
+from edge.admin.listing import Listing
+from edge.admin.local import BY, Answer, Verb, Verbs, Wrong
+from edge.admin.partners import partners, seen
 from edge.admin.running import Running
 from edge.admin.status import status
+from edge.admin.subs import subs
 
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "": False}
+ENTRIES = 1000  # of the audit in one answer
+TOLD = ("partner", "domain", "via", "name", "reason", "user", "with")  # members of a question that the audit repeats
+LONGEST = 500  # characters of one of them
 
 
 def verbs_of(running: Running) -> Verbs:
     """All verbs, by method and name."""
-    return {
-        ("GET", "status"): partial(status, running),
-        ("POST", "reload"): partial(reload, running),
+    listing = Listing(running)
+    asked: dict[str, Callable[[Running, Mapping[str, str]], Answer | Deferred[Answer]]] = {
+        "status": status,
+        "links": links,
+        "partners": partners,
+        "seen": seen,
+        "subs": subs,
+        "explain": explain,
+        "audit": audit,
     }
+    done: dict[str, Verb] = {
+        "reload": partial(reload, running),
+        "links/close": partial(close, running),
+        "links/retry": partial(retry, running),
+        "allow": listing.allow,
+        "block": listing.block,
+    }
+    return {
+        **{("GET", name): partial(verb, running) for name, verb in asked.items()},
+        **{("POST", name): noted(running, name, verb) for name, verb in done.items()},
+    }
+
+
+def noted(running: Running, name: str, verb: Verb) -> Verb:
+    """The same verb, with a note of what it did or why it did not; a dry run does nothing."""
+
+    def run(said: Mapping[str, str]) -> "Answer | Deferred[Answer]":
+        if flag(said, "dry_run"):
+            return verb(said)
+        facts = {key: said[key][:LONGEST] for key in TOLD if said.get(key)}
+
+        def note(answer: Answer) -> Answer:
+            changes = answer.get("changes")
+            lines = [str(line) for line in changes] if isinstance(changes, list | tuple) else []
+            refused = "" if answer.get("accepted", True) else _first(answer.get("errors"))
+            running.audit.note(said.get(BY, ""), name, lines, refused=refused, **facts)
+            return answer
+
+        def failed(failure: Failure) -> Failure:
+            running.audit.note(said.get(BY, ""), name, (), refused=str(failure.value)[:LONGEST], **facts)
+            return failure
+
+        try:
+            answer = verb(said)
+        except Wrong as error:
+            running.audit.note(said.get(BY, ""), name, (), refused=str(error), **facts)
+            raise
+        if isinstance(answer, Deferred):
+            return answer.addCallbacks(note, failed)
+        return note(answer)
+
+    return run
 
 
 def reload(running: Running, said: Mapping[str, str]) -> "Deferred[Answer]":
     """Put the files as they are now into force; with ``dry_run`` say what that would change."""
     return running.reload(flag(said, "dry_run")).addCallback(lambda outcome: outcome.as_json())
+
+
+def audit(running: Running, said: Mapping[str, str]) -> Answer:
+    """What was changed ``since`` a moment (Unix epoch), and by whom; the oldest first."""
+    try:
+        since = float(said.get("since") or 0)
+    except ValueError:
+        raise Wrong("since must be a number of seconds") from None
+    entries, more = running.audit.since(since, ENTRIES)
+    return {"entries": entries, "more": more, "file": str(running.audit.file or "")}
 
 
 def flag(said: Mapping[str, str], name: str) -> bool:
@@ -35,3 +102,10 @@ def flag(said: Mapping[str, str], name: str) -> bool:
     if value is None:
         raise Wrong(f"{name} must be true or false")
     return value
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _first(lines: object) -> str:
+    return str(lines[0])[:LONGEST] if isinstance(lines, list) and lines else "it was refused"

@@ -1,0 +1,209 @@
+"""The links there are, and the ways on which there is none: `edge links`, `edge link close`, `edge link retry`.
+
+Every fact is one that the link or its route has anyway; RFC 7590 §3.6 asks for most of them. Used by
+`edge.admin.verbs`; `edge.admin.partners` makes its traffic lights of the same rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from edge.admin.local import Answer, Wrong
+from edge.admin.running import Running
+from edge.domains import Domain, unicode
+from edge.domains import domain as canonical
+from edge.errors import RemoteProtocolError
+from edge.net.links import Route
+from edge.net.sip_link import SipLink
+from edge.net.xmpp_link import XmppLink
+from edge.partners import System
+
+MOST = 500  # rows of one answer; a table that nobody can read any more
+
+Row = dict[str, Any]
+
+
+def links(running: Running, said: Mapping[str, str]) -> Answer:
+    """All links, or those of one ``partner`` with its idle ways; ``more`` is how many there was no room for."""
+    name = said.get("partner", "")
+    if name:
+        system_named(running, name)
+    rows = [row for row in rows_of(running) if not name or row["partner"] == name]
+    if not name:
+        rows = [row for row in rows if row["state"] != "idle" or row["code"] or row["queue"]]
+    rows.sort(key=lambda row: (row["state"] == "half-open", row["partner"], row["protocol"], row["state"] != "up"))
+    return {"links": rows[:MOST], "more": max(0, len(rows) - MOST)}
+
+
+def rows_of(running: Running) -> list[Row]:
+    """One row for each link, and for each way to a partner without one."""
+    return [*_sip_rows(running), *_xmpp_rows(running)]
+
+
+def close(running: Running, said: Mapping[str, str]) -> Answer:
+    """Close every link with a partner in good order; another one is made when it is needed."""
+    system = system_named(running, said.get("partner", ""))
+    sip = [link for link in running.sip.links if system.name in _systems_of(link)]
+    xmpp = [link for link in running.xmpp.links if system.name in _systems_of(link)]
+    for one in sip:
+        one.retire()
+    for other in xmpp:
+        other.close()
+    return {"partner": system.name, "closed": len(sip) + len(xmpp)}
+
+
+def retry(running: Running, said: Mapping[str, str]) -> Answer:
+    """Dial a partner now on every way that is down; if there was never anything to send, on one."""
+    system = system_named(running, said.get("partner", ""))
+    routes = _routes_to(running, system)
+    if not routes:
+        _make_way(running, system)
+        routes = _routes_to(running, system)
+        dialled = sum(route.state == "connecting" for route in routes)
+    else:
+        dialled = sum(route.retry() for route in routes)
+    up = sum(route.state == "up" for route in routes)
+    return {"partner": system.name, "dialled": dialled, "up": up, "ways": len(routes)}
+
+
+def system_named(running: Running, name: str) -> System:
+    """A system by its name, or the one that a domain belongs to. `Wrong` if there is none."""
+    directory = running.config.directory
+    system = directory.named(name)
+    if system is None:
+        try:
+            system = directory.system_of(canonical(name))
+        except RemoteProtocolError:
+            system = None
+    if system is None:
+        near = get_close_matches(name, [each.name for each in directory.systems], n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise Wrong(f'there is no partner "{name[:100]}"{hint}', 404)
+    return system
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _sip_rows(running: Running) -> Iterator[Row]:
+    now = running.reactor.seconds()
+    used = set()
+    for name, domain, route in running.sip.routes:
+        if route.link is not None:
+            used.add(route.link)
+        yield _way(name, "sip", _shown(domain), route, _of_sip(route.link, now) if route.link is not None else {})
+    for link in running.sip.links - used:
+        if link.outbound and not link.peer.systems:
+            continue  # it is being dialled, which the row of its route says
+        row = _of_sip(link, now)
+        yield row if link.peer.systems else {**row, "partner": "", "state": "half-open", "auth": "none"}
+
+
+def _xmpp_rows(running: Running) -> Iterator[Row]:
+    now = running.reactor.seconds()
+    used = set()
+    for (local, remote), route in running.xmpp.routes:
+        system = running.config.directory.named(remote)
+        component = system is not None and system.link == "component"
+        if not component:
+            system = running.config.directory.system_of(Domain(remote))
+        if route.link is not None:
+            used.add(route.link)
+        of_link = _of_xmpp(route.link, now) if route.link is not None else {}
+        pair = f"{_shown(local)} > {_shown(Domain(remote)) if not component else 'all'}"
+        yield _way(system.name if system is not None else remote, "xmpp", pair, route, of_link)
+    for link in running.xmpp.links - used:
+        if link.alive:
+            yield _of_xmpp(link, now)
+        elif link.negotiation.role == "s2s in":
+            yield {**_of_xmpp(link, now), "partner": "", "state": "half-open", "auth": "none"}
+
+
+def _way(name: str, protocol: str, pair: str, route: Route[Any], of_link: Row) -> Row:
+    """A route, with the link that it has."""
+    cause = route.cause if route.link is None else None
+    row = of_link or _row(name, protocol, "out", pair, state=route.state)
+    pause, failing = route.next_dial, route.failing
+    return {
+        **row,
+        "partner": name,
+        "for": pair,
+        "queue": len(route),
+        "limit": route.limit,
+        "code": str(cause.code) if cause is not None else "",
+        "text": cause.text if cause is not None else "",
+        "who": cause.code.who if cause is not None else "",
+        "failing_seconds": None if failing is None or cause is None else round(failing),
+        "next_dial_seconds": None if pause is None else round(pause),
+    }
+
+
+def _row(partner: str, protocol: str, direction: str, pair: str, **facts: object) -> Row:
+    return {
+        "partner": partner, "protocol": protocol, "direction": direction, "for": pair, "state": "up", "peer": "",
+        "tls_version": "", "cipher": "", "auth": "", "seconds": None, "queue": 0, "limit": None, "code": "",
+        "text": "", "who": "", "failing_seconds": None, "next_dial_seconds": None, **facts,
+    }  # fmt: skip
+
+
+def _of_sip(link: SipLink, now: float) -> Row:
+    facts = link.facts()
+    direction = "out" if link.outbound else "bidi" if link.lent else "in"
+    return _row(
+        str(facts["partner"]), "sip", direction, "", peer=_place(link.address, link.port),
+        tls_version=facts["tls_version"], cipher=facts["cipher"], auth="mTLS", seconds=round(now - link.since),
+        cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
+    )  # fmt: skip
+
+
+def _of_xmpp(link: XmppLink, now: float) -> Row:
+    facts, negotiation = link.facts(), link.negotiation
+    component, direction = negotiation.role == "component", negotiation.role.removeprefix("s2s ")
+    if component or (negotiation.receives if direction == "out" else negotiation.sends):
+        direction = "bidi"
+    auth = "secret" if component else str(facts["auth"])
+    pair = [negotiation.local, negotiation.remote]
+    if direction == "in":
+        pair.reverse()
+    return _row(
+        str(facts["partner"]), "xmpp", direction, " > ".join(_shown(each) for each in pair if each),
+        peer=_place(link.address, link.port), tls_version=facts["tls_version"], cipher=facts["cipher"],
+        auth=auth.upper() if auth == "external" else auth, seconds=round(now - link.since),
+        cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
+    )  # fmt: skip
+
+
+def _place(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}" if address else ""
+
+
+def _shown(domain: Domain | None) -> str:
+    return unicode(domain) if domain else ""
+
+
+def _systems_of(link: SipLink | XmppLink) -> set[str]:
+    """Whose link it is: who its far end has proved to be, or whom we have dialled."""
+    dialled = getattr(link.key, "system", None)
+    return set(link.peer.systems) | ({dialled.name} if isinstance(dialled, System) else set())
+
+
+def _routes_to(running: Running, system: System) -> list[Route[Any]]:
+    if system.protocol == "sip":
+        return [route for name, _, route in running.sip.routes if name == system.name]
+    directory = running.config.directory
+    return [
+        route for (_, remote), route in running.xmpp.routes
+        if (directory.system_of(Domain(remote)) is system if system.link == "s2s" else remote == system.name)
+    ]  # fmt: skip
+
+
+def _make_way(running: Running, system: System) -> None:
+    """Where nothing was ever sent there is no way yet; the first of its domains stands for all."""
+    if not system.domains:
+        raise Wrong(f"{system.name} is listed by wildcards alone: which of its domains to reach is not known")
+    if system.protocol == "sip":
+        running.sip.reach(system, system.domains[0])
+        return
+    ours = running.config.directory.opposite(system)
+    if ours:
+        running.xmpp.reach(ours[0], system.domains[0])

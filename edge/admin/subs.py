@@ -1,0 +1,145 @@
+"""Who watches whom: both halves of each pair of users, side by side. For `edge subs` and `edge explain`.
+
+The two halves are independent of each other; that one is missing where the other is there (EDGE-P02) is what people
+mean by "presence of one direction only". All pairs are looked at, a slice at a time, so that nobody waits for it.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from edge.admin.links import system_named
+from edge.admin.local import Answer, Wrong
+from edge.admin.running import Running
+from edge.codes import Code
+from edge.errors import RemoteProtocolError
+from edge.gateway.pairs import Pair
+from edge.sip.subscription_tables import NotifierState, SubscriberState
+from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Presence
+
+MOST = 200  # pairs of one answer
+AT_ONCE = 20_000  # pairs that are looked at in one turn: some milliseconds
+
+Half = dict[str, Any]
+
+
+def subs(running: Running, said: Mapping[str, str]) -> "Deferred[Answer]":
+    """The pairs of ``user`` with ``partner``, or of either, or all; ``more`` is how many there was no room for."""
+    user, partner = None, ""
+    if said.get("user"):
+        user = address(said["user"]).bare()
+    if said.get("partner"):
+        partner = system_named(running, said["partner"]).name
+    return Deferred.fromCoroutine(_found(running, user, partner))
+
+
+def halves(running: Running, pair: Pair) -> tuple[Half, Half]:
+    """What the SIP user has of the XMPP contact, and what the contact has of the user."""
+    of_user, of_contact = _view(running, pair), _watch(running, pair)
+    for half, other, who in ((of_user, of_contact, pair.user), (of_contact, of_user, pair.contact)):
+        if half["state"] == "none" and other["state"] == "active":
+            half["code"], half["text"] = str(Code.P02), f"{who} has not subscribed"
+    return of_user, of_contact
+
+
+def address(text: str) -> JID:
+    """An address as somebody has written it: "user@domain", or with its scheme. `Wrong` if it is none."""
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() in ("sip", "xmpp", "im", "pres"):
+        text = rest
+    try:
+        return JID.parse(text)
+    except RemoteProtocolError as error:
+        raise Wrong(f'"{text[:100]}" is no address: {error}') from None
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+async def _found(running: Running, user: JID | None, partner: str) -> Answer:
+    found: list[Pair] = []
+    number = 0
+    pairs = iter(list(running.gateway.pairs))
+    while some := list(islice(pairs, AT_ONCE)):
+        for pair in some:
+            if user is not None and user not in (pair.user, pair.contact):
+                continue
+            if partner and partner not in (pair.sip.name, pair.xmpp.name):
+                continue
+            number += 1
+            if number <= MOST:
+                found.append(pair)
+        if len(some) == AT_ONCE:
+            await deferLater(running.reactor, 0)
+    rows = [
+        {"user": str(pair.user), "contact": str(pair.contact), "sip": pair.sip.name, "xmpp": pair.xmpp.name,
+         "authorization": pair.state.name.lower(), "halves": halves(running, pair)}
+        for pair in found
+    ]  # fmt: skip
+    return {"pairs": rows, "more": number - len(rows)}
+
+
+def _view(running: Running, pair: Pair) -> Half:
+    """How the SIP user watches: his SUBSCRIBEs come in."""
+    now, view = running.gateway.node.wheel.now, pair.view
+    dialogs = [] if view is None else [each.usage for each in view.notifications]
+    active = any(usage.state is NotifierState.ACTIVE for usage in dialogs)
+    half = _half(pair.user, pair.contact, "to" if pair.user_sees else "to: pending" if pair.user_asked else "none")
+    if dialogs:
+        half |= {
+            "sip": f"{'active' if active else 'pending'}" + (f" x{len(dialogs)}" if len(dialogs) > 1 else ""),
+            "expires_seconds": round(max(usage.expires_at for usage in dialogs) - now),
+        }
+    half["state"] = "active" if pair.user_sees and dialogs else "pending" if pair.user_asked else (
+        "asleep" if pair.user_sees else "none")
+    if view is not None and view.snapshot is not None:
+        snapshot = view.snapshot
+        half["presence"] = _summary(snapshot.states.values()) if snapshot.known else "unknown"
+        half["age_seconds"] = max(0, round(running.gateway.node.wall - snapshot.at))
+    return half
+
+
+def _watch(running: Running, pair: Pair) -> Half:
+    """How the XMPP user watches: our SUBSCRIBEs go out."""
+    now, watch = running.gateway.node.wheel.now, pair.watch
+    half = _half(
+        pair.contact, pair.user,
+        "from" if pair.contact_sees else "from: pending" if pair.contact_asked else "none",
+    )  # fmt: skip
+    half["state"] = "active" if pair.contact_sees else "pending" if pair.contact_asked else "none"
+    if watch is None:
+        return half
+    usage = watch.usage
+    if usage is not None:
+        half["sip"] = SubscriberState(usage.state).name.lower().replace("_", " ")
+        half["expires_seconds"] = round(usage.expires_at - now) if usage.expires_at else None
+    elif watch.asleep:
+        half["sip"], half["state"] = "asleep", "asleep"
+    else:
+        half["sip"] = "down" if watch.attempts else "-"
+    told = watch.known(running.gateway.pairs.profile(pair.xmpp, pair.sip))
+    if told or watch.document is not None:
+        half["presence"] = _summary(presence for presence in told if not presence.type)
+        if watch.doubted_at:
+            half["presence"] += ", in doubt"
+            half["age_seconds"] = max(0, round(now - watch.doubted_at))
+    return half
+
+
+def _half(watcher: JID, watched: JID, xmpp: str) -> Half:
+    return {
+        "watcher": str(watcher), "watched": str(watched), "sip": "-", "xmpp": xmpp, "state": "none",
+        "expires_seconds": None, "presence": "", "age_seconds": None, "code": "", "text": "",
+    }  # fmt: skip
+
+
+def _summary(states: Iterable[Presence]) -> str:
+    """What a watcher sees at first: the show of the resource that counts most. Never what it says."""
+    best = max(states, key=lambda presence: presence.priority, default=None)
+    if best is None:
+        return "unavailable"
+    return best.show or "available"

@@ -1,0 +1,100 @@
+"""The record of who has changed what."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.admin import audit
+from edge.admin.audit import Audit
+
+START = 1_700_000_000.0
+
+
+class Clerk:
+    def __init__(self, file: Path | None) -> None:
+        self.now = START
+        self.told: list[tuple[str, dict[str, object]]] = []
+        self.audit = Audit(file, lambda: self.now, lambda name, **fields: self.told.append((name, fields)))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "audit.jsonl"
+
+
+def test_change_is_one_line_and_one_event(file: Path) -> None:
+    clerk = Clerk(file)
+    clerk.audit.note("root (uid 0)", "allow", ["+ partner x"], domain="x.example", refused="")
+    entry = {
+        "when": "2023-11-14T22:13:20Z", "by": "root (uid 0)", "verb": "allow", "domain": "x.example",
+        "changes": ["+ partner x"],
+    }  # fmt: skip
+    assert [json.loads(line) for line in file.read_text().splitlines()] == [entry]
+    assert clerk.told == [(
+        "admin.change", {"user": "root (uid 0)", "verb": "allow", "domain": "x.example", "changes": "+ partner x"},
+    )]  # fmt: skip
+    assert file.stat().st_mode & 0o007 == 0
+    assert clerk.audit.since(0, 10) == ([entry], 0)
+
+
+def test_entries_outlive_the_process_and_the_file_may_be_moved_away(file: Path) -> None:
+    Clerk(file).audit.note("a", "reload")
+    Clerk(file).audit.note("b", "reload")
+    entries, more = Clerk(file).audit.since(0, 10)
+    assert ([entry["by"] for entry in entries], more) == (["a", "b"], 0)
+    file.rename(file.with_suffix(".1"))
+    clerk = Clerk(file)
+    assert clerk.audit.since(0, 10) == ([], 0)
+    clerk.audit.note("c", "reload")
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_entries_since_a_moment_and_the_last_ones_if_there_are_too_many(file: Path) -> None:
+    clerk = Clerk(file)
+    for number in range(5):
+        clerk.now = START + number
+        clerk.audit.note(str(number), "reload")
+    entries, more = clerk.audit.since(START + 2, 10)
+    assert ([entry["by"] for entry in entries], more) == (["2", "3", "4"], 0)
+    entries, more = clerk.audit.since(0, 2)
+    assert ([entry["by"] for entry in entries], more) == (["3", "4"], 3)
+
+
+def test_line_that_was_not_written_whole_hides_no_other(file: Path) -> None:
+    clerk = Clerk(file)
+    clerk.audit.note("a", "reload")
+    file.write_text(file.read_text() + '{"when": "2\n[]\n')
+    clerk.audit.note("b", "reload")
+    assert [entry["by"] for entry in clerk.audit.since(0, 10)[0]] == ["a", "b"]
+
+
+def test_only_the_end_of_a_long_file_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk = Clerk(file)
+    for number in range(9):
+        clerk.audit.note(str(number), "reload")
+    monkeypatch.setattr(audit, "READ", 150)
+    assert [entry["by"] for entry in clerk.audit.since(0, 10)[0]] == ["7", "8"]
+
+
+def test_without_a_state_the_last_entries_are_kept_in_memory() -> None:
+    clerk = Clerk(None)
+    clerk.audit.note("", "links/close", partner="contoso")
+    ((entry,), _) = clerk.audit.since(0, 10)
+    assert (entry["by"], entry["verb"], entry["partner"]) == ("somebody", "links/close", "contoso")
+
+
+def test_file_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder")
+    clerk = Clerk(tmp_path / "state" / "audit.jsonl")
+    clerk.audit.note("a", "reload")
+    assert [name for name, _ in clerk.told] == ["admin.change", "audit.failed"]
+
+
+def test_long_diff_is_cut(file: Path) -> None:
+    clerk = Clerk(file)
+    clerk.audit.note("a", "reload", [f"+ partner {number}" for number in range(5000)])
+    clerk.audit.note("b", "reload", ["x" * 10_000])
+    (first, second), _ = clerk.audit.since(0, 10)
+    assert len(first["changes"]) == audit.LINES + 1 and first["changes"][-1] == "and 4950 more"
+    assert second["changes"] == ["1 lines, too long to be kept"]
