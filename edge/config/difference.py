@@ -63,8 +63,9 @@ def difference(old: Config, new: Config) -> Difference:
     after = {system.name: system for system in new.systems}
     for name in sorted(before.keys() | after.keys()):
         lines += _of_system(before.get(name), after.get(name))
-    lines += [f"- blocked {_names(each)}" for each in old.directory.blocks if each not in new.directory.blocks]
-    lines += [f"+ blocked {_names(each)}" for each in new.directory.blocks if each not in old.directory.blocks]
+    were, are = set(old.directory.blocks), set(new.directory.blocks)
+    lines += [f"- blocked {_names(each)}" for each in old.directory.blocks if each not in are]
+    lines += [f"+ blocked {_names(each)}" for each in new.directory.blocks if each not in were]
     fixed = tuple(called for field, called in FIXED.items() if getattr(old, field) != getattr(new, field))
     return Difference(tuple(lines), fixed)
 

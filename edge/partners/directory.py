@@ -108,10 +108,12 @@ class Directory:
             if differing:
                 changed.append((old, differing))
             systems.append(old)
-        removed = tuple(system for system in self.systems if system not in systems)
+        kept = set(map(id, systems))
+        removed = tuple(system for system in self.systems if id(system) not in kept)
         moved = bool(removed) or self.blocks != other.blocks or any(
             not {"domains", "wildcards", "transit"}.isdisjoint(names) for _, names in changed
         )
+        moved = moved or (bool(added) and any(system.wildcards for system in self.systems))
         for old, _ in changed:
             old.become(other._by_name[old.name])
         self._fill(tuple(systems), other.blocks)
@@ -126,6 +128,12 @@ class Directory:
     def block_of(self, domain: Domain) -> Block | None:
         """What says that ``domain`` is blocked."""
         return self._blocked.find(domain)
+
+    def is_blocked(self, system: System) -> bool:
+        """Whether every name of ``system`` is blocked."""
+        return bool(self.blocks) and all(map(self._blocked.find, system.domains)) and all(
+            self._blocked.covers(name) for name in system.wildcards
+        )
 
     def fault_of(self, domain: Domain) -> Code:
         """Why a domain belongs to no system: it is blocked, or on no list."""
@@ -154,7 +162,9 @@ class Directory:
             systems = [
                 system
                 for system in self.systems
-                if system.protocol == protocol and (authorities is None or system.ca in authorities)
+                if system.protocol == protocol
+                and (authorities is None or system.ca in authorities)
+                and not (self.blocks and self.is_blocked(system))
             ]
         listed = names if protocol == "sip" else None
         proved = {
@@ -165,6 +175,8 @@ class Directory:
             system.name for system in systems
             if system.wildcards and system.name not in proved and any(self.system_of(each) is system for each in names)
         }
+        if fault is None and not proved and not in_part and self.blocks and any(map(self._blocked.find, names)):
+            fault = Code.A02
         return Peer(protocol, names, frozenset(proved | in_part), fault, frozenset(in_part))
 
     def admit(self, peer: Peer, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:

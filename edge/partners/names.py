@@ -39,3 +39,11 @@ class Names(Generic[T]):
                 return owner
             rest = rest.partition(".")[2]
         return None
+
+    def covers(self, wildcard: str) -> bool:
+        """Whether all names below ``wildcard`` have an owner."""
+        while wildcard:
+            if wildcard in self._below:
+                return True
+            wildcard = wildcard.partition(".")[2]
+        return False
