@@ -20,6 +20,8 @@ READ = 4 << 20  # bytes from the end of the file that are looked at: some 20,000
 LONGEST = 8192  # characters of one entry; the longest hold what a reload has changed
 LINES = 50  # of a diff
 
+FIELDS = {"by": "user", "name": "called"}  # what the log calls a member of an entry, if otherwise
+
 Entry = dict[str, Any]
 
 
@@ -43,7 +45,7 @@ class Audit:
             more = [f"and {len(changes) - LINES} more"] if len(changes) > LINES else []
             entry["changes"] = [*changes[:LINES], *more]
         self._recent.append(entry)
-        fields = {"user" if name == "by" else name: value for name, value in entry.items() if name != "when"}
+        fields = {FIELDS.get(name, name): value for name, value in entry.items() if name != "when"}
         if changes:
             fields["changes"] = "; ".join(entry["changes"])
         self._tell("admin.change", **fields)

@@ -40,7 +40,7 @@ class Written:
         """As if nothing had been."""
         if self.before is None:
             self.file.unlink(missing_ok=True)
-        elif self.file.stat().st_size == self.after:
+        elif self.file.exists() and self.file.stat().st_size == self.after:
             os.truncate(self.file, self.before)
 
 

@@ -1,10 +1,12 @@
 """A gateway as an administrator has it, with links that are not: what the tests of his verbs share."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 
 from edge.admin.local import Answer, Verbs
 from edge.certificates.contexts import Handshake
@@ -67,26 +69,31 @@ class Office:
         self.wheel.now = self.reactor.seconds()
         self.gateway.node.wall = self.running.wall()
 
-    @property
+    @cached_property
     def verbs(self) -> Verbs:
         from edge.admin.verbs import verbs_of
 
         return verbs_of(self.running)
 
-    def get(self, name: str, **said: str) -> Any:
+    def get(self, name: str, /, **said: str) -> Any:
         return self._ask("GET", name, said)
 
-    def post(self, name: str, **said: str) -> Any:
+    def post(self, name: str, /, **said: str) -> Any:
         return self._ask("POST", name, said)
 
     def _ask(self, method: str, name: str, said: dict[str, str]) -> "Answer | Deferred[Answer]":
         answer = self.verbs[method, name]({"by": "root (uid 0)", **said})
-        if isinstance(answer, Deferred) and answer.called:
-            results: list[Any] = []
-            answer.addBoth(results.append)
-            if isinstance(results[0], Exception) or hasattr(results[0], "raiseException"):
-                results[0].raiseException()
-            return results[0]
+        if not isinstance(answer, Deferred):
+            return answer
+        results: list[Any] = []
+
+        def told(result: Any) -> Any:
+            results.append(result)
+            return result
+
+        answer.addBoth(told)
+        if results and not isinstance(results[0], Failure):
+            return results[0]  # nothing had to be waited for
         return answer
 
     # --- what there may be
