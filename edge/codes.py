@@ -77,8 +77,9 @@ class Code(Enum):
     M01 = ("too many messages are waiting for this partner", 480, "resource-constraint", "us")
     M02 = ("the message waited too long and was not delivered", 504, "remote-server-timeout", "them")
     M03 = ("the other side refused the message", 480, "recipient-unavailable", "them")
+    M05 = ("the recipient does not want to be disturbed", 486, "recipient-unavailable", "them")
 
-    L01 = ("too many messages in too short a time", 503, "policy-violation", "them")
+    L01 = ("too many messages in too short a time", 500, "policy-violation", "them")
     L03 = ("too many connections", 503, "resource-constraint", "them")
     L04 = ("the peer took too long or sent too much before it was authenticated", 503, "policy-violation", "them")
 

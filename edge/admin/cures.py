@@ -101,6 +101,8 @@ CURES = {
     "many wait.",
     Code.M02: "See `edge links` for why the way is down. The sender was told.",
     Code.M03: "The reason is that of the other side, and stands in the log with its status. The sender was told.",
+    Code.M05: "Nothing to do: the recipient has set that he takes no messages, or has declined this one. The sender was "
+    "told.",
     Code.L01: "They must send less; or raise `messages_per_s` and `burst` under the partner's limits.",
     Code.L03: "They must use fewer connections; or raise `connections_in` under the partner's limits. If they are "
     "strangers, somebody fills the door.",

@@ -29,7 +29,7 @@ from edge.gateway.restoring import restore
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.gateway.typing import Typists
-from edge.mapping.invitations import NO_ROOMS, decline, invitation_in, is_joining
+from edge.mapping.invitations import NO_ROOMS, decline, invitation_in, is_call, is_invitation, is_joining
 from edge.partners import Admit, Changes, Refuse
 from edge.sip import microsoft, session_timer
 from edge.sip.checks import refusal
@@ -153,9 +153,7 @@ class Gateway:
                     effects += self._presence(stanza, decision)
                 elif type(stanza) is Iq:
                     self.notifiers.echoes.heard(recipient.host, sender.host)
-                    answer = self._service.answer(stanza)
-                    if answer is not None:
-                        effects.append(SendStanza(recipient.host, sender.host, answer))
+                    effects += self._iq(stanza, decision)
             except Exception as error:  # as for SIP messages
                 effects.append(bug(error))
                 # Presence is not answered: an error would tell the sender's server that nobody is there any more.
@@ -323,18 +321,30 @@ class Gateway:
     def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
         if stanza.type == "error":
             return self.deliveries.error_received(stanza, decision)
-        if stanza.body and (refused := self.policy.stanza(stanza, decision)) is not None:
-            return refused
+        if stanza.body or is_invitation(stanza):
+            refused = self.policy.stanza(stanza, decision)
+            if refused is not None:
+                return refused
         submission = self.submissions.submit(stanza, decision)
         if not isinstance(submission, Submission):
             return submission
         effects = self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
         return effects if stanza.ticket is None else [Hold(stanza.ticket), *effects]
 
+    def _iq(self, stanza: Iq, decision: Admit) -> list[Effect]:
+        if stanza.type == "set" and is_call(stanza.payload):
+            refused = self.policy.call(stanza, decision)
+            if refused is not None:
+                return refused
+        answer = self._service.answer(stanza)
+        if answer is None or stanza.from_ is None or stanza.to is None:
+            return []
+        return [SendStanza(stanza.to.host, stanza.from_.host, answer)]
+
     def _refuse_stanza(self, stanza: Stanza, decision: Refuse, link: XmppLink) -> list[Effect]:
         """A room is on no list, mostly: who has invited by it is told in any case."""
         code = decision.code
-        report = Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))})
+        report = Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))}, stanza)
         if decision.silently:
             return [report]
         if type(stanza) is Message and stanza.from_ is not None and stanza.to is not None:
@@ -373,20 +383,11 @@ class Gateway:
 
 def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
     """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
-    report = Report("sip.refused", error.code, {"method": request.method, "status": error.status, "reason": str(error)})
+    report = Report("sip.refused", error.code, {"method": request.method, "status": error.status, "reason": str(error)}, request)
     if request.method in microsoft.UNANSWERED or not request.headers.raw(b"via"):
         return [report]
     headers = [warning(error.code, str(error)), microsoft.diagnostics(error.code, str(error))]
     return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
-
-
-def _refuse_stanza(stanza: Stanza, decision: Refuse, link: XmppLink) -> list[Effect]:
-    code = decision.code
-    report = Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))})
-    if decision.silently:
-        return [report]
-    condition = "service-unavailable" if type(stanza) is Iq else code.condition
-    return [*_stanza_error(stanza, condition, code.sentence, code), report]
 
 
 def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list[Effect]:

@@ -67,11 +67,16 @@ class SendStanza:
 
 @dataclass(slots=True)
 class Report:
-    """One event for the log and the counters. ``fields`` hold no body and no address, only domains."""
+    """One event for the log and the counters. ``fields`` hold no body and no address, only domains.
+
+    ``about`` is the request or stanza that it is about, or who has begun and with whom: whoever logs it may tell who
+    they are, and takes nothing else of it but identifiers and sizes (`edge.events`).
+    """
 
     event: str
     code: Code | None = None
     fields: dict[str, object] = field(default_factory=dict)
+    about: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True)

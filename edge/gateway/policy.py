@@ -21,7 +21,7 @@ from edge.sip.message import Request
 from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
 from edge.xmpp.jid import JID
-from edge.xmpp.stanzas import Message, Presence, error_bytes
+from edge.xmpp.stanzas import Iq, Message, Presence, error_bytes
 
 
 class Policy:
@@ -50,14 +50,18 @@ class Policy:
             return self._refused(transaction, decision, code)
         if decision.sender.inside:
             return None
+        if method == "INVITE" and request.to.tag:
+            return None  # it keeps up a session, and says nothing
         wait = self.rates.take(decision.sender, self._node.wheel.now)
         if not wait:
             return None
+        # COMPAT(lync): 500, because to 503 an edge stops using us altogether (as any proxy may, RFC 3261 §21.5.4), and
+        # 480 to a MESSAGE means that its session is over; since OCS 2007
         again = [("Retry-After", str(ceil(wait)))]
         return self._refused(transaction, decision, Code.L01, again) + self._complaint(decision)
 
     def stanza(self, stanza: Message | Presence, decision: Admit) -> list[Effect] | None:
-        """Why a message with a text, or a request for presence, is refused, as its answer; None if it is not."""
+        """Why a message with a text, an invitation or a request for presence is refused, as its answer; or None."""
         assert stanza.from_ is not None and stanza.to is not None
         is_message = type(stanza) is Message
         code = decision.im if is_message else decision.presence
@@ -72,9 +76,19 @@ class Policy:
         wait = self.rates.take(decision.sender, self._node.wheel.now)
         if not wait:
             return None
-        said = f"{Code.L01.sentence}; there is room again in {ceil(wait)} s"
-        returned = self._returned(stanza, decision, Code.L01, "resource-constraint", said)
+        returned = self._returned(stanza, decision, Code.L01, "resource-constraint", _too_much(wait))
         return returned + self._complaint(decision)
+
+    def call(self, iq: Iq, decision: Admit) -> list[Effect] | None:
+        """The answer to a call by IQ, if its sender sends too much; else it gets one that costs us more."""
+        if decision.sender.inside or iq.from_ is None or iq.to is None:
+            return None
+        wait = self.rates.take(decision.sender, self._node.wheel.now)
+        if not wait:
+            return None
+        data = error_bytes(iq, "resource-constraint", f"{Code.L01} {_too_much(wait)}", "wait")
+        report = Report("policy.denied", Code.L01, {"partner": decision.sender.name}, iq)
+        return [SendStanza(iq.to.host, iq.from_.host, data), report, *self._complaint(decision)]
 
     # --- private --------------------------------------------------------------------------------------
 
@@ -106,8 +120,12 @@ class Policy:
         kind = "wait" if code is Code.L01 else ""
         data = error_bytes(stanza, condition, f"{code} {text}", kind)
         partner = decision.recipient.name if decision.sender.inside else decision.sender.name
-        report = Report("policy.denied", code, {"partner": partner})
+        report = Report("policy.denied", code, {"partner": partner}, stanza)
         return [SendStanza(stanza.to.host, sender.host, data), report]
 
     def _complaint(self, decision: Admit) -> list[Effect]:
         return self.rates.complaint(decision.sender, self._node.wheel.now)
+
+
+def _too_much(wait: float) -> str:
+    return f"{Code.L01.sentence}; there is room again in {ceil(wait)} s"

@@ -163,10 +163,12 @@ class Submissions:
         if submission.aside is not None:
             return submission.aside.over(response.status)
         condition, kind, address = failures.condition_of_response(response)
-        text = f"{Code.M03} {failures.sentence_of(response, condition)}: {failures.said_by(response)}"
+        code = failures.code_of_response(response)
+        text = f"{code} {failures.sentence_of(response, condition)}: {failures.said_by(response)}"
         fields: dict[str, object] = {"status": response.status, "partner": submission.decision.recipient.name}
         return [
-            error_to(submission.stanza, condition, text, kind, address), Report("message.failed", Code.M03, fields),
+            error_to(submission.stanza, condition, text, kind, address),
+            Report("message.failed", code, fields, submission.stanza),
             *self._ended(submission, FAILED),
         ]
 

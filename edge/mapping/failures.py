@@ -16,6 +16,12 @@ from edge.xmpp.conditions import STANZA_CONDITIONS
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import StanzaError
 
+UNDISTURBED = frozenset((486, 600, 603))
+"""Busy, busy everywhere, declined: what the client of somebody answers who takes no messages now.
+
+COMPAT(lync): so do theirs for a user in Do Not Disturb, and give no number that would tell more; since OCS 2007.
+"""
+
 MAX_REASON = 200  # characters of a peer's text in our status line; a sentence, not an essay
 
 
@@ -101,6 +107,11 @@ def condition_of_response(response: Response) -> tuple[str, str, str]:
         condition = better
         kind = "wait" if response.retry_after is not None else STANZA_CONDITIONS[condition]
     return condition, kind, address if condition in ("gone", "redirect") else ""
+
+
+def code_of_response(response: Response) -> Code:
+    """The reason code of a message that a SIP failure has ended: that the recipient is not to be disturbed, or M03."""
+    return Code.M05 if response.status in UNDISTURBED else Code.M03
 
 
 def sentence_of(response: Response, condition: str) -> str:

@@ -19,6 +19,8 @@ NS_MUC_USER = "http://jabber.org/protocol/muc#user"
 NS_CONFERENCE = "jabber:x:conference"
 NS_CALL = "urn:xmpp:jingle-message:0"
 
+NS_JINGLE = "urn:xmpp:jingle:1"
+
 NO_ROOMS = "group chat does not reach SIP users"
 NO_JOINING = "SIP users cannot join group chats"
 NO_CALLS = "calls do not reach SIP users, only text does"
@@ -45,6 +47,21 @@ def invitation_in(stanza: Message) -> Invitation | None:
         return None
     found = (inviter_of(element) for element in stanza.extensions if element.namespace == NS_MUC_USER)
     return next((Invitation(inviter) for inviter in found if inviter is not None), None)
+
+
+def is_invitation(stanza: Message) -> bool:
+    """Whether a stanza without a text invites to a room or a call: somebody has to be told that it is in vain."""
+    if stanza.type == "error":
+        return False
+    return any(
+        element.namespace in (NS_CONFERENCE, NS_CALL) or (element.namespace == NS_MUC_USER and inviter_of(element))
+        for element in stanza.extensions
+    )
+
+
+def is_call(payload: Element | None) -> bool:
+    """Whether an IQ is about a call or a file (XEP-0166)."""
+    return payload is not None and payload.namespace == NS_JINGLE
 
 
 def is_joining(extensions: Iterable[Element]) -> bool:

@@ -126,7 +126,7 @@ class TestToSip:
         effects = bench.answer(send, 603)
         (error,) = spoken(effects)
         assert (error.id, error.type, error.to) == ("m7", "error", JULIET_JID)
-        assert error.error is not None and "EDGE-M03 the contact does not want the message: 603" in error.error.text
+        assert error.error is not None and "EDGE-M05 the contact does not want the message: 603" in error.error.text
         assert events(effects) == ["message.failed"]
 
     def test_silence_is_an_error_and_a_late_answer_is_not_heard(self, bench: Bench) -> None:
