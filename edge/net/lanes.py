@@ -56,6 +56,16 @@ class Lanes:
         for lane in list(self._lanes):
             lane.route.wake()
 
+    def redial(self) -> None:
+        """Something else is said now about the place."""
+        for route in self.routes:
+            route.redial()
+
+    def bound(self, limit: int, seconds: float) -> None:
+        """So many messages may wait for each link from now on, and so long."""
+        for route in self.routes:
+            route.bound(limit, seconds)
+
     def widen(self) -> None:
         """The links there are do not carry what is sent: make one more, if there may be."""
         self._lanes = [lane for lane in self._lanes if lane in self._active or lane.is_used]

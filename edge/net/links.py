@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from edge.codes import Code
+from edge.net.tls_faults import fault_of, has_seen_ours
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back, and a mistake that was mended, is noticed within a minute
@@ -112,6 +113,7 @@ class Route(Generic[L]):
         self._wished = False  # somebody wants a link, whether or not a message waits for one
         self._known = False  # the path knows of the link
         self._dialling: Deferred[L] | None = None
+        self._dials = 0  # what came of an earlier one is no news
         self._rest: IDelayedCall | None = None
         self._expiry: IDelayedCall | None = None
 
@@ -176,6 +178,24 @@ class Route(Generic[L]):
         self._connect()
         return True
 
+    def bound(self, limit: int, seconds: float) -> None:
+        """So many messages may wait from now on, and so long."""
+        self._limit, self._seconds = limit, seconds
+
+    def redial(self) -> None:
+        """Something else is said now about where it leads: what was tried so far proves nothing."""
+        dialling, self._dialling = self._dialling, None
+        if self.state in ("connecting", "resting"):
+            self.state, self.cause, self._failures = "idle", None, 0
+        if dialling is not None:
+            self._dials += 1
+            dialling.cancel()
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self.state == "idle" and (self._queue or self._wished):
+            self._connect()
+
     def adopt(self, link: L) -> bool:
         """Use a link that has come by itself; False if there is one already, or soon."""
         if self.state not in ("idle", "resting"):
@@ -184,7 +204,7 @@ class Route(Generic[L]):
             self._rest.cancel()
             self._rest = None
         self.state = "connecting"
-        self._connected(link)
+        self._connected(link, self._dials)
         return True
 
     def link_lost(
@@ -232,12 +252,12 @@ class Route(Generic[L]):
 
     def _connect(self) -> None:
         self.state = "connecting"
-        dialling = self._dial()
-        self._dialling = dialling
-        dialling.addCallbacks(self._connected, self._failed)
+        self._dials += 1
+        dialling = self._dialling = self._dial()
+        dialling.addCallbacks(self._connected, self._failed, (self._dials,), {}, (self._dials,))
 
-    def _connected(self, link: L) -> None:
-        if self.state != "connecting":
+    def _connected(self, link: L, dial: int) -> None:
+        if self.state != "connecting" or dial != self._dials:
             return
         self.state = "up"
         self.link = link
@@ -255,8 +275,8 @@ class Route(Generic[L]):
             self._wished = False
             self._path.up()
 
-    def _failed(self, failure: Failure) -> None:
-        if self.state == "connecting":
+    def _failed(self, failure: Failure, dial: int) -> None:
+        if self.state == "connecting" and dial == self._dials:
             self._dialling = None
             cause = cause_of(failure)
             late = self._pause(cause)
@@ -344,33 +364,22 @@ def permanent(code: Code) -> bool:
     return code in (Code.D01, Code.D02, Code.T01) or code.name[0] in "CA"
 
 
-def cause_of(failure: Failure) -> Cause:
-    """The reason code of a failed dial or a lost link."""
+def cause_of(failure: Failure, transport: object = None) -> Cause:
+    """The reason code of a failed dial or a lost link; with its ``transport`` as long as the peer has said nothing."""
     problem = failure.value
     if isinstance(problem, DialError):
         return Cause(problem.code, str(problem))
+    seen = has_seen_ours(transport)
     if isinstance(problem, SSL.Error) and not isinstance(problem, SSL.SysCallError):
-        return _tls_cause(problem)
+        return Cause(*fault_of(problem, shown=seen))
     if isinstance(problem, _TIMEOUTS):
         return Cause(Code.N02, Code.N02.sentence)
     if isinstance(problem, error.ConnectionRefusedError):
         return Cause(Code.N01, Code.N01.sentence)
     if isinstance(problem, error.ConnectError):
         return Cause(Code.N04, Code.N04.sentence)
-    return Cause(Code.N03, Code.N03.sentence)
+    code = Code.T06 if seen else Code.N03
+    return Cause(code, code.sentence)
 
 
 _TIMEOUTS = (error.TimeoutError, error.TCPTimedOutError, DeferredTimeout, CancelledError)
-
-# what OpenSSL says when the other side answers a ClientHello with something that is no TLS record
-_NO_TLS = ("wrong version number", "packet length too long", "http request", "unknown protocol")
-
-
-def _tls_cause(problem: SSL.Error) -> Cause:
-    reasons = [entry[2] for entry in problem.args[0] if len(entry) > 2] if problem.args else []
-    reason = reasons[0] if reasons else ""
-    if " alert " in f" {reason} ":
-        return Cause(Code.T05, f"{Code.T05.sentence}: {reason}")
-    if reason in _NO_TLS:
-        return Cause(Code.T01, Code.T01.sentence)
-    return Cause(Code.T02, f"{Code.T02.sentence}: {reason}" if reason else Code.T02.sentence)

@@ -22,6 +22,11 @@ class Path:
         self._links = 0  # that are up
         self._stopped = False
 
+    @property
+    def system(self) -> System:
+        """Where it leads."""
+        return self._where[0]
+
     def up(self) -> None:
         """A link is up and may be used."""
         self._links += 1
