@@ -93,7 +93,7 @@ class Gathering:
             piggyback=_first(entry.presence.piggyback, of_sip.presence.piggyback, BUILT_IN.presence.piggyback),
             resume_per_s=_first(limits.resume_per_s, defaults.limits.resume_per_s, _resume_rate(entry, inside)),
             srv_targets_outside_domain=_first(entry.srv_targets_outside_domain, False),
-            connections_in=_first(limits.connections_in, of_sip.limits.connections_in, built_in.connections_in),
+            connections_in=_first(limits.connections_in, defaults.limits.connections_in, built_in.connections_in),
             connections_out=_first(limits.connections_out, of_sip.limits.connections_out, built_in.connections_out),
             allow=_first(entry.allow, "both"),
             traffic=_first(entry.traffic, "all"),
@@ -203,7 +203,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     elif entry.via == "xmpp":
         of_sip = (
             *("im_mode", "verification_marker", "presence.format", "presence.piggyback", "srv_targets_outside_domain"),
-            *("limits.message_bytes", "limits.connections_in", "limits.connections_out"),
+            *("limits.message_bytes", "limits.connections_out"),
         )
         idle = dict.fromkeys(of_sip, 'of systems with via = "sip"')
     if entry.via == "sip" and entry.hosts not in (None, "srv"):
@@ -216,7 +216,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         said = f'"identity"{document.owner(path)} cannot be "as-asserted": XMPP servers assert nothing about a sender'
         document.error(Code.K02, (*path, "identity"), said)
     if is_component:
-        in_vain = tuple(key for key in given if key.startswith("tls."))
+        in_vain = (*(key for key in given if key.startswith("tls.")), "limits.connections_in")
         idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")
         idle |= dict.fromkeys((f"xmpp.{key}" for key in STREAM_KEYS), 'of systems with link = "s2s"')
         for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):

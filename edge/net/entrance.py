@@ -1,7 +1,10 @@
-"""Connections that have proved nothing (yet): how many there may be at a time, and who is turned away.
+"""Connections that come in: how many there may be that have proved nothing (yet), and how many in all.
 
-Both pools ask this before they accept a connection. Whoever is turned away is in the log, but the whole Internet may
-come at once: so once in a while, with a number.
+Both pools ask this before they accept a connection. Whoever is over is closed at once, before there is any TLS: the
+next one may be a partner. Partners are recognised by the addresses at which they have proved themselves before; they
+have places of their own, and strangers in any number do not keep them out.
+
+Whoever is turned away is in the log, but the whole Internet may come at once: so once in a while, with a number.
 """
 
 from collections import Counter
@@ -12,25 +15,54 @@ from edge.codes import Code
 from edge.net.sink import Sink
 
 COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
+PER_SECOND = 100.0  # strangers; as many handshakes as there is time for (`edge.net.pace`)
+AT_ONCE = 200  # strangers after a quiet time: when we come back all of them do
+REMEMBERED = 2000  # addresses of partners; the one that was seen longest ago is forgotten
 
 
 class Entrance:
-    """``places`` are there in all, ``from_one`` of them for any one address. ``fields`` go into the log event."""
+    """``places`` are there for strangers, and as many for partners; ``from_one`` of them for any one address.
 
-    def __init__(self, clock: IReactorTime, sink: Sink, places: int, from_one: int, **fields: object) -> None:
+    ``connections`` is how many there may be in all, proved or not. ``fields`` go into the log event.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        sink: Sink,
+        places: int,
+        from_one: int,
+        connections: int = 1 << 20,
+        **fields: object,
+    ) -> None:
         self._clock = clock
         self._sink = sink
         self._places = places
         self._from_one = from_one
+        self._connections = connections
         self._fields = fields
-        self._inside: dict[object, str] = {}
+        self._inside: dict[object, tuple[str, bool]] = {}
+        self._taken = [0, 0]  # places of strangers, and of partners
+        self._proved: set[object] = set()
         self._hosts: Counter[str] = Counter()
+        self._known: dict[str, None] = {}
+        self._left, self._at = float(AT_ONCE), clock.seconds()
         self._turned_away = 0
         self._complained = -COMPLAIN
 
+    def knows(self, host: str) -> bool:
+        """Whether a partner has proved itself from there."""
+        return host in self._known
+
     def admits(self, host: str) -> bool:
         """Whether there is a place for one more from ``host``."""
-        if len(self._inside) < self._places and self._hosts[host] < self._from_one:
+        known = host in self._known
+        if (
+            self._taken[known] < self._places
+            and self._hosts[host] < self._from_one
+            and len(self._inside) + len(self._proved) < self._connections
+            and (known or self._is_time())
+        ):
             return True
         self._turned_away += 1
         now = self._clock.seconds()
@@ -43,13 +75,37 @@ class Entrance:
 
     def enter(self, link: object, host: str) -> None:
         """``link`` takes a place."""
-        self._inside[link] = host
+        known = host in self._known
+        self._inside[link] = host, known
+        self._taken[known] += 1
         self._hosts[host] += 1
 
+    def proved(self, link: object, host: str) -> None:
+        """``link``, accepted or dialled, is that of a partner; a place is free again."""
+        if link in self._inside:
+            self.leave(link)
+            self._proved.add(link)
+        self._known.pop(host, None)
+        self._known[host] = None
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+
     def leave(self, link: object) -> None:
-        """``link`` has proved who it is, or is gone. One that has left already may do so again."""
-        host = self._inside.pop(link, None)
-        if host is not None:
+        """``link`` is gone. One that has left already may do so again."""
+        self._proved.discard(link)
+        if link in self._inside:
+            host, known = self._inside.pop(link)
+            self._taken[known] -= 1
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
+
+    def _is_time(self) -> bool:
+        """Whether one more stranger may come in now."""
+        now = self._clock.seconds()
+        self._left = min(float(AT_ONCE), self._left + (now - self._at) * PER_SECOND)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.python.failure import Failure
 
@@ -22,12 +22,13 @@ from edge.net.entrance import Entrance
 from edge.net.lanes import Lanes
 from edge.net.links import Cause, DialError, Route, Watcher, cause_of
 from edge.net.locate import Candidate, Locator, identities
+from edge.net.pace import Pace
 from edge.net.paths import Path
 from edge.net.race import Race, Resting
 from edge.net.sink import Sink
 from edge.net.sip_dialling import Accepting, Dialling, Use
 from edge.net.sip_link import KEEP_ALIVE, SipLink
-from edge.net.tcp import Reactor, listen
+from edge.net.tcp import Reactor, listen, stopped
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
 from edge.partners import PROOF, Changes, Directory, Peer, System
@@ -37,6 +38,7 @@ from edge.sip.message import Request
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 DIAL = 25.0  # seconds for all addresses of a partner together, below the time a message may wait
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
+UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
 PLACES = 5000  # of which those that are idle are forgotten then; behind a wildcard anybody's users may name new ones
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
@@ -75,7 +77,8 @@ class SipPool:
         self._resting = Resting(reactor)
         self._links: set[SipLink] = set()
         self._paths: dict[str, Path] = {}
-        self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, ACCEPTED_UNPROVED, direction="in")
+        self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, UNPROVED_FROM_ONE, direction="in")
+        self._pace = Pace(reactor)
         self._accepted: Counter[str] = Counter()
         self._stopped = False
         self._empty: Deferred[None] | None = None
@@ -93,6 +96,7 @@ class SipPool:
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept connections on one address; raises `CannotListenError` when it is taken."""
         factory = ChunkwiseTLSFactory(self._contexts.accepting(), False, Accepting(self._accept), self._reactor)
+        factory.pace, factory.knows = self._pace, self._entrance.knows
         listening = listen(self._reactor, host, port, factory)
         self._ports.append(listening)
         return listening
@@ -138,7 +142,7 @@ class SipPool:
 
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all links; fires when they are closed."""
-        ports = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
+        ports = [stopped(port) for port in self._ports]
         self._ports.clear()
         self._stopped = True
         for path in self._paths.values():
@@ -162,12 +166,15 @@ class SipPool:
         """`edge.net.sip_owner.Owner`: who the far end is."""
         use = link.key
         if isinstance(use, Use) and use.system is not None:
-            return self._contexts.sip_peer(self._directory, handshake, use.system, use.expected)
+            peer = self._contexts.sip_peer(self._directory, handshake, use.system, use.expected)
+            if peer.systems:
+                self._entrance.proved(link, link.address)
+            return peer
         peer = self._contexts.sip_peer(self._directory, handshake)
         if any(self._accepted[system.name] >= system.connections_in for system in self._systems_of(peer)):
             return Peer("sip", peer.names, frozenset(), Code.L03)
         if peer.systems:
-            self._entrance.leave(link)
+            self._entrance.proved(link, link.address)
             self._accepted.update(peer.systems)
             self._wake(peer)
         return peer
@@ -364,7 +371,3 @@ class SipPool:
     def _abort_all(self) -> None:
         for link in list(self._links):
             link.abort()
-
-
-async def _stopped(port: IListeningPort) -> None:
-    await maybeDeferred(port.stopListening)

@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any, cast
 
 from twisted.internet import error
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTCP, IReactorTime
 from twisted.internet.protocol import Factory, ServerFactory
-from twisted.internet.tcp import Connection
+from twisted.internet.tcp import Connection, Port
 
 UNACKNOWLEDGED = 30_000  # milliseconds the kernel waits for the peer to acknowledge bytes; then the link is dead
-BACKLOG = 128  # connections the kernel holds before we accept them; the whole Internet may come at once
+BACKLOG = 512  # connections the kernel holds before we accept them; the whole Internet may come at once
+ACCEPTED = 20  # connections that are accepted, or closed at once, before links have their turn again
 QUIET = (60, 15, 4)  # TCP keep-alive on silent links: seconds until the first probe, between probes, and how many
 
 
@@ -55,7 +57,21 @@ def listen(reactor: IReactorSocket, host: str, port: int, factory: "Factory[Any]
         except OSError as problem:
             raise error.CannotListenError(host, port, problem) from None  # type: ignore[no-untyped-call]  # so Twisted has it
         opened.setblocking(False)
-        return reactor.adoptStreamPort(opened.fileno(), family, cast("ServerFactory[Any]", factory))
+        listening = reactor.adoptStreamPort(opened.fileno(), family, cast("ServerFactory[Any]", factory))
+        if isinstance(listening, Port):
+            listening.doRead = partial(_accept_some, listening, listening.doRead)  # type: ignore[method-assign]  # see there
+        return listening
+
+
+def stopped(port: IListeningPort) -> "Deferred[None]":
+    """Accept nothing more on a port; fires when that is so."""
+    return maybeDeferred(port.stopListening).addCallback(lambda _: None)
+
+
+def _accept_some(listening: Port, accept: Callable[[], None]) -> None:
+    """Twisted accepts the more at once the more there are, and all links wait meanwhile."""
+    listening.numberAccepts = min(listening.numberAccepts, ACCEPTED)
+    accept()
 
 
 def _write_at_once(transport: Connection, later: Callable[[bytes], None], data: bytes) -> None:

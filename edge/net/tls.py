@@ -4,12 +4,15 @@
 itself at STARTTLS.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
-from edge.net.gate import Chunkwise, Wire, stands_before
+from edge.net.gate import Chunkwise, Pausable, Wire, stands_before
+from edge.net.pace import Pace
 from edge.net.tcp import tune
 
 
@@ -20,6 +23,15 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
     writes by a timer, which `Turn` has done already.
     """
 
+    _pace: Pace | None = None  # while there is a handshake that has to keep to it
+    _known = False
+    _waiting: list[bytes] | None = None  # what was read, while it is not this one's turn
+    _unread = False  # and nothing more is read meanwhile
+
+    def keep_to(self, pace: Pace, known: bool) -> None:
+        """Shake hands at this pace; ``known``: before all strangers."""
+        self._pace, self._known = pace, known
+
     def makeConnection(self, transport: object) -> None:
         tune(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]  # so Twisted has it
@@ -27,6 +39,35 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
             stands_before(cast(Wire, self), self.wrappedProtocol)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._pace is None:
+            self._take(data)
+        elif self._waiting is not None:
+            self._waiting.append(data)
+        else:
+            self._waiting = [data]
+            self._pace.do(self._step, self._known)
+            if self._waiting is not None:
+                self._unread = True
+                cast(Pausable, self.transport).pauseProducing()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # Twisted always gives one
+        self._waiting = None
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]  # so Twisted has it
+
+    def _step(self) -> bool:
+        """Its turn has come: go on with the handshake."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None or self._aborted:
+            return False
+        if self._unread:
+            self._unread = False
+            cast(Pausable, self.transport).resumeProducing()
+        self._take(b"".join(waiting))
+        if self._handshakeDone:
+            self._pace = None
+        return True
+
+    def _take(self, data: bytes) -> None:
         super().dataReceived(data)  # type: ignore[no-untyped-call]  # so Twisted has it
         link = self.wrappedProtocol
         if link is not None:
@@ -37,8 +78,15 @@ class ChunkwiseTLSFactory(TLSMemoryBIOFactory):
     """Puts `ChunkwiseTLS` around the links of a factory; one that declines a connection closes it."""
 
     protocol = ChunkwiseTLS
+    pace: Pace | None = None  # of the handshakes of those who come to us
+    knows: Callable[[str], bool] = staticmethod(bool)  # whether an address is that of a partner
 
     def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
         # WrappingFactory narrows what IProtocolFactory allows: None for "no, thank you"
         link: IProtocol | None = self.wrappedFactory.buildProtocol(addr)
-        return None if link is None else ChunkwiseTLS(self, link)  # type: ignore[no-untyped-call]  # as above
+        if link is None:
+            return None
+        tls = ChunkwiseTLS(self, link)  # type: ignore[no-untyped-call]  # so Twisted has it
+        if self.pace is not None:
+            tls.keep_to(self.pace, self.knows(getattr(addr, "host", "")))
+        return tls

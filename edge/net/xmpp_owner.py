@@ -6,6 +6,7 @@ from edge.certificates.contexts import Accepting, Dialling, Handshake
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.links import Cause
+from edge.net.pace import Paced
 from edge.net.xmpp_pings import Pings
 from edge.net.xmpp_trust import Verdict
 from edge.partners import Peer
@@ -23,7 +24,7 @@ class Owner(Protocol):
 
     pings: Pings
 
-    def creator(self, link: "XmppLink") -> Accepting | Dialling:
+    def creator(self, link: "XmppLink") -> Accepting | Dialling | Paced:
         """What makes the TLS connection."""
 
     def judge(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> Verdict:

@@ -7,7 +7,7 @@ well, where both want that (XEP-0288) and there is no stream out.
 
 import random
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.task import LoopingCall
 
@@ -20,9 +20,10 @@ from edge.net.entrance import Entrance
 from edge.net.links import Cause, DialError, Route, first_link
 from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
+from edge.net.pace import Pace, Paced
 from edge.net.paths import Path
 from edge.net.sink import Sink
-from edge.net.tcp import Reactor, listen
+from edge.net.tcp import Reactor, listen, stopped
 from edge.net.turn import Turn
 from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect, reached
 from edge.net.xmpp_link import XmppLink
@@ -40,6 +41,7 @@ from edge.xmpp.receiving import Receiving
 DIAL = 25.0  # seconds for all addresses together, DNS to SASL; below the time a message may wait
 UNPROVED = 200  # accepted connections that have not authenticated (yet); each costs about 60 kB while in its handshake
 UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
+CONNECTIONS = 1000  # accepted connections in all, as Microsoft's gateway has it; most are streams of one partner each
 CLOSING = 2.0  # seconds that the peers have to close their side when we stop
 TICK = 1.0  # seconds between two looks at the deadlines of the links, which are all longer than 5 s
 
@@ -83,7 +85,8 @@ class XmppPool:
         self._count_components()
         self._paths: dict[Place, Path] = {}
         self._links: set[XmppLink] = set()
-        self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE)
+        self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE, CONNECTIONS)
+        self._pace = Pace(reactor)
         self.pings = Pings(reactor, sink)
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
@@ -185,7 +188,7 @@ class XmppPool:
         """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
         if self._ticker.running:
             self._ticker.stop()
-        waited = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
+        waited = [stopped(port) for port in self._ports]
         self._ports.clear()
         self._stopped = True
         for path in self._paths.values():
@@ -203,16 +206,17 @@ class XmppPool:
 
     # --- Owner of the links -------------------------------------------------------------------------------
 
-    def creator(self, link: XmppLink) -> contexts.Accepting | Dialling:
+    def creator(self, link: XmppLink) -> contexts.Accepting | Dialling | Paced:
         """`edge.net.xmpp_owner.Owner`: TLS, with the trust of whom we dialled."""
         if isinstance(link.key, Dial):
             dial = link.key
             return self._contexts.dialling(dial.remote, dial.system, dial.local, [ALPN] if dial.direct else [])
-        return self._contexts.accepting(link.negotiation.local, [ALPN])
+        accepting = self._contexts.accepting(link.negotiation.local, [ALPN])
+        return Paced(accepting, self._pace, self._entrance.knows(link.address))
 
     def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Verdict:
         """`edge.net.xmpp_owner.Owner`: who the far end is, and what it may do."""
-        verdict = self._trust.judge(claim.remote, claim.local, handshake)
+        verdict = self._trust.judge(claim.remote, claim.local, handshake, () if link.key else self._links)
         if verdict.peer.fault is None:
             before = self._certificates.seen(claim.remote, link.security)
             if link.security.changed_from:
@@ -236,7 +240,7 @@ class XmppPool:
 
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_owner.Owner`: the stream is authenticated."""
-        self._entrance.leave(link)
+        self._entrance.proved(link, link.address)
         if isinstance(link.negotiation, Component):
             self.pings.component_up(link)
             system = self._trust.system_of(link.negotiation.remote)
@@ -392,7 +396,3 @@ class XmppPool:
     def _abort_all(self) -> None:
         for link in list(self._links):
             link.abort()
-
-
-async def _stopped(port: IListeningPort) -> None:
-    await maybeDeferred(port.stopListening)

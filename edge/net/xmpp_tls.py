@@ -7,6 +7,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.certificates.contexts import Accepting, Dialling
+from edge.net.pace import Paced
 from edge.net.sip_owner import Transport
 from edge.net.tls import ChunkwiseTLS
 
@@ -20,7 +21,7 @@ class Switchable(Transport, Protocol):
 
 
 def begin_tls(
-    tcp: Transport, link: IProtocol, creator: Accepting | Dialling, outbound: bool, clock: IReactorTime
+    tcp: Transport, link: IProtocol, creator: Accepting | Dialling | Paced, outbound: bool, clock: IReactorTime
 ) -> Transport:
     """Put TLS between ``tcp`` and ``link``; returns what is the transport of ``link`` from now on."""
     nobody = cast(IProtocolFactory, Factory())  # the protocol under it is there already

@@ -4,6 +4,7 @@ Policy first, so that a stranger hears that it is one. `edge.net.xmpp_pool` asks
 for each dialback. A certificate and dialback are the proofs there are; another one (DANE, POSH) would be judged here.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Directory, Peer, System
 from edge.xmpp.negotiation import Allowed, Proved
+from edge.xmpp.receiving import Receiving
 
 if TYPE_CHECKING:
     from edge.net.xmpp_link import XmppLink
@@ -36,14 +38,22 @@ class Trust:
         self._directory = directory
         self._contexts = contexts
 
-    def judge(self, remote: Domain, local: Domain, handshake: Handshake) -> Verdict:
-        """Say who the far end is that says it is ``remote``, or that we dialled as that, and what it may do."""
+    def judge(
+        self, remote: Domain, local: Domain, handshake: Handshake, others: "Collection[XmppLink]" = ()
+    ) -> Verdict:
+        """Say who the far end is that says it is ``remote``, or that we dialled as that, and what it may do.
+
+        ``others`` are the links there are, if this one came in: a partner may have only so many.
+        """
         fault = self.policy(remote, local)
         if fault is not None:
             return Verdict(Peer("xmpp", frozenset((remote,)), frozenset(), fault), NOTHING)
         peer = self._contexts.xmpp_peer(self._directory, handshake, remote)
         system = self._directory.system_of(remote)
         assert system is not None, "policy lets nobody pass who is not listed"
+        accepted = [each for each in others if isinstance(each.negotiation, Receiving)]
+        if sum(system.name in each.peer.systems for each in accepted) >= system.connections_in:
+            return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
         streams = system.streams
         dialback = streams.dialback and peer.fault not in FINAL
         return Verdict(peer, Allowed(streams.external, dialback, streams.bidi))

@@ -83,7 +83,7 @@ class System:
     piggyback: bool = False  # whether a SIP system may be told the presence that is known in the 200 to its SUBSCRIBE
     verification_marker: str = ""  # a header line for every request to a SIP system; "" for none
     srv_targets_outside_domain: bool = False  # whether servers may be used that its record names in other domains
-    connections_in: int = 20  # SIP connections that it may have open to us at a time
+    connections_in: int = 20  # connections that it may have open to us at a time; not by a component link
     connections_out: int = 4  # SIP connections that we open to one place of it
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
     wildcards: tuple[Domain, ...] = ()  # of "*.contoso.com" the "contoso.com": every name below it

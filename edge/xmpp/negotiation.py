@@ -39,6 +39,7 @@ CONDITIONS = {
     Code.A02: "policy-violation",
     Code.A06: "host-unknown",
     Code.A08: "policy-violation",
+    Code.L03: "resource-constraint",
     Code.L04: "policy-violation",
     Code.M02: "connection-timeout",
     Code.N03: "undefined-condition",

@@ -8,9 +8,9 @@ from edge.net.entrance import Entrance
 from tests.net.cable import Memory
 
 
-def made(places: int = 3, from_one: int = 2) -> tuple[Clock, Memory, Entrance]:
+def made(places: int = 3, from_one: int = 2, connections: int = 99) -> tuple[Clock, Memory, Entrance]:
     clock, sink = Clock(), Memory()
-    return clock, sink, Entrance(clock, sink, places, from_one, direction="in")
+    return clock, sink, Entrance(clock, sink, places, from_one, connections, direction="in")
 
 
 def test_entrance_has_so_many_places_in_all() -> None:
@@ -53,3 +53,55 @@ def test_entrance_complains_once_in_a_while_with_a_number() -> None:
     clock.advance(entrance.COMPLAIN)
     assert not door.admits("192.0.2.1")
     assert [fields["count"] for _, fields in sink.events] == [1, 5]
+
+
+def test_entrance_has_so_many_connections_in_all() -> None:
+    _, _, door = made(connections=3)
+    for number in range(3):
+        host = f"192.0.2.{number}"
+        assert door.admits(host)
+        door.enter(number, host)
+        door.proved(number, host)
+    assert not door.admits("192.0.2.1") and not door.admits("192.0.2.9")
+    door.leave(0)
+    assert door.admits("192.0.2.1")
+
+
+def test_entrance_has_places_for_partners_however_many_strangers_come() -> None:
+    _, _, door = made(places=2)
+    door.enter("partner", "192.0.2.1")
+    door.proved("partner", "192.0.2.1")
+    door.leave("partner")
+    for number in range(2):
+        door.enter(number, f"203.0.113.{number}")
+    assert not door.admits("203.0.113.9") and door.admits("192.0.2.1")
+    for number in range(2):
+        door.enter(f"again {number}", "192.0.2.1")
+    assert not door.admits("192.0.2.1"), "nor may a partner's machine take all there is"
+
+
+def test_entrance_knows_where_those_are_whom_we_have_dialled() -> None:
+    _, _, door = made(places=1)
+    door.proved("dialled", "192.0.2.1")
+    door.enter("stranger", "203.0.113.1")
+    assert door.knows("192.0.2.1") and door.admits("192.0.2.1")
+    assert not door.knows("203.0.113.1")
+
+
+def test_entrance_lets_strangers_in_at_a_pace_and_partners_at_once() -> None:
+    clock, _, door = made(places=10_000)
+    assert [door.admits("203.0.113.1") for _ in range(entrance.AT_ONCE + 1)] == [True] * entrance.AT_ONCE + [False]
+    door.proved("partner", "192.0.2.1")
+    assert door.admits("192.0.2.1")
+    clock.advance(1)
+    admitted = [door.admits("203.0.113.1") for _ in range(500)].count(True)
+    assert admitted == entrance.PER_SECOND
+
+
+def test_entrance_forgets_the_partner_that_it_has_not_seen_for_longest() -> None:
+    _, _, door = made()
+    for number in range(entrance.REMEMBERED):
+        door.proved(None, f"host {number}")
+    door.proved(None, "host 0")
+    door.proved(None, "another")
+    assert door.knows("host 0") and door.knows("another") and not door.knows("host 1")

@@ -7,6 +7,7 @@ from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorSocket
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import Port
 from twisted.trial.unittest import TestCase
 
 from edge.net import tcp
@@ -41,6 +42,24 @@ class Sockets(TestCase):
         self.addCleanup(six.stopListening)
         with pytest.raises(error.CannotListenError, match="in use"):
             tcp.listen(reactor, "127.0.0.1", port, factory)
+
+    async def test_listen_accepts_a_few_at_a_time(self) -> None:
+        from twisted.internet import reactor
+
+        accepted: list[int] = []
+        factory = Factory.forProtocol(Protocol)
+        listening = tcp.listen(reactor, "127.0.0.1", 0, factory)
+        assert isinstance(listening, Port)
+        waiting = [socket.create_connection(("127.0.0.1", listening.getHost().port)) for _ in range(3 * tcp.ACCEPTED)]
+        before = listening.sessionno
+        while sum(accepted) < len(waiting):
+            listening.doRead()
+            accepted.append(listening.sessionno - before)
+            before = listening.sessionno
+        assert max(accepted) <= tcp.ACCEPTED
+        for each in waiting:
+            each.close()
+        await tcp.stopped(listening)
 
     async def test_tune_sets_what_finds_dead_peers(self) -> None:
         from twisted.internet import reactor

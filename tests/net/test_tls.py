@@ -4,12 +4,16 @@ import contextlib
 from collections.abc import Callable
 
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from edge.certificates.contexts import Contexts
+from edge.net.pace import AT_ONCE, Pace
 from edge.net.tls import ChunkwiseTLSFactory
 from tests.net.loopback import EDGE, identity
 
@@ -85,3 +89,60 @@ def test_write_leaves_at_once_without_a_timer() -> None:
 
 def test_factory_that_declines_a_connection_makes_none() -> None:
     assert tls_factory(lambda: None).buildProtocol(None) is None
+
+
+def busy() -> tuple[Clock, Pace]:
+    """A pace at which others wait already."""
+    clock = Clock()
+    pace = Pace(clock)
+    for _ in range(AT_ONCE):
+        pace.do(lambda: True, False)
+    return clock, pace
+
+
+def test_handshake_waits_for_its_turn_and_nothing_is_read_meanwhile() -> None:
+    link = Link()
+    factory = tls_factory(lambda: link)
+    clock, factory.pace = busy()
+    far = Far(factory)
+    assert far.transport.producerState == "paused" and far.transport.value() == b""
+    for _ in range(10):
+        clock.advance(0.01)
+        far.deliver()
+        with contextlib.suppress(SSL.WantReadError):
+            far.tls.do_handshake()
+    assert far.transport.producerState == "producing"
+    far.tls.send(b"at last")
+    far.deliver()
+    assert link.chunks[-2] == [b"at last"]
+
+
+def test_link_that_is_established_does_not_wait() -> None:
+    link = Link()
+    factory = tls_factory(lambda: link)
+    clock = Clock()
+    factory.pace = Pace(clock)
+    far = Far(factory)
+    for _ in range(2 * AT_ONCE):
+        factory.pace.do(lambda: True, False)
+    far.tls.send(b"at once")
+    far.deliver()
+    assert link.chunks[-2] == [b"at once"]
+
+
+def test_handshake_of_a_connection_that_is_gone_is_forgotten() -> None:
+    factory = tls_factory(Link)
+    clock, factory.pace = busy()
+    far = Far(factory)
+    far.near.connectionLost(Failure(ConnectionDone()))
+    clock.advance(1)
+    assert not clock.getDelayedCalls()
+
+
+def test_partners_are_known_by_their_address() -> None:
+    factory = tls_factory(Link)
+    asked: list[str] = []
+    factory.pace = Pace(Clock())
+    factory.knows = lambda host: bool(asked.append(host))
+    factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40000))
+    assert asked == ["192.0.2.1"]

@@ -239,7 +239,27 @@ def test_accept_limits_what_has_not_authenticated(world: World) -> None:
     assert len([far for far in fars if far.reason is None]) == xmpp_pool.UNPROVED
     assert world.sink.codes("link.refused") == [Code.L03], "one line for all of them"
     fars[0].cable.cut()
+    world.reactor.advance(1)
     assert world.accept().reason is None and world.accept().reason is not None
+
+
+def test_accept_keeps_places_for_where_partners_have_proved_themselves(world: World) -> None:
+    world.come_in()
+    world.reactor.advance(1)
+    for number in range(xmpp_pool.UNPROVED):
+        assert world.accept(host=f"192.0.3.{number % 100}").reason is None
+    assert world.accept(host="192.0.4.1").reason is not None
+    assert world.come_in().reason is None
+
+
+def test_accept_limits_how_many_streams_a_partner_has(tmp_path: Path) -> None:
+    world = World(tmp_path, SIP, s2s(connections_in=2))
+    fars = [world.come_in() for _ in range(2)]
+    late = world.come_in()
+    assert late.reason is not None
+    assert world.sink.codes("link.refused") == [Code.L03]
+    fars[0].cable.cut()
+    assert world.come_in().reason is None
 
 
 def test_accept_limits_what_one_address_may_have(world: World) -> None:
