@@ -269,7 +269,7 @@ class Chats:
                     chat.spare = call
                 if call.opened(output.response):
                     self._submissions.receipts.knows(chat.user)
-                effects.append(Report("session.up", None, {"partner": chat.sip.name}))
+                effects.append(Report("session.up", None, {"partner": chat.sip.name}, chat.pair))
                 effects += self._go_on(chat)
             elif isinstance(output, Idle):
                 if chat.is_silent:
@@ -369,7 +369,7 @@ class Chats:
         chat = call.chat
         self._all.end(call)
         fields: dict[str, object] = {"partner": chat.sip.name, "cause": ended.cause.value, "status": ended.status}
-        effects: list[Effect] = [Report("session.down", None, fields)]
+        effects: list[Effect] = [Report("session.down", None, fields, chat.pair)]
         if chat.spare is call:
             chat.spare = None
         if chat.call is not call:

@@ -122,6 +122,11 @@ class Chat:
         self.tries = 0
 
     @property
+    def pair(self) -> tuple[JID, JID]:
+        """Who talk."""
+        return self.user, self.contact
+
+    @property
     def is_silent(self) -> bool:
         """Whether nothing is said, and nothing waits to be."""
         return self.pending is None and not self.queue

@@ -383,7 +383,8 @@ class Gateway:
 
 def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
     """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
-    report = Report("sip.refused", error.code, {"method": request.method, "status": error.status, "reason": str(error)}, request)
+    fields: dict[str, object] = {"method": request.method, "status": error.status, "reason": str(error)}
+    report = Report("sip.refused", error.code, fields, request)
     if request.method in microsoft.UNANSWERED or not request.headers.raw(b"via"):
         return [report]
     headers = [warning(error.code, str(error)), microsoft.diagnostics(error.code, str(error))]

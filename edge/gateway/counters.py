@@ -4,8 +4,9 @@ The gateway adds to `Counters`; who wants to know takes a `Counts` of them (`edg
 by the name of their `System`, of which there are only as many as are configured.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.partners import Admit
@@ -17,6 +18,12 @@ RESULTS = ("delivered", "failed", "rejected", "late")
 """What became of a message: the other side has it; its sender was told that it has not; we did not even take it; it
 came back when it was counted as delivered, which it still is."""
 
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds, of `Counts.durations`
+_FIRST = len(RESULTS)  # where the durations begin in a row: one number for each bound, one for what is longer, the sum
+_SUM = _FIRST + len(BOUNDS) + 1
+
+Durations = Mapping[tuple[str, str, str], tuple[Sequence[float], float]]
+"""By (partner, protocol of the sender, direction): how many took that long, not cumulated, and all their seconds."""
 Messages = Mapping[tuple[str, str, str, str], int]  # by (partner, protocol of the sender, direction, result)
 Pairs = Mapping[tuple[str, str], int]
 Subscriptions = Mapping[tuple[str, str, str], int]  # by (partner, direction, state): how many there are now
@@ -30,41 +37,64 @@ class Counts:
     updates: Pairs
     subscriptions: Subscriptions
     messages: Messages = field(default_factory=dict)
+    durations: Durations = field(default_factory=dict)
+    refreshes: Pairs = field(default_factory=dict)  # of subscriptions, by (partner, "ok" or "failed")
 
 
 class Counters:
     """``counters.updates[partner, OUT] += 1``; a number that nobody has added to is 0."""
 
-    __slots__ = ("_messages", "suppressed", "updates")
+    __slots__ = ("_messages", "refreshes", "suppressed", "updates")
 
     def __init__(self) -> None:
         # Each message passes here: a row is found by a plain name, and counted up in place.
-        self._messages: dict[tuple[str, str], dict[str, list[int]]] = {
-            (protocol, direction): defaultdict(lambda: [0, 0, 0, 0])
+        self._messages: dict[tuple[str, str], dict[str, list[float]]] = {
+            (protocol, direction): defaultdict(lambda: [0] * (_SUM + 1))
             for protocol in ("sip", "xmpp") for direction in (IN, OUT)
         }
         self.suppressed: dict[tuple[str, str], int] = defaultdict(int)  # by (partner, UNCHANGED or COALESCED)
+        self.refreshes: dict[tuple[str, str], int] = defaultdict(int)
         self.updates: dict[tuple[str, str], int] = defaultdict(int)  # by (partner, IN or OUT)
 
-    def message(self, protocol: str, decision: Admit, result: int) -> None:
-        """One message, sent by ``protocol``, has ended. It is counted for the partner, whichever side he is."""
+    def message(self, protocol: str, decision: Admit, result: int, seconds: float = 0.0) -> None:
+        """One message, sent by ``protocol``, has ended. It is counted for the partner, whichever side he is.
+
+        ``seconds`` is how long it took, which counts for those that are delivered.
+        """
         sender = decision.sender
         if sender.inside:
-            self._messages[protocol, OUT][decision.recipient.name][result] += 1
+            row = self._messages[protocol, OUT][decision.recipient.name]
         else:
-            self._messages[protocol, IN][sender.name][result] += 1
+            row = self._messages[protocol, IN][sender.name]
+        row[result] += 1
+        if result == DELIVERED:
+            row[_FIRST + bisect_left(BOUNDS, seconds)] += 1
+            row[_SUM] += seconds
 
     @property
     def messages(self) -> Messages:
         """How many messages have ended, by partner and so on."""
         return {
-            (partner, protocol, direction, RESULTS[result]): number
+            (partner, protocol, direction, RESULTS[result]): int(number)
             for (protocol, direction), rows in self._messages.items()
             for partner, row in rows.items()
-            for result, number in enumerate(row)
+            for result, number in enumerate(row[:_FIRST])
             if number
+        }
+
+    @property
+    def durations(self) -> Durations:
+        """How long those took that were delivered."""
+        return {
+            (partner, protocol, direction): (row[_FIRST:_SUM], row[_SUM])
+            for (protocol, direction), rows in self._messages.items()
+            for partner, row in rows.items()
+            if row[DELIVERED]
         }
 
     def counts(self, subscriptions: Subscriptions) -> Counts:
         """The numbers of now, with what only their owners can count."""
-        return Counts(dict(self.suppressed), dict(self.updates), dict(subscriptions), self.messages)
+        return Counts(
+            dict(self.suppressed), dict(self.updates), dict(subscriptions), self.messages, self.durations,
+            dict(self.refreshes),
+        )

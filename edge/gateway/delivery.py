@@ -37,16 +37,18 @@ DROPPED = frozenset(("application/ms-imdn+xml",))
 class Delivery:
     """One message on its way from SIP to XMPP; the token of its stanza."""
 
-    __slots__ = ("stanza_id", "recipient", "decision", "transaction", "in_session")
+    __slots__ = ("stanza_id", "recipient", "decision", "transaction", "in_session", "began")
 
     def __init__(
-        self, stanza_id: str, recipient: JID, decision: Admit, transaction: ServerTransaction, in_session: bool
+        self, stanza_id: str, recipient: JID, decision: Admit, transaction: ServerTransaction, in_session: bool,
+        began: float,
     ) -> None:
         self.stanza_id = stanza_id
         self.recipient = recipient
         self.decision = decision
         self.transaction = transaction
         self.in_session = in_session
+        self.began = began  # when it came, on the wheel
 
 
 class Deliveries:
@@ -100,7 +102,8 @@ class Deliveries:
             node.counters.message("sip", decision, REJECTED)
             self._receipts.refused(stanza_id, decision)
             return node.refuse(transaction, Code.M01, 480)
-        transaction.user = delivery = Delivery(stanza_id, recipient, decision, transaction, in_session)
+        began = node.wheel.now
+        transaction.user = delivery = Delivery(stanza_id, recipient, decision, transaction, in_session, began)
         self._open[stanza_id] = delivery
         return [SendStanza(source.host, recipient.host, data, delivery)]
 
@@ -126,6 +129,10 @@ class Deliveries:
         for token in tokens:
             if isinstance(token, Delivery) and self._closed(token, DELIVERED):
                 effects += performed(respond(token.transaction, 200))
+                if self._node.verbose:
+                    took = round((self._node.wheel.now - token.began) * 1000)
+                    fields = {"partner": token.decision.sender.name, "duration_ms": took, "xmpp_id": token.stanza_id}
+                    effects.append(Report("message.ok", None, fields, token.transaction.request))
         return effects
 
     def error_received(self, stanza: Message, decision: Admit) -> list[Effect]:
@@ -137,12 +144,15 @@ class Deliveries:
         recipient, sender = delivery.recipient, stanza.from_
         if sender.bare() != recipient.bare() and (sender.local or sender.host != recipient.host):
             fields = {"reason": "an error stanza from somebody else", "partner": decision.sender.name}
-            return [Report("policy.denied", Code.A05, {**fields})]
+            return [Report("policy.denied", Code.A05, {**fields}, stanza)]
         self._closed(delivery, FAILED)
         failure = failures.failure_of(
             error, full=bool(recipient.resource), allow=ALLOW, in_session=delivery.in_session, accept=ACCEPT
         )
-        return self._node.refuse(delivery.transaction, Code.M03, failure.status, failure.headers, failure.reason)
+        return self._node.refuse(
+            delivery.transaction, Code.M03, failure.status, failure.headers, failure.reason, event="message.failed",
+            reason=error.condition,
+        )  # what somebody writes to somebody is not for the log
 
     def _too_late(self, stanza: Message, decision: Admit) -> list[Effect]:
         """Its sender believes that it has arrived: he is told if he wanted to be, else the administrator is."""
@@ -153,13 +163,14 @@ class Deliveries:
         if told is not None:
             return told
         fields: dict[str, object] = {"late": True, "condition": stanza.error.condition if stanza.error else ""}
-        return [Report("message.failed", Code.M03, {**fields, "partner": decision.sender.name})]
+        return [Report("message.failed", Code.M03, {**fields, "partner": decision.sender.name}, stanza)]
 
     def unsent(self, delivery: Delivery, code: Code, text: str) -> list[Effect]:
         """The stanza did not reach the next hop."""
         if not self._closed(delivery, FAILED):
             return []
-        return self._node.refuse(delivery.transaction, code, failures.status_of_code(code), text=text)
+        status = failures.status_of_code(code)
+        return self._node.refuse(delivery.transaction, code, status, text=text, event="message.failed")
 
     def overdue(self, transaction: ServerTransaction) -> list[Effect]:
         """Nobody has spoken and the sender's Timer F is near: say so (RFC 4320 §4.2 forbids 408)."""
@@ -174,5 +185,5 @@ class Deliveries:
         if result == FAILED:
             self._receipts.refused(delivery.stanza_id, delivery.decision)
         self._quota.give(delivery.decision.sender.name, len(delivery.transaction.request.body))
-        self._node.counters.message("sip", delivery.decision, result)
+        self._node.counters.message("sip", delivery.decision, result, self._node.wheel.now - delivery.began)
         return True

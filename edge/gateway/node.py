@@ -53,6 +53,7 @@ class Node:
     wall: float = 0.0
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     session_idle: float = IDLE  # seconds without a message after which a session is ended
+    verbose: bool = False  # whether a message that has arrived is worth an event, too
     counters: Counters = field(default_factory=Counters)
     unsaved: dict[Saved, None] = field(default_factory=dict)
     agent: UserAgent = field(init=False)
@@ -105,26 +106,32 @@ class Node:
         status: int = 0,
         headers: list[tuple[str, str]] | tuple[tuple[str, str], ...] = (),
         text: str = "",
+        *,
+        event: str = "sip.refused",
+        reason: str = "",
     ) -> list[Effect]:
-        """Answer a request with a failure that carries a reason code (RFC 3261 §20.43 Warning)."""
+        """Answer a request with a failure that carries a reason code (RFC 3261 §20.43 Warning).
+
+        ``reason`` is for the log, in the place of a ``text`` that somebody else has written.
+        """
         why = warning(code, text), diagnostics(code, text)
         effects = self.respond(transaction, status or code.status, [*headers, *why])
         fields: dict[str, object] = {
             "method": transaction.request.method,
             "status": status or code.status,
-            "reason": text or code.sentence,
+            "reason": reason or text or code.sentence,
             "partner": speaker(transaction),
         }
         if code is Code.A01:
             fields |= self._stranger(transaction)
-        effects.append(Report("sip.refused", code, fields))
+        effects.append(Report(event, code, fields, transaction.request))
         return effects
 
     def ignore(self, transaction: ServerTransaction, code: Code) -> list[Effect]:
         """Never answer a request, and know nothing of it."""
         self.layer.abandon(transaction)
         fields: dict[str, object] = {"method": transaction.request.method, "partner": speaker(transaction)}
-        return [Report("policy.denied", code, fields)]
+        return [Report("policy.denied", code, fields, transaction.request)]
 
     def _stranger(self, transaction: ServerTransaction) -> dict[str, object]:
         """Who is not listed: the domain that a request comes from, with the names its link has shown, or the one it

@@ -223,10 +223,11 @@ class Notifications:
     def failed(self, notification: Notification, transaction: ClientTransaction, code: Code, text: str) -> list[Effect]:
         """A NOTIFY of ours got no answer or did not leave."""
         usage, partner = notification.usage, notification.view.pair.sip.name
+        pair = notification.view.pair.contact, notification.view.pair.user
         lived = usage.state < _LEAVING
         left = transaction.link is not None
         status = 408 if code is Code.M02 and left else 503  # what did not leave says nothing about the watcher
-        effects: list[Effect] = [Report("subscription.failed", code, {"partner": partner, "reason": text})]
+        effects: list[Effect] = [Report("subscription.failed", code, {"partner": partner, "reason": text}, pair)]
         effects += self.follow(notification, usage.failed(transaction.key, status, self._node.wheel.now))
         if lived and usage.state is _TERMINATED:
             effects += self._unwatched(notification.view)

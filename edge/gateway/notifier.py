@@ -141,7 +141,8 @@ class Notifiers:
             if view.snapshot is None and view.probe is None:
                 effects.append(self._probe(view))
         elif not fetch and not (pair.user_asked and node.wall - pair.asked_at < ASK_AGAIN):
-            effects += [self._ask(pair), Report("sub.new", Code.P01, {"partner": pair.sip.name})]
+            report = Report("sub.new", Code.P01, {"partner": pair.sip.name}, (pair.user, pair.contact))
+            effects += [self._ask(pair), report]
         if fetch:
             if pair.user_sees and view.snapshot is None:
                 notification.start(node.wheel, FETCH_SECONDS, ANSWER)
@@ -185,7 +186,8 @@ class Notifiers:
         for view in views:
             for notification in tuple(view.notifications):
                 if notification.usage.state is NotifierState.PENDING and view.pair.user_sees:  # not about to end
-                    effects.append(Report("sub.active", None, {"partner": view.pair.sip.name}))
+                    pair = view.pair
+                    effects.append(Report("sub.active", None, {"partner": pair.sip.name}, (pair.user, pair.contact)))
                     self._node.unsaved[notification] = None
                     effects += self._told.notify(notification)
         return effects

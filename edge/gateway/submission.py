@@ -5,7 +5,7 @@ believe that it was delivered. A message goes by itself (`edge.gateway.pager`) o
 (`edge.gateway.chat`); both take it from here, and end it here.
 """
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Protocol
 
 from edge.bodies import html
@@ -43,12 +43,12 @@ class Submission:
 
     __slots__ = (
         "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "content", "was_tried",
-        "was_turned", "is_long",
+        "was_turned", "is_long", "began",
     )  # fmt: skip
 
     def __init__(
         self, stanza: Message, decision: Admit, target: str, headers: Sequence[tuple[str, str]], body: bytes,
-        call_id: str | None, aside: Aside | None = None,
+        call_id: str | None, aside: Aside | None = None, began: float = 0.0,
     ) -> None:
         self.stanza = stanza
         self.decision = decision
@@ -62,6 +62,7 @@ class Submission:
         self.was_tried = False  # in a session that turned out to be over
         self.was_turned = aside is not None  # to the other mode, because the first one was refused or too narrow
         self.is_long = False  # too long to go by itself
+        self.began = began  # when it came, on the wheel
 
 
 class Typists(Protocol):
@@ -130,7 +131,8 @@ class Submissions:
             return self._rejected(stanza, decision, Code.M01.condition, Code.M01.sentence, Code.M01)
         if state or self.typists.talks:
             self.typists.wrote(stanza, state, decision)
-        submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id)
+        now = self._node.wheel.now
+        submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id, None, now)
         submission.asking, submission.content = asking, content
         return submission
 
@@ -156,7 +158,10 @@ class Submissions:
         """The SIP side has it."""
         if submission.aside is not None:
             return submission.aside.over(200)
-        return self._ended(submission, DELIVERED)
+        effects = self._ended(submission, DELIVERED)
+        if self._node.verbose:
+            effects.append(Report("message.ok", None, self._timed(submission), submission.stanza))
+        return effects
 
     def refused(self, submission: Submission, response: Response) -> list[Effect]:
         """The SIP side has answered, and does not have it (RFC 7247 §7.2)."""
@@ -165,7 +170,7 @@ class Submissions:
         condition, kind, address = failures.condition_of_response(response)
         code = failures.code_of_response(response)
         text = f"{code} {failures.sentence_of(response, condition)}: {failures.said_by(response)}"
-        fields: dict[str, object] = {"status": response.status, "partner": submission.decision.recipient.name}
+        fields = self._timed(submission) | {"status": response.status}
         return [
             error_to(submission.stanza, condition, text, kind, address),
             Report("message.failed", code, fields, submission.stanza),
@@ -178,21 +183,25 @@ class Submissions:
         """It will not get there."""
         if submission.aside is not None:
             return submission.aside.over(408 if code is Code.M02 else 503)
-        partner = submission.decision.recipient.name
-        effects = bounce(submission.stanza, condition or code.condition, text, code, kind, partner)
+        effects = bounce(submission.stanza, condition or code.condition, text, code, kind, self._timed(submission))
         return effects + self._ended(submission, FAILED)
 
     def _ended(self, submission: Submission, result: int) -> list[Effect]:
         """It is under way no more, and its sender's server may be told so."""
         decision = submission.decision
         self._under_way.give(decision.sender.name)
-        self._node.counters.message("xmpp", decision, result)
+        self._node.counters.message("xmpp", decision, result, self._node.wheel.now - submission.began)
         ticket = submission.stanza.ticket
         return [] if ticket is None else [Release(ticket)]
 
+    def _timed(self, submission: Submission) -> dict[str, object]:
+        """For the log: whose message it was, and how long it took."""
+        took = (self._node.wheel.now - submission.began) * 1000
+        return {"partner": submission.decision.recipient.name, "duration_ms": round(took)}
+
     def _rejected(self, stanza: Message, decision: Admit, condition: str, text: str, code: Code) -> list[Effect]:
         self._node.counters.message("xmpp", decision, REJECTED)
-        return bounce(stanza, condition, text, code, partner=decision.recipient.name)
+        return bounce(stanza, condition, text, code, fields={"partner": decision.recipient.name})
 
     def _declined(self, stanza: Message, invitation: Invitation, decision: Admit) -> list[Effect]:
         """The room hears it in the form that it passes on (XEP-0045 §7.8.2)."""
@@ -200,7 +209,7 @@ class Submissions:
         self._node.counters.message("xmpp", decision, REJECTED)
         data = decline(invitation, stanza.to, stanza.from_, self._node.aside_id())
         fields: dict[str, object] = {"reason": NO_JOINING, "partner": decision.recipient.name}
-        return [SendStanza(stanza.to.host, stanza.from_.host, data), Report("message.failed", Code.S03, fields)]
+        return [SendStanza(stanza.to.host, stanza.from_.host, data), Report("message.failed", Code.S03, fields, stanza)]
 
     def _aside(self, stanza: Message, said: Typing | Receipt, decision: Admit) -> list[Effect]:
         """What somebody's client says beside his messages."""
@@ -212,14 +221,14 @@ class Submissions:
 
 
 def bounce(
-    stanza: Message, condition: str, text: str, code: Code, kind: str = "", partner: str = ""
+    stanza: Message, condition: str, text: str, code: Code, kind: str = "", fields: Mapping[str, object] | None = None
 ) -> list[Effect]:
-    """Give a message back to its sender; an error stanza is never answered (RFC 6120 §8.3.1). ``partner``: for whom."""
+    """Give a message back to its sender; an error stanza is never answered (RFC 6120 §8.3.1). ``fields`` are logged."""
     if stanza.type == "error":
         return []
     return [
         error_to(stanza, condition, f"{code} {text}", kind),
-        Report("message.failed", code, {"condition": condition, "reason": text, "partner": partner}),
+        Report("message.failed", code, {"condition": condition, "reason": text, **(fields or {})}, stanza),
     ]
 
 

@@ -46,7 +46,7 @@ class Subscribers:
         if stanza.type == "unsubscribe":
             return self._unsubscribe(pair, user, contact)
         if not self._node.directory.may_watch(decision.sender, decision.recipient):
-            report = Report("policy.denied", Code.A03, {"partner": decision.sender.name})
+            report = Report("policy.denied", Code.A03, {"partner": decision.sender.name}, stanza)
             return [tell(user, contact, "unsubscribed"), report]
         if pair is not None and pair.watch is not None:
             pair.watch.active_at = self._node.wheel.now

@@ -194,7 +194,7 @@ class Subscriptions:
             self._node.unsaved[pair] = None
         if watch.leaving or pair.step(Input.OUT_SUBSCRIBED) is not Action.ROUTE:
             return []
-        report = Report("sub.active", None, {"partner": pair.sip.name})
+        report = Report("sub.active", None, {"partner": pair.sip.name}, (pair.contact, pair.user))
         return [tell(pair.user, pair.contact, "subscribed"), report]
 
     def _learn(self, watch: Watch, read: Read, lang: str) -> list[Effect]:
@@ -211,7 +211,7 @@ class Subscriptions:
             news = watch.learn(read, self._pairs.profile(pair.xmpp, pair.sip), lang)
         except RemoteProtocolError as error:
             fields: dict[str, object] = {"partner": pair.sip.name, "reason": str(error)}
-            return [Report("presence.unreadable", error.code, fields)]
+            return [Report("presence.unreadable", error.code, fields, (pair.user, pair.contact))]
         if not news:
             node.counters.suppressed[pair.xmpp.name, UNCHANGED] += 1
         elif watch.shown != before:
@@ -236,7 +236,7 @@ class Subscriptions:
         fields: dict[str, object] = {
             "partner": pair.sip.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status,
         }
-        effects: list[Effect] = [Report("sub.ended", None, fields)]
+        effects: list[Effect] = [Report("sub.ended", None, fields, (pair.contact, pair.user))]
         found = verdict(ended, pair.contact_sees, watch.attempts, name(pair), self._pacing.crowd(pair))
         watch.attempts += 1
         if found.told:
@@ -310,6 +310,7 @@ class Subscriptions:
         """A response to a SUBSCRIBE of ours."""
         if watch.usage is None:
             return []
+        self._count_refresh(watch, response.status)
         pause = response.retry_after if response.status == 503 else None
         if pause:  # RFC 3261 §21.5.4: it speaks for the whole server
             self._pacing.rest(watch.pair, pause)
@@ -320,7 +321,10 @@ class Subscriptions:
         if watch.usage is None or watch.usage.branch != branch:
             return []
         status = 408 if code is Code.M02 else 503
-        report = Report("subscription.failed", code, {"partner": watch.pair.sip.name, "reason": text})
+        self._count_refresh(watch, status)
+        pair = watch.pair
+        about = pair.contact, pair.user
+        report = Report("subscription.failed", code, {"partner": pair.sip.name, "reason": text}, about)
         return [report, *self.follow(watch, watch.usage.failed(branch, status, self._node.wheel.now))]
 
     def expired(self, watch: Watch, timer: str) -> list[Effect]:
@@ -337,6 +341,14 @@ class Subscriptions:
         return [effect for pair in self.sessions.unanswered(question) for effect in self.decide(pair)]
 
     # --- private ----------------------------------------------------------------------------------------
+
+    def _count_refresh(self, watch: Watch, status: int) -> None:
+        """The answer to a SUBSCRIBE within a dialog that is meant to go on."""
+        usage = watch.usage
+        if status >= 200 and usage is not None and usage.state is not SubscriberState.NOTIFY_WAIT and not (
+            watch.leaving or watch.asleep
+        ):
+            self._node.counters.refreshes[watch.pair.sip.name, "ok" if status < 300 else "failed"] += 1
 
     def _forget(self, watch: Watch) -> None:
         self._stop(watch)

@@ -1,7 +1,9 @@
 """Counting, and the numbers of one moment."""
 
+import pytest
+
 from edge.domains import domain
-from edge.gateway.counters import COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.gateway.counters import BOUNDS, COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
 from edge.partners import Admit, System
 
 OURS = System("capulet", True, "xmpp", (domain("capulet.example"),))
@@ -44,3 +46,14 @@ def test_message_is_counted_for_the_partner_whichever_side_he_is() -> None:
     assert counters.counts({}).messages == {
         ("contoso", "xmpp", OUT, "delivered"): 1, ("contoso", "sip", IN, "failed"): 2,
     }  # fmt: skip
+
+
+def test_duration_is_that_of_messages_which_have_arrived() -> None:
+    counters = Counters()
+    for seconds in (0.001, BOUNDS[0], BOUNDS[0] + 0.001, 100.0):
+        counters.message("sip", Admit(THEIRS, OURS), DELIVERED, seconds)
+    counters.message("sip", Admit(THEIRS, OURS), FAILED, 32.0)
+    numbers, total = counters.counts({}).durations["contoso", "sip", IN]
+    assert list(numbers) == [2, 1, *[0] * (len(BOUNDS) - 2), 1]
+    assert total == pytest.approx(100.012, abs=0.001)
+    assert counters.messages == {("contoso", "sip", IN, "delivered"): 4, ("contoso", "sip", IN, "failed"): 1}

@@ -99,7 +99,7 @@ def test_failure_is_told_with_its_code_and_counted_off() -> None:
     (report,) = reports(effects)
     assert (report.event, report.code) == ("message.failed", Code.M02)
     assert report.fields == {
-        "condition": "remote-server-timeout", "reason": "nobody has answered", "partner": "sip",
+        "condition": "remote-server-timeout", "reason": "nobody has answered", "partner": "sip", "duration_ms": 0,
     }  # fmt: skip
     assert submissions._under_way.count("xmpp") == 0
 
