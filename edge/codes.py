@@ -14,7 +14,7 @@ class Code(Enum):
 
     D01 = ("no SRV record for the domain", 404, "remote-server-not-found", "them")
     D02 = ("the host name has no address", 404, "remote-server-not-found", "them")
-    D03 = ("DNS records of a domain lead to different places", 504, "remote-server-not-found", "them")
+    D03 = ("DNS leads to other servers than those expected", 504, "remote-server-not-found", "them")
     D04 = ("the SRV record leads to servers outside of the domain", 504, "remote-server-not-found", "them")
     D05 = ("DNS leads to addresses that are not public", 504, "remote-server-not-found", "them")
     D06 = ("DNS did not answer in time", 504, "remote-server-timeout", "us")
@@ -25,9 +25,12 @@ class Code(Enum):
     N04 = ("there is no route to the host", 504, "remote-server-timeout", "us")
 
     T01 = ("the peer offers no TLS", 504, "remote-server-timeout", "them")
-    T02 = ("the TLS handshake failed", 504, "remote-server-timeout", "them")
+    T02 = ("there is no version of TLS that both sides allow", 504, "remote-server-timeout", "them")
+    T03 = ("there is no cipher suite that both sides allow", 504, "remote-server-timeout", "them")
     T04 = ("the peer sent no certificate", 403, "not-authorized", "them")
     T05 = ("the peer refused our certificate with a TLS alert", 504, "remote-server-timeout", "them")
+    T06 = ("the peer closed the connection when we had shown our certificate", 504, "remote-server-timeout", "them")
+    T07 = ("the TLS handshake failed", 504, "remote-server-timeout", "them")
 
     C01 = ("the certificate's issuer is not trusted", 403, "not-authorized", "them")
     C02 = ("the certificate has expired", 403, "not-authorized", "them")

@@ -18,7 +18,8 @@ CURES = {
     "then name their servers with `hosts`.",
     Code.D02: "They must give the host an A or AAAA record. If the name is ours to write, look for a slip in "
     "`hosts`.",
-    Code.D03: "Let all records of one domain lead to the same servers, or name the right ones with `hosts`.",
+    Code.D03: "If the records are ours, let all of one domain lead to the same servers. If they are theirs and `hosts` "
+    "names others, ask which are right; `hosts` counts.",
     Code.D04: "They must use a server name within their domain. If you know that the other one is theirs, set "
     "`srv_targets_outside_domain = true` for the partner, or name it with `hosts`.",
     Code.D05: "They must publish public addresses: inside and outside views of the zone have been mixed up. In a "
@@ -34,11 +35,17 @@ CURES = {
     Code.N04: "This machine has no route there: look at its network, and whether it has IPv6 at all.",
     Code.T01: "They must turn on TLS (XMPP: STARTTLS), or something on the way takes it out. It is never done "
     "without.",
-    Code.T02: "Compare protocol versions and cipher suites: we want TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or "
-    "TLS 1.3. Their log says what they could not take.",
+    Code.T02: "They must turn on TLS 1.2 or 1.3. If the partner's `min_version` is \"1.3\" and they have 1.2 only, "
+    "lower it; older versions are never spoken.",
+    Code.T03: "They must turn on a cipher suite with ECDHE and AES-GCM or ChaCha20, and one that fits the key of their "
+    "certificate.",
     Code.T04: "They must send a certificate when they connect, and not only when they accept (mutual TLS).",
     Code.T05: "They do not take ours. Give them our chain (`edge cert chain`), and look at its purposes and names "
     "(`edge cert list`): the text of the alert says which it is.",
+    Code.T06: "It probably rejected our certificate, without saying so. Send them our chain (`edge cert chain`) and "
+    "its root, which they must trust; and see `edge cert list` for what strict partners miss in ours.",
+    Code.T07: "Compare what both sides want of TLS. Their log says what they could not take; `edge test` shows how far "
+    "it gets.",
     Code.C01: "If their CA is a private one, name its certificate with `ca` in the partner's `[partner.tls]`, or "
     "pin their key with `pin_spki`. Else they must get one from a public CA.",
     Code.C02: "They must renew it. `edge cert peers` shows when those of all partners end.",
@@ -101,8 +108,8 @@ CURES = {
     "many wait.",
     Code.M02: "See `edge links` for why the way is down. The sender was told.",
     Code.M03: "The reason is that of the other side, and stands in the log with its status. The sender was told.",
-    Code.M05: "Nothing to do: the recipient has set that he takes no messages, or has declined this one. The sender was "
-    "told.",
+    Code.M05: "Nothing to do: the recipient has set that he takes no messages, or has declined this one. The sender "
+    "was told.",
     Code.L01: "They must send less; or raise `messages_per_s` and `burst` under the partner's limits.",
     Code.L03: "They must use fewer connections; or raise `connections_in` under the partner's limits. If they are "
     "strangers, somebody fills the door.",

@@ -207,6 +207,7 @@ class Contexts:
             context.set_alpn_select_callback(_select)
         for context in dialling.values():
             context.set_ocsp_client_callback(_staple, None)
+            context.set_info_callback(_note)
         return made
 
 
@@ -302,3 +303,17 @@ def _record(connection: SSL.Connection, certificate: crypto.X509, error: int, de
     if isinstance(connection, Recorded):
         connection.seen.append((depth, error))
     return True
+
+
+def _note(connection: SSL.Connection, where: int, value: int) -> None:
+    """How far a handshake has come that we began: OpenSSL tells it by the name of its state alone."""
+    if where == _STEP and isinstance(connection, Recorded):
+        state = connection.get_state_string()
+        if state.endswith(b"write client certificate"):
+            connection.shown = True
+        elif connection.shown and state.endswith(_GONE_ON):
+            connection.taken = True
+
+
+_STEP = SSL.SSL_CB_CONNECT_LOOP
+_GONE_ON = (b"session ticket", b"read finished")  # TLS 1.3; before that

@@ -28,6 +28,8 @@ class Recorded(SSL.Connection):
         super().__init__(context, None)
         self.seen: list[tuple[int, int]] = []
         self.staple = b""
+        self.shown = False  # we dialled, and the peer has asked for our certificate and got it
+        self.taken = False  # and has gone on
         self.alpn: tuple[bytes, ...] = ()  # protocols that are taken, if the peer offers any
         self.accepted = accepted
         self.generation = generation
@@ -95,6 +97,6 @@ class Handshake:
     def fault_under(self, eku: str, *, pinned: bool) -> Code | None:
         """The same under another rule for purposes, or with a leaf whose key is known already (``pinned``)."""
         if not self.readable:
-            return Code.T02
+            return Code.T07
         errors = self.errors if self.verified else None
         return judge(errors, self.leaf, self.path[1:], eku=eku, accepted=self.accepted, pinned=pinned)

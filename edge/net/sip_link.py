@@ -33,6 +33,7 @@ from edge.sip.transaction import TIMER_F
 
 HANDSHAKE = 15.0  # seconds until the TLS handshake is done; a sane peer needs three round trips
 DIALLED = 8.0  # the same on a link we dialled: two such targets must leave time for a third within `sip_pool.DIAL`
+SOON = 5.0  # seconds after which a peer that goes without a word is not taken to have minded our certificate
 UNPROVED = 30.0  # seconds a link may stay open whose peer proves nothing: time to read why in its own log
 REFUSALS = 5  # requests such a link gets answers to
 UNPROVED_BYTES = 1 << 16  # bytes it may send: a few large requests, and no memory worth an attack
@@ -44,7 +45,7 @@ KEEP_ALIVE = 30.0  # seconds; a silent link is asked for a sign of life within t
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
 
-NOBODY = Peer("sip", frozenset(), frozenset(), Code.T02)  # who the peer is before the handshake is done
+NOBODY = Peer("sip", frozenset(), frozenset(), Code.T07)  # who the peer is before the handshake is done
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -249,7 +250,8 @@ class SipLink(Protocol):
                 call.cancel()
         self._stall = self._keep_alive = None
         self._out.clear()
-        cause = self._cause or cause_of(reason)
+        young = not self.worked and self._clock.seconds() - self.since < SOON
+        cause = self._cause or cause_of(reason, self._wire if young else None)
         done = self._cause is None and isinstance(reason.value, ConnectionDone)
         if not self._left:
             self.orderly = done and not self._pending

@@ -239,7 +239,7 @@ class XmppLink(Protocol):
         """The connection is going away; `connectionLost` follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        cause = self._retire(cause_of(reason))
+        cause = self._retire(cause_of(reason, None if self.negotiation.ready else self._wire))
         self._parser.reset()
         name = "link.down" if self._announced else "link.refused"
         if self._announced or not self.orderly:

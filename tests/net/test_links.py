@@ -248,9 +248,9 @@ def tls(reason: str) -> SSL.Error:
         (tls("wrong version number"), Code.T01),
         (tls("tlsv1 alert unknown ca"), Code.T05),
         (tls("ssl/tls alert bad certificate"), Code.T05),
-        (tls("no shared cipher"), Code.T02),
-        (SSL.Error([]), Code.T02),
-        (SSL.Error(), Code.T02),
+        (tls("no shared cipher"), Code.T03),
+        (SSL.Error([]), Code.T07),
+        (SSL.Error(), Code.T07),
         (SSL.SysCallError(-1, "Unexpected EOF"), Code.N03),
     ],
 )

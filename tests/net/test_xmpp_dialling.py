@@ -87,7 +87,7 @@ def test_door_is_closed_to_what_only_looks_like_tls(world: World, garbage: bytes
     far.says(garbage)
     world.wait(32, far.cable)
     assert far.reason is not None
-    assert world.sink.codes("link.refused") in ([Code.T02], [Code.L04])
+    assert world.sink.codes("link.refused") in ([Code.T07], [Code.L04])
 
 
 def test_door_takes_no_tls_behind_the_first_word(world: World) -> None:
