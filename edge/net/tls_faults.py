@@ -31,7 +31,10 @@ def has_seen_ours(transport: object) -> bool:
     With TLS 1.3 our handshake is complete before the peer has looked at what we showed (RFC 8446 §2).
     """
     get = getattr(transport, "getHandle", None)
-    connection = get() if get is not None else None
+    try:
+        connection = get() if get is not None else None
+    except AttributeError:  # Twisted's TCP connections have no socket any more when they are lost
+        return False
     return isinstance(connection, Recorded) and connection.shown and not connection.taken
 
 

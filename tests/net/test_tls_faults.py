@@ -68,3 +68,13 @@ def test_peer_that_got_our_certificate_and_went_on_has_not_minded_it() -> None:
 
 def test_connection_without_tls_has_shown_nothing() -> None:
     assert not has_seen_ours(Wire(object())) and not has_seen_ours(None)
+
+
+def test_tcp_connection_that_is_gone_has_shown_nothing() -> None:
+    """A peer that connects and goes away without a word leaves no TLS, and Twisted has no socket any more."""
+
+    class Gone:
+        def getHandle(self) -> object:
+            return self.socket  # type: ignore[attr-defined]
+
+    assert not has_seen_ours(Gone())
