@@ -10,8 +10,9 @@ from pathlib import Path
 
 from edge.codes import Code
 from edge.domains import Domain
+from edge.partners.discovery import OTHER, Discovered
 from edge.partners.names import Names
-from edge.partners.system import Block, System
+from edge.partners.system import PROOF, Block, System
 
 DECISIONS = 16384  # remembered decisions; only pairs of listed domains are remembered, so that strangers cannot fill it
 
@@ -24,8 +25,9 @@ class Peer:
 
     ``names`` are the identities of its certificate (SIP) or the authenticated stream domain (XMPP), ``systems`` the
     names of the systems it may speak for, ``fault`` the reason why it proved nothing. For the systems ``in_part`` it
-    speaks only where the sender's domain is one of ``names``: those that it has by a wildcard alone. The hash is
-    computed once, because every message looks a decision up by it.
+    speaks only where the sender's domain is one of ``names``: those that it has by a wildcard alone. ``open``: its
+    ``names`` (of SIP) are proved by the rules for those who are on no list, too. The hash is computed once, because
+    every message looks a decision up by it.
     """
 
     protocol: str
@@ -33,10 +35,12 @@ class Peer:
     systems: frozenset[str]
     fault: Code | None = None
     in_part: frozenset[str] = frozenset()
+    open: bool = False
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.protocol, self.names, self.systems, self.fault, self.in_part)))
+        said = self.protocol, self.names, self.systems, self.fault, self.in_part, self.open
+        object.__setattr__(self, "_hash", hash(said))
 
     def __hash__(self) -> int:
         return self._hash
@@ -48,7 +52,7 @@ class Admit:
 
     ``im`` and ``presence`` are why messages, and requests to see presence, are not; what answers them goes through.
     ``doubt``: nobody vouches for the sender ("unverified"), or the partner says of each whether somebody does
-    ("as-asserted"); "" if he is taken for whom he says he is.
+    ("as-asserted"); "" if he is taken for whom he says he is. ``discovered``: one of the two is on no list.
     """
 
     sender: System
@@ -56,6 +60,7 @@ class Admit:
     im: Code | None = None
     presence: Code | None = None
     doubt: str = ""
+    discovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +88,16 @@ class Changes:
 class Directory:
     """All systems by domain. Domains belong to one system only; building raises `ValueError` otherwise.
 
-    A blocked domain belongs to nobody, whatever else says so.
+    A blocked domain belongs to nobody, whatever else says so. With a ``template`` domains that are on no list become
+    discovered partners like it (`edge.partners.discovery`); ``systems`` are those that are listed.
     """
 
-    def __init__(self, systems: Sequence[System], blocks: Sequence[Block] = ()) -> None:
+    def __init__(
+        self, systems: Sequence[System], blocks: Sequence[Block] = (), template: System | None = None
+    ) -> None:
         self.systems: tuple[System, ...] = ()
         self.blocks: tuple[Block, ...] = ()
+        self.discovered = Discovered(template)
         self._decisions: dict[tuple[Peer, Domain, Domain], Admit | Refuse] = {}
         self._fill(tuple(systems), tuple(blocks))
 
@@ -96,6 +105,7 @@ class Directory:
         """Take over another partner list at once. Who is in both stays the same `System`, with what is now said of it.
 
         Whoever holds such a system sees the new at once; one of another kind (protocol, link, side) is another one.
+        Of the discovered partners those stay that would be discovered by it as well, in the same way.
         """
         added, changed, systems = [], [], []
         for new in other.systems:
@@ -110,20 +120,54 @@ class Directory:
             systems.append(old)
         kept = set(map(id, systems))
         removed = tuple(system for system in self.systems if id(system) not in kept)
+        removed += self._undiscovered(other)
         moved = bool(removed) or self.blocks != other.blocks or any(
             not {"domains", "wildcards", "transit"}.isdisjoint(names) for _, names in changed
         )
         moved = moved or (bool(added) and any(system.wildcards for system in self.systems))
         for old, _ in changed:
             old.become(other._by_name[old.name])
+        for each in self.discovered:
+            new = other.discovered.like(each.domains[0], each.protocol)
+            if differing := each.differing(new):
+                changed.append((each, differing))
+                each.become(new)
+        self.discovered.template = other.discovered.template
         self._fill(tuple(systems), other.blocks)
         return Changes(tuple(added), removed, tuple(changed), moved)
 
+    @property
+    def trusting(self) -> tuple[System, ...]:
+        """Every system by whose rules certificates are judged; the last stands for those that are on no list."""
+        template = self.discovered.template
+        return self.systems if template is None else (*self.systems, template)
+
     def system_of(self, domain: Domain) -> System | None:
-        """The system that ``domain`` belongs to: by its own name, else by the longest wildcard."""
+        """The system that ``domain`` belongs to: by its own name, else by the longest wildcard, else discovered."""
         if self.blocks and self._blocked.find(domain) is not None:
             return None
-        return self._by_domain.find(domain)
+        return self._by_domain.find(domain) or self.discovered.get(domain)
+
+    def is_open_to(self, domain: Domain) -> bool:
+        """Whether ``domain`` may be discovered: it is on no list, and not blocked."""
+        top = domain.rpartition(".")[2]
+        if self.discovered.template is None or top in ("", domain) or top.isdigit() or domain.startswith("["):
+            return False
+        return self._by_domain.find(domain) is None and self._blocked.find(domain) is None
+
+    def discover(self, stranger: Domain, ours: Domain) -> System | None:
+        """The discovered partner ``stranger``, who speaks the other protocol than our domain ``ours``.
+
+        He is one from now on if he was none. The caller has found that one of our users wants him, or that he has
+        proved his name. None if he cannot be one.
+        """
+        system = self._by_domain.find(ours)
+        if system is None or not system.inside or not self.is_open_to(stranger) or str(stranger) in self._by_name:
+            return None
+        found = self.discovered.get(stranger)
+        if found is None:
+            return self.discovered.add(stranger, OTHER[system.protocol])
+        return found if found.protocol != system.protocol else None
 
     def block_of(self, domain: Domain) -> Block | None:
         """What says that ``domain`` is blocked."""
@@ -141,7 +185,7 @@ class Directory:
 
     def named(self, name: str) -> System | None:
         """The system called ``name``."""
-        return self._by_name.get(name)
+        return self._by_name.get(name) or self.discovered.get(Domain(name))
 
     def identify(
         self,
@@ -171,6 +215,10 @@ class Directory:
             system.name for system in systems
             if not names.isdisjoint(system.domains if listed is None else system.peer_names)
         }
+        if fault is None and len(self.discovered):
+            proved |= {
+                each.name for name in names if (each := self.discovered.get(name)) and each.protocol == protocol
+            }
         in_part = {
             system.name for system in systems
             if system.wildcards and system.name not in proved and any(self.system_of(each) is system for each in names)
@@ -225,34 +273,68 @@ class Directory:
             return Refuse(Code.A02, block.silent)
         sender = self._by_domain.find(from_domain)
         if sender is None:
-            return _UNLISTED
+            return self._of_stranger(peer, from_domain, to_domain)
         decision: Admit | Refuse
         recipient = self.system_of(to_domain)
         # a certificate speaks for a whole system, a stream and a name under a wildcard for one domain only
         in_part = peer.protocol == "xmpp" or sender.name in peer.in_part
         if sender.name not in peer.systems or (in_part and from_domain not in peer.names):
             decision = Refuse(peer.fault or Code.A05)
-        elif recipient is None:
-            return self._unreachable(sender, to_domain)
+        elif recipient is None or recipient.discovered:
+            return self._to_stranger(sender, from_domain, to_domain)
         elif not self.may_talk(sender, recipient):
             decision = Refuse(Code.A08, of_recipient=True)
         else:
             decision = _admitted(sender, recipient)
-        if recipient is not None:
+        if recipient is not None and not recipient.discovered:
             if len(self._decisions) >= DECISIONS:
                 self._decisions.clear()
             self._decisions[peer, from_domain, to_domain] = decision
         return decision
 
-    def _unreachable(self, sender: System, to_domain: Domain) -> Refuse:
+    def _of_stranger(self, peer: Peer, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:
+        """The sender's domain is on no list. Not remembered: there is no end of those who might say that they are it.
+
+        He has proved his name if it is among those of his certificate, judged by the rules for strangers.
+        """
+        if from_domain not in peer.names or not (peer.open or str(from_domain) in peer.systems):
+            return _UNLISTED
+        if not self.is_open_to(from_domain) or self._blocked.find(to_domain) is not None:
+            return _UNLISTED
+        recipient = self._by_domain.find(to_domain)
+        if recipient is None or not recipient.inside:
+            return _UNKNOWN
+        sender = self.discover(from_domain, to_domain) if recipient.protocol != peer.protocol else None
+        return _A08 if sender is None else _admitted(sender, recipient)
+
+    def _to_stranger(self, sender: System, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:
+        """Somebody who has proved his name writes to a domain that is on no list."""
         if self._blocked.find(to_domain) is not None:
             return _BLOCKED
-        return Refuse(Code.A01, of_recipient=True) if sender.inside else _UNKNOWN
+        if not sender.inside:
+            return _UNKNOWN
+        recipient = self.discover(to_domain, from_domain)
+        if recipient is None:
+            return Refuse(Code.A01, of_recipient=True)
+        return _admitted(sender, recipient)
+
+    def _undiscovered(self, other: "Directory") -> tuple[System, ...]:
+        """The discovered partners that are none by another list: they are dropped."""
+        gone = []
+        for each in self.discovered:
+            domain = each.domains[0]
+            if not other.is_open_to(domain) or each.name in other._by_name or not PROOF.isdisjoint(
+                each.differing(other.discovered.like(domain, each.protocol))
+            ):
+                self.discovered.drop(each)
+                gone.append(each)
+        return tuple(gone)
 
 
 _UNLISTED = Refuse(Code.A01)
 _UNKNOWN = Refuse(Code.A06, of_recipient=True)
 _BLOCKED = Refuse(Code.A02, of_recipient=True)
+_A08 = Refuse(Code.A08, of_recipient=True)
 
 
 def _admitted(sender: System, recipient: System) -> Admit:
@@ -263,4 +345,5 @@ def _admitted(sender: System, recipient: System) -> Admit:
     for system in (sender, recipient):
         no_im, no_presence = KINDS_REFUSED[system.traffic]
         im, presence = im or no_im, presence or no_presence
-    return Admit(sender, recipient, im, presence, "" if sender.identity == "verified" else sender.identity)
+    doubt = "" if sender.identity == "verified" else sender.identity
+    return Admit(sender, recipient, im, presence, doubt, sender.discovered or recipient.discovered)

@@ -94,6 +94,10 @@ class System:
     expires_at: float = 0.0  # Unix epoch seconds after which it is no partner any more; 0: never
     messages_per_s: float = 100.0  # that it may send us
     burst: int = 500  # messages that may come at once
+    subscribe: str = "ask-user"  # its users to presence of ours: "ask-user" | "accept" at once | "deny" politely
+    discovered: bool = False  # it is on no list, and here only because unlisted domains are discovered
+    local_users: int = 1000  # of ours whom the users of a discovered partner may address in an hour
+    suspicious_rate: float = 1.0  # messages a second from a discovered partner when most of its messages fail
     contact: str = ""
     notes: str = ""
     place: str = field(default="", compare=False)  # where it is listed: "partners.toml line 41"
