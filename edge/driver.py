@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from edge.codes import Code
 from edge.domains import Domain
+from edge.events import Facts, sentence
 from edge.gateway.core import Gateway
 from edge.gateway.effects import (
     Effect,
@@ -30,6 +31,7 @@ from edge.gateway.effects import (
     SipLink,
     XmppLink,
 )
+from edge.gateway.node import bug
 from edge.partners import Changes, System
 from edge.sip.message import Request, Response
 from edge.store import Record, Store, StoreError
@@ -39,10 +41,13 @@ from edge.xmpp.stanzas import Stanza
 REPEATS = 5  # equal events logged in one period; an attacker must not fill the disk
 PERIOD = 10.0  # seconds
 
-GRAVE = frozenset({"internal.error", "store.failed"})
+GRAVE = frozenset({"internal.error", "store.failed", "audit.failed"})
 FAILURES = frozenset({
-    "sip.refused", "message.failed", "policy.denied", "link.refused", "auth.failed", "link.down", "presence.withdrawn",
+    "sip.refused", "sip.garbled", "stanza.refused", "message.failed", "policy.denied", "limit.hit", "link.refused",
+    "auth.failed", "link.down", "presence.withdrawn", "presence.unreadable", "subscription.failed", "config.rejected",
+    "cert.kept", "cert.expiring", "revocation.failed",
 })
+PLENTY = frozenset({"message.ok"})  # nobody wants to read these unless he looks for one
 LEAVE_SECONDS = 4.0  # for the last words of a gateway that stops; many who stop a process kill it after ten
 COMMIT_PAUSE = 1.0  # seconds between two tries of a store that fails: each try costs, and a disk does not heal at once
 
@@ -90,8 +95,11 @@ class Driver:
 
     log = Logger(namespace="edge")
 
-    def __init__(self, reactor: IReactorTime, gateway: Gateway, wall: Callable[[], float] = time) -> None:
+    def __init__(
+        self, reactor: IReactorTime, gateway: Gateway, wall: Callable[[], float] = time, facts: Facts | None = None
+    ) -> None:
         self._reactor = reactor
+        self._facts = facts or Facts()
         self._gateway = gateway
         self._performing: list[Effect] | None = None
         self._unsaved = False  # whether the store has been told something since its last commit
@@ -208,6 +216,8 @@ class Driver:
         self._turn.begin()
         now = self._reactor.seconds()
         self._perform(self._gateway.advance(now, self._wall()))
+        if self._logged and now >= self._period_ends:
+            self._end_period(now)
         if self._left is not None and (now >= self._leave_until or not self._gateway.sessions):
             left, self._left = self._left, None
             left.callback(None)
@@ -266,8 +276,8 @@ class Driver:
                     self._report(effect)
                 else:
                     assert_never(effect)
-            except Exception:  # a bug below costs one effect, not those behind it, and not the clock
-                self.log.failure("internal.error performing {kind}", kind=type(effect).__name__)
+            except Exception as error:  # a bug below costs one effect, not those behind it, and not the clock
+                self._report(bug(error, type(effect).__name__))
 
     def _commit(self) -> None:
         """What was said must not be sent before it would survive us.
@@ -282,8 +292,8 @@ class Driver:
             self._commit_after = 0.0
         except StoreError as error:
             self.store_failed(error)
-        except Exception:  # a bug there is as grave, and costs no more
-            self.log.failure("internal.error committing")
+        except Exception as error:  # a bug there is as grave, and costs no more
+            self._report(bug(error, "commit"))
 
     def _reach(self, path: Path) -> None:
         system, local, remote = path
@@ -294,32 +304,46 @@ class Driver:
             self._xmpp.reach(local, remote or system.domains[0])
 
     def _report(self, report: Report) -> None:
-        """One line for each event, and no more than `REPEATS` of a kind in a `PERIOD`."""
+        """Everybody who watches hears of it, and the log, unless it has heard too much of the kind."""
         for watcher in self._watchers:
             try:
                 watcher(report)
-            except Exception:  # who only looks on must not stop anything
-                self.log.failure("internal.error watching {event}", event=report.event)
+            except Exception as error:  # who only looks on must not stop anything
+                self._log(bug(error, report.event))
+        self._log(report)
+
+    def _log(self, report: Report) -> None:
+        """One line for each event, and no more than `REPEATS` of a kind in a `PERIOD`."""
         now = self._reactor.seconds()
         if now >= self._period_ends:
-            for (event, code, partner), seen in self._logged.items():
-                if seen > REPEATS:
-                    text = "{event} {code} {partner}: {more} more of these in {seconds:.0f} s"
-                    self.log.warn(text, event=event, code=code, partner=partner, more=seen - REPEATS, seconds=PERIOD)
-            self._logged.clear()
-            self._period_ends = now + PERIOD
-        code = str(report.code) if report.code is not None else "-"
-        kind = (report.event, code, str(report.fields.get("partner", "")))
+            self._end_period(now)
+        event, code = report.event, report.code
+        kind = (event, str(code) if code is not None else "-", str(report.fields.get("partner", "")))
         seen = self._logged[kind] = self._logged.get(kind, 0) + 1
         if seen > REPEATS:
             return
-        details = " ".join(f"{name}={value!s:.200}" for name, value in report.fields.items() if value not in ("", None))
-        if not details.isprintable():  # some of it is a peer's text, which must not make lines of its own
-            details = "".join(each if each.isprintable() else "?" for each in details)
-        sentence = f" ({report.code.sentence})" if report.code is not None else ""
+        facts = self._facts.of(report)
+        details = " ".join(f"{name}={value!s}" for name, value in facts.items())
         write = self.log.info
-        if report.event in GRAVE:
+        if event in GRAVE:
             write = self.log.error
-        elif report.event in FAILURES and report.code is not None:  # a link that was closed in good order has none
+        elif event in PLENTY:
+            write = self.log.debug
+        elif event in FAILURES and code is not None:  # a link that was closed in good order has none
             write = self.log.warn
-        write("{event} {code}{sentence} {details}", event=report.event, code=code, sentence=sentence, details=details)
+        write(
+            "{event} {code}{sentence} {details}", event=event, code=kind[1], sentence=sentence(code), details=details,
+            facts=facts,
+        )  # fmt: skip
+
+    def _end_period(self, now: float) -> None:
+        """Tell how many events there were no lines for."""
+        for (event, code, partner), seen in self._logged.items():
+            if seen > REPEATS:
+                text = "{event} {code} {partner}: {more} more of these in {seconds:.0f} s"
+                more = seen - REPEATS
+                facts = {"partner": partner, "suppressed": more, "seconds": PERIOD}
+                write = self.log.debug if event in PLENTY else self.log.warn
+                write(text, event=event, code=code, partner=partner, more=more, seconds=PERIOD, facts=facts)
+        self._logged.clear()
+        self._period_ends = now + PERIOD

@@ -245,7 +245,7 @@ class TestStore:
         scene.store.fault = ZeroDivisionError()
         self.turn(scene, Remember(*self.RECORD), RespondSip(scene.bench.link, b"x"))
         assert scene.shells.names[-1] == "flush"
-        assert [event["log_level"] for event in logged] == [LogLevel.critical]
+        assert [event["log_level"] for event in logged] == [LogLevel.error]
 
     def test_start_takes_up_what_is_kept_and_dials_for_it(self, scene: Scene) -> None:
         record = PairRecord("romeo@sip.example", "juliet@xmpp.example", State.TO, 0.0)

@@ -6,6 +6,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent
 from edge.codes import Code
 from edge.driver import PERIOD, REPEATS
 from edge.gateway.effects import Report
+from edge.timers import TICK
 from tests.driving import Scene, Xmpp, logged, scene
 from tests.gateway.bench import answer_to, message, sends
 
@@ -136,8 +137,33 @@ class TestLog:
 
         monkeypatch.setattr(scene.driver._sip, "send", broken)
         scene.driver.stanzas_received(scene.bench.stream, [message(), message(to="nobody@else.example")])
-        assert [event["log_format"] for event in logged][:1] == ["internal.error performing {kind}"]
+        assert str(formatEvent(logged[0])).startswith("internal.error - doing=SendSip error=ZeroDivisionError where=")
         assert "stanza" in scene.shells.names and scene.shells.names[-1] == "flush"
+
+    def test_suppressed_events_are_counted_although_nothing_else_happens(
+        self, scene: Scene, logged: list[LogEvent]
+    ) -> None:
+        scene.start()
+        self.events(scene, REPEATS + 3)
+        scene.clock.advance(PERIOD + TICK)
+        assert [event["facts"] for event in logged[REPEATS:]] == [
+            {"partner": "sip", "suppressed": 3, "seconds": PERIOD}
+        ]  # fmt: skip
+        scene.clock.advance(2 * PERIOD)
+        assert len(logged) == REPEATS + 1
+
+    def test_message_that_has_arrived_is_an_event_for_who_wants_it(self, scene: Scene, logged: list[LogEvent]) -> None:
+        for verbose in (False, True):
+            scene.bench.node.verbose = verbose
+            scene.page()
+            scene.driver.taken([scene.shells.done[-2][4]])
+            (send,) = sends(scene.bench.stanzas(message()))
+            scene.driver.sip_received(scene.bench.link, [answer_to(send)])
+            assert [event["event"] for event in logged] == ["message.ok", "message.ok"] * verbose
+        assert [event["log_level"] for event in logged] == [LogLevel.debug] * 2
+        first, second = [event["facts"] for event in logged]
+        assert (first["from_domain"], second["from_domain"]) == ("sip.example", "xmpp.example")
+        assert first["cid"] == second["cid"] and first["bytes"] > 0 and "duration_ms" in first
 
     def test_report_without_code_says_so(self, scene: Scene, logged: list[LogEvent]) -> None:
         scene.driver._report(Report("sub.active", None, {"partner": "sip"}))

@@ -42,6 +42,7 @@ LAYERS = {
     "edge.certificates.upkeep": 4,
     "edge.certificates.verdict": 4,
     "edge.driver": 5,
+    "edge.events": 5,
     "edge.config": 6,
     "edge.admin": 6,
     "edge.service": 7,

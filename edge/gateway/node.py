@@ -166,7 +166,7 @@ def warning(code: Code, text: str = "") -> tuple[str, str]:
     return "Warning", f'399 edge "{code} {quotable(text or code.sentence)}"'
 
 
-def bug(error: Exception) -> Report:
+def bug(error: Exception, doing: str = "") -> Report:
     """What went wrong and where, innermost call first; not with what: the text may hold an address or a body."""
     ours = isinstance(error, LocalProtocolError | AssertionError)  # these have a text of ours
     calls = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}:{line}"
@@ -174,4 +174,4 @@ def bug(error: Exception) -> Report:
     fields: dict[str, object] = {
         "error": type(error).__name__, "reason": str(error) if ours else "", "where": " < ".join(reversed(calls)),
     }
-    return Report("internal.error", None, fields)
+    return Report("internal.error", None, {"doing": doing, **fields} if doing else fields)

@@ -114,7 +114,8 @@ class Edge(Process):
         super().__exit__(kind, value, trace)
         if kind is None:
             assert alive, f"the gateway has ended; its log ends with\n{self.tail()}"
-            assert "Traceback" not in self.log.read_text(errors="replace"), self.log.read_text(errors="replace")
+            said = self.log.read_text(errors="replace")
+            assert "Traceback" not in said and "internal.error" not in said, said
 
     def _system(self, kind: str, system: System) -> str:
         keys: Keys = {"name": system.name, "domains": [system.domain], "via": system.via, **system.keys}
