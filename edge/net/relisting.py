@@ -16,7 +16,7 @@ class Relisting:
     """``directory`` is the list as it is now."""
 
     def __init__(self, directory: Directory, changes: Changes) -> None:
-        self._directory = directory
+        self.directory = directory
         self._blocked = {each.name for each in directory.systems if directory.blocks and directory.is_blocked(each)}
         self.gone = self._blocked | {each.name for each in changes.removed}
         self.moved = {each.name for each, fields in changes.changed if not WHERE.isdisjoint(fields)}
@@ -30,14 +30,14 @@ class Relisting:
 
     def has(self, system: System) -> bool:
         """Whether this very system is listed, and not blocked."""
-        return self._directory.named(system.name) is system and system.name not in self._blocked
+        return self.directory.named(system.name) is system and system.name not in self._blocked
 
     def concerns(self, peer: Peer) -> bool:
         """Whether a SIP peer that has proved this may prove something else by this list."""
         may_speak_for = set(peer.systems)
         for name in peer.names:
             may_speak_for |= self._by_peer_name.get(name, set())
-            below = self._directory.system_of(name)
+            below = self.directory.system_of(name)
             may_speak_for |= {below.name} if below is not None and below.protocol == "sip" else set()
         return not self._concerned.isdisjoint(may_speak_for) or may_speak_for != peer.systems
 

@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 
 from edge.domains import Domain
 from edge.net.lanes import Lanes
-from edge.net.locate import Candidate
+from edge.net.locate import Candidate, identities
 from edge.net.sip_link import SipLink
 from edge.partners import System
 
@@ -19,22 +19,29 @@ class Use:
     For one that we dialled also whom we wanted and where, for one that was lent to us where its peer says it listens.
     """
 
-    __slots__ = ("advertised", "candidate", "expected", "places", "system")
+    __slots__ = ("advertised", "candidate", "domain", "places", "system")
 
     def __init__(
         self,
         lanes: Lanes | None = None,
         system: System | None = None,
-        expected: frozenset[Domain] = frozenset(),
+        domain: Domain | None = None,
         candidate: Candidate | None = None,
         *,
         advertised: tuple[str, int] | None = None,
     ) -> None:
         self.places = [] if lanes is None else [lanes]
         self.system = system
-        self.expected = expected
+        self.domain = domain
         self.candidate = candidate
         self.advertised = advertised
+
+    @property
+    def expected(self) -> frozenset[Domain]:
+        """Of which names whom we dialled must prove one, by what is said of it now."""
+        if self.system is None or self.domain is None or self.candidate is None:
+            return frozenset()
+        return identities(self.system, self.domain, self.candidate)
 
 
 class Accepting(ServerFactory):

@@ -21,17 +21,18 @@ from edge.gateway.effects import SipLink as OpaqueLink
 from edge.net.entrance import Entrance
 from edge.net.lanes import Lanes
 from edge.net.links import Cause, DialError, Route, Watcher, cause_of
-from edge.net.locate import Candidate, Locator, identities
+from edge.net.locate import Candidate, Locator
 from edge.net.pace import Pace
 from edge.net.paths import Path
 from edge.net.race import Race, Resting
+from edge.net.relisting import Relisting
 from edge.net.sink import Sink
 from edge.net.sip_dialling import Accepting, Dialling, Use
 from edge.net.sip_link import KEEP_ALIVE, SipLink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
-from edge.partners import PROOF, Changes, Directory, Peer, System
+from edge.partners import Changes, Directory, Peer, System
 from edge.sip.framing import Framer
 from edge.sip.message import Request
 
@@ -119,25 +120,36 @@ class SipPool:
             return
         for name in sorted(link.peer.systems):
             system = self._directory.named(name)
-            if system is not None:
+            if system is not None and not (self._directory.blocks and self._directory.is_blocked(system)):
                 self.send(system, system.domains[0], data, None)
                 return
 
     def relisted(self, changes: Changes) -> int:
         """Another partner list. Links to who is gone are closed, those of whom more is asked are judged anew.
 
-        Returns how many will close. What waits for somebody who is gone goes back to its senders.
+        Returns how many will close. What waits for somebody who is gone goes back to its senders, what waits for one
+        who is said to be elsewhere is dialled there at once.
         """
-        gone = {system.name for system in changes.removed}
-        moved = {system.name for system, fields in changes.changed if "hosts" in fields}
-        judged = {system.name for system, fields in changes.changed if not PROOF.isdisjoint(fields)}
-        for key in [key for key in self._places if not self._is_place(*key)]:
-            self._places.pop(key).stop(Cause(Code.A01, Code.A01.sentence))
-        for name in gone & self._paths.keys():
+        new = Relisting(self._directory, changes)
+        for key in [key for key in self._places if not self._is_place(*key, new)]:
+            self._places.pop(key).stop(new.cause(self._paths[key[0]].system))
+        for name in new.gone & self._paths.keys():
             self._paths.pop(name).stop()
-        closing = [link for link in self._links if self._is_over(link, gone, moved, judged)]
+        places = set(map(id, self._places.values()))
+        for link in self._links:
+            if isinstance(link.key, Use):
+                link.key.places = [lanes for lanes in link.key.places if id(lanes) in places]
+        closing = [link for link in self._links if self._is_over(link, new)]
         for link in closing:
-            link.retire()
+            if link.peer.systems:
+                link.retire()
+            else:
+                link.close(Cause(link.peer.fault or Code.A01, "it proves nothing any more"))
+        for (name, _), lanes in list(self._places.items()):
+            system = self._paths[name].system
+            lanes.bound(system.pending_messages, system.pending_seconds)
+            if name in new.moved | new.judged:
+                lanes.redial()
         return len(closing)
 
     def stop(self) -> "Deferred[None]":
@@ -227,33 +239,31 @@ class SipPool:
         if self._empty is not None and not self._links and not self._empty.called:
             self._empty.callback(None)
 
-    def _is_place(self, name: str, domain: Domain | None) -> bool:
+    def _is_place(self, name: str, domain: Domain | None, new: Relisting) -> bool:
         """Whether requests for this place can still come."""
-        system = self._directory.named(name)
-        if system is None or system.protocol != "sip":
+        system = self._paths[name].system
+        if not new.has(system) or (domain is None) is (system.hosts is None):
             return False
-        return self._directory.system_of(domain) is system if domain is not None else system.hosts is not None
+        return domain is None or self._directory.system_of(domain) is system
 
-    def _is_over(self, link: SipLink, gone: set[str], moved: set[str], judged: set[str]) -> bool:
+    def _is_over(self, link: SipLink, new: Relisting) -> bool:
         """Whether a link is of no use any more. One that is, and has to prove more, has done so."""
         use, handshake, before = link.key, link.handshake, link.peer
         if handshake is None or not before.systems:
             return False  # it will be judged by the list as it is now, or was refused already
-        if isinstance(use, Use) and use.system is not None:
-            if use.system.name in gone | moved:
-                return True
-            if use.system.name in judged:
-                return not self._contexts.sip_peer(self._directory, handshake, use.system, use.expected).systems
-        if before.systems.isdisjoint(gone | judged):
+        system, expected = (use.system, use.expected) if isinstance(use, Use) else (None, frozenset[Domain]())
+        if system is not None and isinstance(use, Use) and (not use.places or system.name in new.moved):
+            return True
+        if not new.concerns(before):
             return False
-        link.peer = self._contexts.sip_peer(
-            self._directory, handshake, use.system if isinstance(use, Use) else None,
-            use.expected if isinstance(use, Use) else frozenset(),
-        )
+        peer = self._contexts.sip_peer(self._directory, handshake, system, expected)
+        if not peer.systems and before.systems <= new.gone:
+            return True  # who is not listed is refused in any case, and may answer our last words
+        link.peer = peer
         if not link.outbound:
             self._accepted.subtract(before.systems)
-            self._accepted.update(link.peer.systems)
-        return not link.peer.systems
+            self._accepted.update(peer.systems)
+        return not peer.systems
 
     def _systems_of(self, peer: Peer) -> list[System]:
         return [system for name in peer.systems if (system := self._directory.named(name)) is not None]
@@ -309,7 +319,7 @@ class SipPool:
             raise
 
         def connect(candidate: Candidate, connected: Callable[[], None]) -> "Deferred[SipLink]":
-            use = Use(lanes, system, identities(system, domain, candidate), candidate)
+            use = Use(lanes, system, domain, candidate)
             lent = self._lent(use)
             return self._connect(use, domain, connected) if lent is None else succeed(lent)
 

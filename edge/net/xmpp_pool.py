@@ -22,16 +22,18 @@ from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
 from edge.net.pace import Pace, Paced
 from edge.net.paths import Path
+from edge.net.relisting import Relisting
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.turn import Turn
 from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect, reached
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
+from edge.net.xmpp_relisting import is_over
 from edge.net.xmpp_security import Certificates
 from edge.net.xmpp_trust import Trust, Verdict
 from edge.net.xmpp_verifier import Verifier
-from edge.partners import PROOF, Changes, Directory, Peer, System
+from edge.partners import Changes, Directory, Peer, System
 from edge.xmpp.component import Component
 from edge.xmpp.dialback import Dialback, Keys
 from edge.xmpp.initiating import Initiating
@@ -82,6 +84,7 @@ class XmppPool:
         self._routes: dict[Place, Route[XmppLink]] = {}
         self._components: dict[Place, Route[XmppLink]] = {}
         self._ours: dict[str, frozenset[Domain]] = {}  # by system: our domains with a component connection to it
+        self._had: dict[str, set[Domain]] = {}  # the same and all that there ever were: a stanza may be under way
         self._count_components()
         self._paths: dict[Place, Path] = {}
         self._links: set[XmppLink] = set()
@@ -136,43 +139,39 @@ class XmppPool:
         Returns how many will close. What waits for somebody who is gone goes back to its senders; the connections of
         our components follow the domains that there are now.
         """
+        new = Relisting(self._directory, changes)
         self._count_components()
-        for place in [place for place in self._routes if not self._is_place(place)]:
-            self._routes.pop(place).stop(Cause(Code.A01, Code.A01.sentence))
-            self._paths.pop(place).stop()
-            self._components.pop(place, None)
         self._ways.clear()  # they are found again from the routes that are left
-        gone = {system.name for system in changes.removed}
-        moved = {system.name for system, fields in changes.changed if not {"hosts", "secret"}.isdisjoint(fields)}
-        judged = {system.name for system, fields in changes.changed if not (PROOF | {"streams"}).isdisjoint(fields)}
-        closing = [link for link in self._links if self._is_over(link, gone | moved, gone | judged, changes.moved)]
+        for place in [place for place in self._routes if not self._is_place(place, new)]:
+            path = self._paths.pop(place)
+            path.stop()
+            self._components.pop(place, None)
+            self._routes.pop(place).stop(new.cause(path.system))
+        closing = [link for link in self._links if is_over(link, new, self._trust, self._ours, changes.moved)]
         for link in closing:
             link.close()
+        for place, route in list(self._routes.items()):
+            system = self._paths[place].system
+            route.bound(system.pending_messages, system.pending_seconds)
+            if system.name in new.moved | new.judged:
+                route.redial()
         if not self._stopped:
             self._connect_components()
         return len(closing)
 
-    def _is_place(self, place: Place) -> bool:
-        local, there = place
+    def _is_place(self, place: Place, new: Relisting) -> bool:
+        (local, there), system = place, self._paths[place].system
+        if not new.has(system):
+            return False
         if place in self._components:
             return local in self._ours.get(there, ())
-        return self._trust.may_talk(local, Domain(there))
-
-    def _is_over(self, link: XmppLink, gone: set[str], judged: set[str], moved: bool) -> bool:
-        """Whether a stream is of no use any more. One that is, and has to prove more, has done so."""
-        dial = link.key
-        if isinstance(dial, Dial):
-            if dial.system.name in gone:
-                return True
-            if isinstance(link.negotiation, Component):
-                return dial.local not in self._ours.get(dial.system.name, ())
-        if link.handshake is None or not link.security.proofs or not (moved or link.peer.systems & judged):
-            return False
-        return not self._trust.judge_again(link)
+        return self._directory.system_of(Domain(there)) is system and self._trust.may_talk(local, Domain(there))
 
     def _count_components(self) -> None:
         systems = [system for system in self._directory.systems if system.link == "component"]
         self._ours = {system.name: frozenset(self._directory.opposite(system)) for system in systems}
+        for name, ours in self._ours.items():
+            self._had.setdefault(name, set()).update(ours)
 
     def _connect_components(self) -> None:
         for system in [each for each in self._directory.systems if each.link == "component"]:
@@ -353,7 +352,7 @@ class XmppPool:
     def _negotiation(self, dial: Dial) -> Negotiation:
         local, remote, system = dial.local, dial.remote, dial.system
         if system.link == "component":
-            return Component(local, remote, system.secret, self._ours[system.name])
+            return Component(local, remote, system.secret, self._had[system.name])
         return Initiating(local, remote, system.confirm == "ack", self._keys, dial.direct, dial.external)
 
     def _link(self, dial: Dial, negotiation: Negotiation, ready: "Deferred[XmppLink]") -> XmppLink:

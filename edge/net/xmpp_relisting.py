@@ -1,0 +1,33 @@
+"""What another partner list means for one XMPP stream. Used by `edge.net.xmpp_pool`."""
+
+from collections.abc import Mapping
+
+from edge.domains import Domain
+from edge.net.relisting import Relisting
+from edge.net.xmpp_dialling import Dial
+from edge.net.xmpp_link import XmppLink
+from edge.net.xmpp_trust import Trust
+from edge.xmpp.component import Component
+
+
+def is_over(
+    link: XmppLink, new: Relisting, trust: Trust, ours: Mapping[str, frozenset[Domain]], moved: bool
+) -> bool:
+    """Whether it is of no use any more. One that is, and has to prove more, has done so.
+
+    ``ours`` are by system our domains with a component connection to it; ``moved``: some domain is another's now.
+    """
+    dial = link.key
+    if isinstance(dial, Dial):
+        if not new.has(dial.system) or dial.system.name in new.moved:
+            return True
+        if isinstance(link.negotiation, Component):
+            link.peer = new.directory.identify("xmpp", frozenset(dial.system.domains))
+            return dial.local not in ours.get(dial.system.name, ())
+        if new.directory.system_of(dial.remote) is not dial.system:
+            return True
+    if link.handshake is None or not link.security.proofs:
+        return False
+    if not moved and link.peer.systems.isdisjoint(new.gone | new.judged):
+        return False
+    return not trust.judge_again(link)
