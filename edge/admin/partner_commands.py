@@ -49,7 +49,7 @@ def partners_lines(answer: dict[str, Any]) -> list[str]:
         reason = f": {each['reason']}" if each["reason"] else ""
         lines.append(f"blocked  {_some(each['domains'])}{reason} ({each['place']})")
     if answer["seen"]:
-        lines.append(f"{count(answer['seen'], 'domain')} came that are not listed: `edge partners seen`")
+        lines.append(f"{count(answer['seen'], 'stranger')} came: `edge partners seen`")
     return lines
 
 

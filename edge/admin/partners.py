@@ -10,6 +10,7 @@ from typing import Any
 from edge.admin.links import Row, rows_of
 from edge.admin.local import Answer
 from edge.admin.running import Running
+from edge.admin.seen import Stranger
 from edge.admin.shown import ago, count, stamp
 from edge.codes import Code
 from edge.domains import Domain, unicode
@@ -31,23 +32,27 @@ def partners(running: Running, said: Mapping[str, str]) -> Answer:
     return {
         "partners": [_told(system, rows[system.name], now) for system in systems],
         "blocked": [_told_of_block(block) for block in directory.blocks],
-        "seen": len(running.seen),
+        "seen": len(_strangers(running)),
     }
 
 
 def seen(running: Running, said: Mapping[str, str]) -> Answer:
     """Who came, was refused because nobody has listed it (EDGE-A01), and is not listed now."""
+    times = ("first_seen", "last_seen")
+    told = [each.as_json() | {time: stamp(getattr(each, time)) for time in times} for each in _strangers(running)]
+    return {"seen": told}
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _strangers(running: Running) -> list[Stranger]:
     directory = running.config.directory
 
     def still(domain: Domain) -> bool:
         return directory.system_of(domain) is None and directory.fault_of(domain) is Code.A01
 
-    strangers = [each for each in running.seen.strangers() if not each.domain or still(Domain(each.domain))]
-    times = ("first_seen", "last_seen")
-    return {"seen": [each.as_json() | {time: stamp(getattr(each, time)) for time in times} for each in strangers]}
-
-
-# -- private ---------------------------------------------------------------------------------------------------------
+    return [each for each in running.seen.strangers() if not each.domain or still(Domain(each.domain))]
 
 
 def _told(system: System, rows: Sequence[Row], now: float) -> dict[str, Any]:

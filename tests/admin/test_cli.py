@@ -8,6 +8,7 @@ import pytest
 
 from edge import __version__
 from edge.admin.cli import COMMANDS, main
+from edge.admin.client import Client, Refused
 from tests.config.written import Written
 
 
@@ -16,7 +17,13 @@ def written(tmp_path: Path) -> Written:
     return Written(tmp_path)
 
 
-@pytest.mark.parametrize("arguments", [[], ["chekc"], ["check", "a", "b"], ["check", "--nope"]])
+WRONG = [
+    "", "chekc", "check a b", "check --nope", "link", "link open x", "link close", "partners sean", "allow", "block",
+    "allow x.example --via smtp", "explain", "audit --since then", "cert", "code --nope", "subs a b c",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [words.split() for words in WRONG])
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -43,11 +50,17 @@ def test_command_runs_as_a_process(written: Written) -> None:
     assert done.stdout.endswith("3 errors, 0 warnings.\n")
 
 
-@pytest.mark.parametrize("verb", ["reload", "status"])
+ASKING = [
+    "allow x.example", "audit", "block x.example", "cert peers", "explain x.example", "link close x", "link retry x",
+    "links", "partners", "partners seen", "reload", "status", "subs",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ASKING)
 def test_without_a_gateway_to_ask_it_exits_with_2(
-    verb: str, written: Written, capsys: pytest.CaptureFixture[str]
+    words: str, written: Written, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([verb, "--config", str(written.edge)]) == 2
+    assert main([*words.split(), "--config", str(written.edge)]) == 2
     said = capsys.readouterr()
     where = written.folder / "state" / "admin.sock"
     assert (said.out, said.err) == ("", f"edge: no gateway can be asked at {where}: No such file or directory\n")
@@ -64,3 +77,26 @@ def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([verb, "--help"])
         said = " ".join(capsys.readouterr().out.split())
         assert command.help in said and "--json" in said
+
+
+def test_verb_that_needs_no_gateway_runs_without_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["code", "EDGE-A01"]) == 0
+    assert capsys.readouterr().out.startswith("EDGE-A01  ")
+
+
+def test_refusal_is_a_finding_and_goes_to_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(client: object, name: str, **said: str) -> None:
+        raise Refused("there is no partner")
+
+    monkeypatch.setattr(Client, "get", refuse)
+    assert main(["links", "x", "--socket", "/nowhere"]) == 1
+    assert capsys.readouterr() == ("", "edge: there is no partner\n")
+
+
+def test_every_verb_has_its_section_and_its_row() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    for verb in COMMANDS:
+        assert f"\n## edge {verb}\n" in page, f"docs/cli.md says nothing of `edge {verb}`"
+        assert f"[`{verb}`](#edge-{verb})" in page

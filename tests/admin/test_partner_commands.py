@@ -32,7 +32,7 @@ def test_partners_are_a_table_with_what_is_blocked_below() -> None:
         "green  office (inside)  xmpp   xmpp.example                2 links",
         "green  contoso          sip    contoso.com, b.example, +1  2 links",
         "blocked  spam.example: ticket 4711 (partners.toml line 16)",
-        "2 domains came that are not listed: `edge partners seen`",
+        "2 strangers came: `edge partners seen`",
     ]
 
 

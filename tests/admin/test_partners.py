@@ -71,6 +71,7 @@ def test_stranger_is_told_until_he_is_listed_or_blocked(office: Office) -> None:
         fields = {"stream": "s2s in", "remote": name, "peer_ip": "192.0.2.1"}
         office.running.seen.watch(Report("link.refused", Code.A01, fields))
     (stranger,) = office.get("seen")["seen"]
+    assert office.get("partners")["seen"] == 1
     assert (stranger["domain"], stranger["links"], stranger["code"]) == ("strange.example", 1, "EDGE-A01")
     assert str(stranger["first_seen"]).endswith("Z")
 
