@@ -19,11 +19,14 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IReactorThreads
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import ILogObserver
 from twisted.python import usage
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from edge import __version__
 from edge.admin.audit import FILE, Audit
+from edge.admin.journal import Journal, journal_of
 from edge.admin.local import Local
 from edge.admin.reloading import Applied, Outcome, Reloading, reported
 from edge.admin.running import Running
@@ -34,6 +37,7 @@ from edge.certificates.contexts import Contexts
 from edge.codes import Code
 from edge.config import Config, ConfigurationError, Reading, load
 from edge.driver import Driver, Recorder
+from edge.events import Facts
 from edge.gateway.core import Gateway
 from edge.gateway.counters import Counts
 from edge.gateway.node import Node
@@ -83,7 +87,10 @@ def makeService(options: Options) -> TwistedService:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         raise SystemExit(1) from None
-    return EdgeService(cast(Reactor, reactor), config, ladder=bool(options["ladder"]))
+    service = EdgeService(cast(Reactor, reactor), config, ladder=bool(options["ladder"]))
+    if options.parent is not None:  # it is twistd that runs us
+        service.journal = journal_of(config.log, service.facts, options.parent)
+    return service
 
 
 class EdgeService(TwistedService):
@@ -100,7 +107,7 @@ class EdgeService(TwistedService):
         port = config.sip_listen[0].port if config.sip_listen else SIP_TLS_PORT
         node = Node(
             config.name, port, config.directory, ids, wheel, layer, wall=time(), presence=config.presence,
-            session_idle=config.session_idle,
+            session_idle=config.session_idle, verbose=config.log.level == "debug",
         )
         gateway = Gateway(node, Service(str(config.name), __version__))
         self._node, self._gateway = node, gateway
@@ -117,7 +124,9 @@ class EdgeService(TwistedService):
         rng = random.SystemRandom()
         contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.systems)
         self._locator = Locator(reactor, config.dns_servers, rng)
-        self._driver = Driver(reactor, gateway)
+        self.facts = Facts(config.log.key, config.log.addresses)
+        self.journal: Journal | None = None
+        self._driver = Driver(reactor, gateway, facts=self.facts)
         self._seen = Seen(time)
         self._driver.watch(self._seen.watch)
         file = None if config.state is None else config.state.parent / FILE
@@ -135,6 +144,12 @@ class EdgeService(TwistedService):
         self._checkpoints.clock = reactor
         self._checkpointed: Deferred[LoopingCall] = Deferred()
         self._driver.attach(self.sip, self.xmpp, turn, recorder)
+
+    def setServiceParent(self, parent: object) -> None:
+        """Whoever runs us asks the application for what observes the log."""
+        if self.journal is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.journal)  # type: ignore[no-untyped-call]  # Twisted's own
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def privilegedStartService(self) -> None:
         """Bind every address before anything else begins; one that is taken ends the process (EDGE-K08)."""

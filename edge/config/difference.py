@@ -5,6 +5,7 @@ need one is refused whole. Used by `edge.admin.reloading`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge.config.loading import Config
 from edge.domains import unicode
@@ -22,6 +23,7 @@ FIXED = {  # of `Config`: what is built into the process when it starts -> what 
     "presence": "[presence]",
     "admin_listen": "[admin] listen",
     "admin_socket": "[admin] socket",
+    "log": "[log]",
 }
 
 KEYS = {  # of `System`: the fields whose keys stand in tables below [[partner]], or have other names there
@@ -59,6 +61,7 @@ def difference(old: Config, new: Config) -> Difference:
         lines.append("~ certificates")
     if old.ca != new.ca:
         lines.append("~ tls.ca")
+    lines += [f"~ the authorities in {bundle.name}" for bundle in renewed_bundles(old, new)]
     before = {system.name: system for system in old.systems}
     after = {system.name: system for system in new.systems}
     for name in sorted(before.keys() | after.keys()):
@@ -68,6 +71,11 @@ def difference(old: Config, new: Config) -> Difference:
     lines += [f"+ blocked {_names(each)}" for each in new.directory.blocks if each not in were]
     fixed = tuple(called for field, called in FIXED.items() if getattr(old, field) != getattr(new, field))
     return Difference(tuple(lines), fixed)
+
+
+def renewed_bundles(old: Config, new: Config) -> list[Path]:
+    """The trust bundles that are still named, and have other contents now."""
+    return [bundle for bundle in sorted(old.bundles) if new.bundles.get(bundle, old.bundles[bundle]) != old.bundles[bundle]]
 
 
 def _of_system(old: System | None, new: System | None) -> list[str]:

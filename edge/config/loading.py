@@ -4,7 +4,7 @@
 that cannot be used.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from edge.certificates.identity import Files, Identities, Identity
 from edge.codes import Code
 from edge.config.addresses import dns_server, domain_name, listen_address, loopback_address
 from edge.config.faults import ConfigurationError, Fault, in_order
+from edge.config.logs import LogSettings, log_settings
 from edge.config.ours import judge_identities, own_identities
 from edge.config.places import KeyPath
 from edge.config.presence import settings_of, with_good_rows
@@ -56,6 +57,8 @@ class Config:
     presence: PresenceSettings
     admin_socket: Path | None  # for the commands of `edge`; None: nowhere
     admin_listen: HostPort | None  # on loopback; None: nowhere
+    log: LogSettings
+    bundles: Mapping[Path, str]  # of trusted authorities, and the hash of what is in each
     systems: tuple[System, ...]
     directory: Directory
     expiry: float  # Unix epoch seconds when the next partner expires; 0: none does
@@ -124,6 +127,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
             document.error(Code.K02, ("admin", "listen"), f"{shared} is listed for SIP or XMPP too")
     servers = _parsed(document, ("dns", "servers"), main.dns.servers, dns_server)
     state = state_file(document, main.edge.state)
+    log = log_settings(document, main.log)
 
     order = (path, *files)
     if ours is None or name is None or any(not fault.warning for fault in faults):
@@ -152,6 +156,8 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         presence=settings_of(main.presence),
         admin_socket=socket_file(document, main.admin.socket),
         admin_listen=next(iter(admin_listen), None),
+        log=log,
+        bundles=gathering.bundles,
         systems=systems,
         directory=directory,
         expiry=min((system.expires_at for system in systems if system.expires_at), default=0.0),

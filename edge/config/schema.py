@@ -175,6 +175,13 @@ class Admin(Struct, frozen=True):
     listen: Text | None = None
 
 
+class Log(Struct, frozen=True):
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    log_addresses: bool = False
+    key_file: str = ""
+
+
 class EdgeFile(Struct, frozen=True):
     """edge.toml: ourselves."""
 
@@ -185,6 +192,7 @@ class EdgeFile(Struct, frozen=True):
     dns: Dns = field(default_factory=Dns)
     presence: Presence = field(default_factory=Presence)
     admin: Admin = field(default_factory=Admin)
+    log: Log = field(default_factory=Log)
     inside: list[Entry] = field(default_factory=list)
 
 
