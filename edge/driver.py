@@ -139,6 +139,11 @@ class Driver:
         self._begin()
         self._perform(self._gateway.reloaded(changes))
 
+    def ordered(self, act: Callable[[], list[Effect]]) -> None:
+        """An administrator wants ``act`` done (`edge.gateway.core.Gateway.ordered`)."""
+        self._begin()
+        self._perform(self._gateway.ordered(act))
+
     def leave(self) -> "Deferred[None]":
         """The gateway is going to stop: fires when nobody need be told so any more, or after `LEAVE_SECONDS`."""
         if not self._ticker.running or not self._gateway.sessions:

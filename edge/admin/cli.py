@@ -19,7 +19,7 @@ from edge.admin.client import Client, Refused, Unreachable, socket_of
 from edge.admin.commands import audit_command, code_command, moment, reload_command, status_command
 from edge.admin.link_commands import link_command, links_command
 from edge.admin.partner_commands import allow_command, block_command, partners_command
-from edge.admin.sub_commands import explain_command, subs_command
+from edge.admin.sub_commands import explain_command, sub_command, subs_command
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
 
@@ -122,6 +122,12 @@ def _of_subs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("partner", nargs="?", metavar="PARTNER", help="only with this one")
 
 
+def _of_sub(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["refresh", "end"], help="see what is true now; end both halves")
+    parser.add_argument("user", metavar="USER", help="on either side: alice@example.com")
+    parser.add_argument("partner", nargs="?", metavar="PARTNER", help="only with this one")
+
+
 def _of_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("one", metavar="ADDRESS", help="a user or a domain")
     parser.add_argument("other", nargs="?", metavar="ADDRESS", help="with whom it wants to talk")
@@ -157,6 +163,7 @@ COMMANDS = {
     "partners": Command("list the partners, and how each is", _of_partners, asking(partners_command)),
     "reload": Command("put the configuration files into force", _of_reload, asking(reload_command)),
     "status": Command("tell what the gateway is, and how it is", _nothing, asking(status_command)),
+    "sub": Command("ask for the presence around a user anew, or end it", _of_sub, asking(sub_command)),
     "subs": Command("list who watches whom, both halves", _of_subs, asking(subs_command)),
 }
 

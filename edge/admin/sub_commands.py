@@ -1,4 +1,4 @@
-"""`edge subs` and `edge explain`, as people see them. Called by `edge.admin.cli`."""
+"""`edge subs`, `edge sub refresh | end` and `edge explain`, as people see them. Called by `edge.admin.cli`."""
 
 import argparse
 from typing import Any, TextIO
@@ -18,6 +18,15 @@ def subs_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int
     lines = as_json(answer) if chosen.json else [printable(line) for line in subs_lines(halves, answer["more"])]
     out.write("\n".join(lines) + "\n")
     return FINDING if any(half["code"] for half in halves) else GOOD
+
+
+def sub_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
+    """`edge sub refresh | end USER [PARTNER]`"""
+    answer = client.post(f"subs/{chosen.what}", user=chosen.user, partner=chosen.partner or "")
+    done = "asked for anew" if chosen.what == "refresh" else "ended"
+    said = f"{answer['user']}: {count(answer['pairs'], 'pair')} {done}. See `edge subs {answer['user']}`."
+    out.write("\n".join(as_json(answer) if chosen.json else [printable(said)]) + "\n")
+    return GOOD
 
 
 def explain_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:

@@ -1,4 +1,4 @@
-"""Who watches whom: both halves of each pair of users, side by side. For `edge subs` and `edge explain`.
+"""Who watches whom: both halves of each pair of users, side by side. For `edge subs`, `edge sub` and `edge explain`.
 
 The two halves are independent of each other; that one is missing where the other is there (EDGE-P02) is what people
 mean by "presence of one direction only". All pairs are looked at, a slice at a time, so that nobody waits for it.
@@ -16,6 +16,7 @@ from edge.admin.local import Answer, Wrong
 from edge.admin.running import Running
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
+from edge.gateway.effects import Effect
 from edge.gateway.pairs import Pair
 from edge.sip.subscription_tables import NotifierState, SubscriberState
 from edge.xmpp.jid import JID
@@ -35,6 +36,36 @@ def subs(running: Running, said: Mapping[str, str]) -> "Deferred[Answer]":
     if said.get("partner"):
         partner = system_named(running, said["partner"]).name
     return Deferred.fromCoroutine(_found(running, user, partner))
+
+
+def refresh(running: Running, said: Mapping[str, str]) -> Answer:
+    """Ask again for the presence of a user and for all that he watches: what is true now, in the same dialogs."""
+    pairs = _meant(running, said)
+    gateway = running.gateway
+
+    def act() -> list[Effect]:
+        return [
+            effect for pair in pairs
+            for effect in (*gateway.subscribers.resume(pair), *gateway.notifiers.resume(pair))
+        ]  # fmt: skip
+
+    running.driver.ordered(act)
+    return {"user": said.get("user", ""), "pairs": len(pairs)}
+
+
+def end(running: Running, said: Mapping[str, str]) -> Answer:
+    """End what a user watches and who watches him, as if they had never met; each may ask anew."""
+    pairs = _meant(running, said)
+    gateway = running.gateway
+
+    def act() -> list[Effect]:
+        return [
+            effect for pair in pairs
+            for effect in (*gateway.notifiers.dismiss(pair), *gateway.subscribers.dismiss(pair))
+        ]  # fmt: skip
+
+    running.driver.ordered(act)
+    return {"user": said.get("user", ""), "pairs": len(pairs)}
 
 
 def halves(running: Running, pair: Pair) -> tuple[Half, Half]:
@@ -60,6 +91,22 @@ def address(text: str) -> JID:
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
+def _meant(running: Running, said: Mapping[str, str]) -> list[Pair]:
+    """The pairs of a user, with one partner or all; each of them costs a request or two."""
+    user = address(said.get("user", "")).bare()
+    partner = system_named(running, said["partner"]).name if said.get("partner") else ""
+    pairs = [pair for pair in running.gateway.pairs if user in (pair.user, pair.contact) and _is_with(pair, partner)]
+    if not user.local or not pairs:
+        raise Wrong(f"{user} has no subscriptions" + (f" with {partner}" if partner else ""), 404)
+    if len(pairs) > MOST:
+        raise Wrong(f"{user} has {len(pairs)} subscriptions: name a partner with fewer than {MOST}")
+    return pairs
+
+
+def _is_with(pair: Pair, partner: str) -> bool:
+    return not partner or partner in (pair.sip.name, pair.xmpp.name)
+
+
 async def _found(running: Running, user: JID | None, partner: str) -> Answer:
     found: list[Pair] = []
     number = 0
@@ -68,7 +115,7 @@ async def _found(running: Running, user: JID | None, partner: str) -> Answer:
         for pair in some:
             if user is not None and user not in (pair.user, pair.contact):
                 continue
-            if partner and partner not in (pair.sip.name, pair.xmpp.name):
+            if not _is_with(pair, partner):
                 continue
             number += 1
             if number <= MOST:

@@ -17,7 +17,7 @@ from edge.admin.local import BY, Answer, Verb, Verbs, Wrong
 from edge.admin.partners import partners, seen
 from edge.admin.running import Running
 from edge.admin.status import status
-from edge.admin.subs import subs
+from edge.admin.subs import end, refresh, subs
 
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "": False}
 ENTRIES = 1000  # of the audit in one answer
@@ -41,6 +41,8 @@ def verbs_of(running: Running) -> Verbs:
         "reload": partial(reload, running),
         "links/close": partial(close, running),
         "links/retry": partial(retry, running),
+        "subs/refresh": partial(refresh, running),
+        "subs/end": partial(end, running),
         "allow": listing.allow,
         "block": listing.block,
     }

@@ -97,6 +97,10 @@ class Gateway:
         """It is going to stop: `sessions` fall to none while time flows, but not quickly if there are many."""
         return self._door(self.chats.leave)
 
+    def ordered(self, act: Callable[[], list[Effect]]) -> list[Effect]:
+        """An administrator wants ``act`` done, which the parts can do by themselves."""
+        return self._door(act)
+
     # --- from the SIP links ---------------------------------------------------------------------
 
     def sip_received(self, link: SipLink, messages: Iterable[Request | Response]) -> list[Effect]:
@@ -302,12 +306,8 @@ class Gateway:
         if isinstance(decision, Refuse) and recipient != self.node.name:
             return self.node.refuse(transaction, decision.code)
         capabilities = [
-            ("Allow", ALLOW),
-            ("Accept", ACCEPT),
-            ("Accept-Encoding", "identity"),
-            ("Accept-Language", "*"),
-            ("Allow-Events", "presence"),
-            session_timer.SUPPORTED,
+            ("Allow", ALLOW), ("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Accept-Language", "*"),
+            ("Allow-Events", "presence"), session_timer.SUPPORTED,
         ]
         return self.node.respond(transaction, 200, capabilities)
 

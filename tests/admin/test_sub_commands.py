@@ -81,3 +81,11 @@ def test_explanation_without_a_refusal_is_good() -> None:
 )  # fmt: skip
 def test_one_alone(answer: dict[str, object], status: int, lines: list[str]) -> None:
     assert Shell({"explain": answer}).run("explain", "x.example") == (status, "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(("what", "done"), [("refresh", "asked for anew"), ("end", "ended")])
+def test_order_says_what_was_done(what: str, done: str) -> None:
+    shell = Shell({f"subs/{what}": {"user": "a@x.example", "pairs": 2}})
+    assert shell.run("sub", what, "a@x.example") == (0, f"a@x.example: 2 pairs {done}. See `edge subs a@x.example`.\n")
+    assert shell.asked == [("POST", f"subs/{what}", {"user": "a@x.example", "partner": ""})]
+    assert json.loads(shell.run("sub", what, "a@x.example", "--json")[1])["pairs"] == 2

@@ -10,6 +10,7 @@ from edge.admin.subs import address
 from edge.gateway.presentities import Snapshot
 from edge.gateway.records import DialogRecord, NotificationRecord, WatchRecord
 from edge.gateway.view import View
+from edge.store.memory import MemoryStore
 from edge.xmpp.authorization import State
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
@@ -129,3 +130,51 @@ def test_pairs_are_bounded_and_looked_at_in_slices(office: Office, monkeypatch: 
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(Wrong, match="is no address"):
         address(text)
+
+
+def asked(office: Office) -> list[str]:
+    """The methods of what waits for the links to contoso."""
+    (route,) = [route for name, _, route in office.running.sip.routes if name == "contoso"]
+    return [waiting.data.split()[0].decode() for waiting in route._queue]
+
+
+def test_refresh_asks_both_sides_for_what_is_true_now(office: Office) -> None:
+    office.service._driver._store = MemoryStore()
+    watch(office, WatchRecord(False, (), DIALOG, True, 3600, office.gateway.node.wall + 3000))
+    pair = office.pair(State.BOTH)
+    record = NotificationRecord(str(ROMEO), str(JULIET), DIALOG, "presence", True, office.gateway.node.wall + 600)
+    office.gateway.notifiers.restore(pair, record)
+    assert office.post("subs/refresh", user="romeo@contoso.com", partner="contoso") == {
+        "user": "romeo@contoso.com", "pairs": 1,
+    }
+    assert asked(office) == ["SUBSCRIBE"]
+    assert pair.view is not None and pair.view.probe is not None
+
+
+def test_end_ends_both_halves(office: Office) -> None:
+    office.service._driver._store = MemoryStore()
+    watch(office, WatchRecord(False, (), DIALOG, True, 3600, office.gateway.node.wall + 3000))
+    pair = office.pair(State.BOTH)
+    record = NotificationRecord(str(ROMEO), str(JULIET), DIALOG, "presence", True, office.gateway.node.wall + 600)
+    office.gateway.notifiers.restore(pair, record)
+    assert office.post("subs/end", user="juliet@xmpp.example")["pairs"] == 1
+    assert sorted(asked(office)) == ["NOTIFY", "SUBSCRIBE"]
+    assert pair.state is State.NONE
+    assert [entry["verb"] for entry in office.get("audit")["entries"]] == ["subs/end"]
+
+
+@pytest.mark.parametrize("verb", ["subs/refresh", "subs/end"])
+def test_user_without_subscriptions_or_with_too_many_is_refused(
+    office: Office, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for said in ({"user": "nobody@contoso.com"}, {"user": "contoso.com"}):
+        with pytest.raises(Wrong, match="has no subscriptions"):
+            office.post(verb, **said)
+    with pytest.raises(Wrong, match="is no address"):
+        office.post(verb)
+    office.pair(State.BOTH)
+    with pytest.raises(Wrong, match="has no subscriptions with fabrikam"):
+        office.post(verb, user="juliet@xmpp.example", partner="fabrikam")
+    monkeypatch.setattr(subs, "MOST", 0)
+    with pytest.raises(Wrong, match="has 1 subscriptions: name a partner"):
+        office.post(verb, user="juliet@xmpp.example")

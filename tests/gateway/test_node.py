@@ -158,6 +158,7 @@ class TestSaved:
             "restored": lambda: gateway.restored([]),
             "reloaded": lambda: gateway.reloaded(Changes()),
             "leave": gateway.leave,
+            "ordered": lambda: gateway.ordered(list),
         }
 
     def test_every_door_tells_it(self, bench: Bench) -> None:
