@@ -4,7 +4,7 @@ The two halves are independent of each other; that one is missing where the othe
 mean by "presence of one direction only". All pairs are looked at, a slice at a time, so that nobody waits for it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -38,34 +38,16 @@ def subs(running: Running, said: Mapping[str, str]) -> "Deferred[Answer]":
     return Deferred.fromCoroutine(_found(running, user, partner))
 
 
-def refresh(running: Running, said: Mapping[str, str]) -> Answer:
+def refresh(running: Running, said: Mapping[str, str]) -> "Deferred[Answer]":
     """Ask again for the presence of a user and for all that he watches: what is true now, in the same dialogs."""
-    pairs = _meant(running, said)
     gateway = running.gateway
-
-    def act() -> list[Effect]:
-        return [
-            effect for pair in pairs
-            for effect in (*gateway.subscribers.resume(pair), *gateway.notifiers.resume(pair))
-        ]  # fmt: skip
-
-    running.driver.ordered(act)
-    return {"user": said.get("user", ""), "pairs": len(pairs)}
+    return _done(running, said, lambda pair: [*gateway.subscribers.resume(pair), *gateway.notifiers.resume(pair)])
 
 
-def end(running: Running, said: Mapping[str, str]) -> Answer:
+def end(running: Running, said: Mapping[str, str]) -> "Deferred[Answer]":
     """End what a user watches and who watches him, as if they had never met; each may ask anew."""
-    pairs = _meant(running, said)
     gateway = running.gateway
-
-    def act() -> list[Effect]:
-        return [
-            effect for pair in pairs
-            for effect in (*gateway.notifiers.dismiss(pair), *gateway.subscribers.dismiss(pair))
-        ]  # fmt: skip
-
-    running.driver.ordered(act)
-    return {"user": said.get("user", ""), "pairs": len(pairs)}
+    return _done(running, said, lambda pair: [*gateway.notifiers.dismiss(pair), *gateway.subscribers.dismiss(pair)])
 
 
 def halves(running: Running, pair: Pair) -> tuple[Half, Half]:
@@ -91,23 +73,8 @@ def address(text: str) -> JID:
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
-def _meant(running: Running, said: Mapping[str, str]) -> list[Pair]:
-    """The pairs of a user, with one partner or all; each of them costs a request or two."""
-    user = address(said.get("user", "")).bare()
-    partner = system_named(running, said["partner"]).name if said.get("partner") else ""
-    pairs = [pair for pair in running.gateway.pairs if user in (pair.user, pair.contact) and _is_with(pair, partner)]
-    if not user.local or not pairs:
-        raise Wrong(f"{user} has no subscriptions" + (f" with {partner}" if partner else ""), 404)
-    if len(pairs) > MOST:
-        raise Wrong(f"{user} has {len(pairs)} subscriptions: name a partner with fewer than {MOST}")
-    return pairs
-
-
-def _is_with(pair: Pair, partner: str) -> bool:
-    return not partner or partner in (pair.sip.name, pair.xmpp.name)
-
-
-async def _found(running: Running, user: JID | None, partner: str) -> Answer:
+async def _matching(running: Running, user: JID | None, partner: str) -> tuple[list[Pair], int]:
+    """The first `MOST` pairs of these, and how many there are."""
     found: list[Pair] = []
     number = 0
     pairs = iter(list(running.gateway.pairs))
@@ -115,19 +82,41 @@ async def _found(running: Running, user: JID | None, partner: str) -> Answer:
         for pair in some:
             if user is not None and user not in (pair.user, pair.contact):
                 continue
-            if not _is_with(pair, partner):
+            if partner and partner not in (pair.sip.name, pair.xmpp.name):
                 continue
             number += 1
             if number <= MOST:
                 found.append(pair)
         if len(some) == AT_ONCE:
             await deferLater(running.reactor, 0)
+    return found, number
+
+
+async def _found(running: Running, user: JID | None, partner: str) -> Answer:
+    found, number = await _matching(running, user, partner)
     rows = [
         {"user": str(pair.user), "contact": str(pair.contact), "sip": pair.sip.name, "xmpp": pair.xmpp.name,
          "authorization": pair.state.name.lower(), "halves": halves(running, pair)}
         for pair in found
     ]  # fmt: skip
     return {"pairs": rows, "more": number - len(rows)}
+
+
+def _done(running: Running, said: Mapping[str, str], do: Callable[[Pair], list[Effect]]) -> "Deferred[Answer]":
+    """Do something with the pairs of a user, with one partner or all; each of them costs a request or two."""
+    user = address(said.get("user", "")).bare()
+    partner = system_named(running, said["partner"]).name if said.get("partner") else ""
+    return Deferred.fromCoroutine(_do(running, user, partner, do))
+
+
+async def _do(running: Running, user: JID, partner: str, do: Callable[[Pair], list[Effect]]) -> Answer:
+    pairs, number = await _matching(running, user, partner) if user.local else ([], 0)
+    if not pairs:
+        raise Wrong(f"{user} has no subscriptions" + (f" with {partner}" if partner else ""), 404)
+    if number > MOST:
+        raise Wrong(f"{user} has {number} subscriptions: name a partner with fewer than {MOST}")
+    running.driver.ordered(lambda: [effect for pair in pairs for effect in do(pair)])
+    return {"user": str(user), "pairs": number}
 
 
 def _view(running: Running, pair: Pair) -> Half:
