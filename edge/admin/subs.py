@@ -18,7 +18,9 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Effect
 from edge.gateway.pairs import Pair
+from edge.mapping.addresses import jid_of, jid_of_xmpp_uri
 from edge.sip.subscription_tables import NotifierState, SubscriberState
+from edge.sip.uri import SipUri
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
 
@@ -61,11 +63,11 @@ def halves(running: Running, pair: Pair) -> tuple[Half, Half]:
 
 def address(text: str) -> JID:
     """An address as somebody has written it: "user@domain", or with its scheme. `Wrong` if it is none."""
-    scheme, colon, rest = text.partition(":")
-    if colon and scheme.lower() in ("sip", "xmpp", "im", "pres"):
-        text = rest
+    scheme, _, rest = text.partition(":")
     try:
-        return JID.parse(text)
+        if scheme.lower() == "sip":
+            return jid_of(SipUri.parse(text))
+        return jid_of_xmpp_uri(text) if scheme.lower() == "xmpp" else JID.parse(rest if scheme == "pres" else text)
     except RemoteProtocolError as error:
         raise Wrong(f'"{text[:100]}" is no address: {error}') from None
 

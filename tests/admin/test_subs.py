@@ -127,6 +127,21 @@ def test_pairs_are_bounded_and_looked_at_in_slices(office: Office, monkeypatch: 
     assert len(results[0]["pairs"]) == 3 and results[0]["more"] == 2  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("text", "jid"),
+    [
+        ("Alice@Example.com", "alice@example.com"),
+        ("sip:d'artagnan@contoso.com;transport=tls", "d\\27artagnan@contoso.com"),
+        ("SIP:contoso.com", "contoso.com"),
+        ("xmpp:juliet%23@xmpp.example/balcony?message", "juliet#@xmpp.example/balcony"),
+        ("pres:bob@contoso.com", "bob@contoso.com"),
+        ("bücher.example", "bücher.example"),
+    ],
+)
+def test_address_may_be_written_in_every_usual_way(text: str, jid: str) -> None:
+    assert str(address(text)) == jid
+
+
 @pytest.mark.parametrize("text", ["", "@", "a@b@c", "a b@c.example", "x" * 5000, "sip:"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(Wrong, match="is no address"):
