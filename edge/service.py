@@ -9,12 +9,13 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from twisted.application.service import Service as TwistedService
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IReactorThreads
 from twisted.internet.task import LoopingCall, deferLater
@@ -34,8 +35,10 @@ from edge.admin.seen import Seen
 from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
 from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
+from edge.certificates.upkeep import Upkeep
 from edge.codes import Code
 from edge.config import Config, ConfigurationError, Reading, load
+from edge.config.difference import renewed_bundles
 from edge.driver import Driver, Recorder
 from edge.events import Facts
 from edge.gateway.core import Gateway
@@ -43,6 +46,7 @@ from edge.gateway.counters import Counts
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
+from edge.net.retiring import Retiring
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.turn import Turn
@@ -60,7 +64,7 @@ SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral
 # New objects until the collector looks at them, and how many such looks until it looks at older ones too. Subscriptions
 # are a hundred objects each that stay: by default each thousand of them would have all of them looked at once more.
 GARBAGE = (20_000, 20, 100)
-SIGNAL = "SIGHUP"  # who has asked for a reload, if nobody did on the local socket
+SIGNAL, CLOCK = "SIGHUP", "the clock"  # who has asked for a reload, if nobody did on the local socket
 LONGEST_WAIT = 86_400.0  # seconds; for what happens later the clock is looked at once more
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
 T = TypeVar("T")
@@ -120,6 +124,7 @@ class EdgeService(TwistedService):
         self._alive.clock = reactor
         self._hang_up: Any = None  # what SIGHUP did before us
         self.reloading = Reloading(config, self._apply)
+        self._reloads = DeferredLock()
         turn = Turn(reactor)
         rng = random.SystemRandom()
         contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.systems)
@@ -132,6 +137,10 @@ class EdgeService(TwistedService):
         file = None if config.state is None else config.state.parent / FILE
         self._audit = Audit(file, time, self._driver.link_event)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
+        show_old = self._show_old
+        self._retiring = Retiring(reactor)
+        self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, show_old)
+        self._upkeep.configured(name, config.systems, config.identity_files)
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = Keys(secrets.token_bytes(SECRET_BYTES))
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng, keys)
@@ -190,6 +199,7 @@ class EdgeService(TwistedService):
             gc.enable()
         self._checkpointed = self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
+        self._upkeep.start()
         self._expect_expiry()
         self._hang_up = signal.signal(signal.SIGHUP, self._hung_up)
         self._systemd.say(READY)
@@ -207,6 +217,8 @@ class EdgeService(TwistedService):
 
     def _stop(self) -> "Deferred[None]":
         self._driver.stop()
+        self._upkeep.stop()
+        self._retiring.stop()
         # XMPP first: what it has not taken goes back to the SIP senders while they are still linked
         stopping: list[Deferred[object]] = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]
         if self._checkpoints.running:
@@ -253,12 +265,18 @@ class EdgeService(TwistedService):
     # --- another configuration ----------------------------------------------------------------------------
 
     def reload(self, dry_run: bool = False) -> "Deferred[Outcome]":
-        """Read the files in a thread, and put them into force as a whole or not at all. The log tells which."""
+        """Read the files in a thread, and put them into force as a whole or not at all. The log tells which.
+
+        One after the other, so that the files win that were read last.
+        """
+        return self._reloads.run(self._reload, dry_run)
+
+    def _reload(self, dry_run: bool) -> "Deferred[Outcome]":
         self._systemd.reloading()
         threads = cast(IReactorThreads, self._reactor)
         reading = deferToThreadPool(threads, threads.getThreadPool(), self.reloading.read)
         reading.addBoth(self._read)
-        return reading.addCallback(self._reload, dry_run)
+        return reading.addCallback(self._put, dry_run)
 
     def _read(self, result: T) -> T:
         self._systemd.say(READY)
@@ -270,43 +288,63 @@ class EdgeService(TwistedService):
 
     def _reload_for(self, by: str) -> "Deferred[Outcome]":
         """Nobody has asked on the local socket."""
+        return self.reload().addCallback(self._noted, by)
 
-        def note(outcome: Outcome) -> Outcome:
-            refused = "" if outcome.accepted else str(outcome.errors[0])
-            if outcome.lines or refused or by == SIGNAL:
-                self._audit.note(by, "reload", outcome.lines, refused=refused)
-            return outcome
-
-        return self.reload().addCallback(note)
-
-    def _reload(self, reading: Reading, dry_run: bool) -> Outcome:
-        outcome = self.reloading.attempt(reading, dry_run)
-        if not dry_run:
-            name, fields = reported(outcome)
-            self._driver.link_event(name, **fields)
-            self._expect_expiry()
+    def _noted(self, outcome: Outcome, by: str) -> Outcome:
+        refused = "" if outcome.accepted else str(outcome.errors[0])
+        self._audit.note(by, "reload", outcome.lines, refused=refused)
         return outcome
+
+    def _put(self, reading: Reading, dry_run: bool) -> Outcome:
+        self.reloading.renewed(self._contexts.identities)
+        outcome = self.reloading.attempt(reading, dry_run)
+        return outcome if dry_run else self._reported(outcome)
+
+    def _reported(self, outcome: Outcome) -> Outcome:
+        name, fields = reported(outcome)
+        self._driver.link_event(name, **fields)
+        self._expect_expiry()
+        return outcome
+
+    def _show_old(self) -> Iterator[tuple[int, Callable[[], None]]]:
+        """Of each link which of our certificates it shows, and how it is made anew."""
+        for link in self.sip.links:
+            if link.handshake is not None:
+                yield link.handshake.generation, partial(self._retiring.retire, link)
+        for stream in self.xmpp.links:
+            if stream.handshake is not None:
+                yield stream.handshake.generation, stream.close
 
     def _apply(self, config: Config) -> Applied:
         """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""
         self._contexts.configure(config.identities, config.ca, config.directory.systems)
+        self._upkeep.configured(config.name, config.systems, config.identity_files)
         before = sum(self._gateway.subscriptions().values())
         changes = self._node.directory.become(config.directory)
+        renewed = renewed_bundles(self.reloading.config, config)
+        changes = changes.with_proofs(system for system in self._node.directory.systems if system.ca in renewed)
         self._driver.reloaded(changes)
-        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes)
         links = len(self.sip.links) + len(self.xmpp.links)
+        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes)
         ended = max(0, before - sum(self._gateway.subscriptions().values()))
         return Applied(closed, links - closed, ended)
 
     def _expect_expiry(self) -> None:
-        """When the time of a partner is over the list is read again, and it is not on it any more."""
+        """When the time of a partner is over it is not on the list any more."""
         if self._expiry is not None and self._expiry.active():
             self._expiry.cancel()
         self._expiry = None
         when = self.reloading.config.expiry
         if when:
             seconds = min(max(when - time(), 0.0) + 1.0, LONGEST_WAIT)
-            self._expiry = self._reactor.callLater(seconds, self._reload_for, "the clock")
+            self._expiry = self._reactor.callLater(seconds, self._expire)
+
+    def _expire(self) -> None:
+        outcome = self.reloading.expire(time())
+        if outcome.lines:
+            self._noted(self._reported(outcome), CLOCK)
+        else:
+            self._expect_expiry()
 
     def _running(self) -> Running:
         return Running(

@@ -6,12 +6,14 @@ changes nothing and says why.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge.certificates.identity import Identities
 from edge.codes import Code
 from edge.config import Config, Fault, Reading, read
 from edge.config.difference import Difference, difference
+from edge.config.loading import expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,20 @@ class Reloading:
 
     def attempt(self, reading: Reading, dry_run: bool = False) -> Outcome:
         """Put what was read into force, or say why not."""
-        config, faults = reading.config, reading.faults
-        if config is None:
-            return self._rejected(faults, dry_run)
+        if reading.config is None:
+            return self._rejected(reading.faults, dry_run)
+        return self._put(reading.config, reading.faults, dry_run)
+
+    def expire(self, now: float) -> Outcome:
+        """Do without the partners whose time is over at ``now``. What the files say meanwhile has to be asked for."""
+        return self._put(expired(self.config, now), (), dry_run=False)
+
+    def renewed(self, identities: Identities) -> None:
+        """These are ours now, by themselves: there is no difference any more to files that say so."""
+        if identities is not self.config.identities:
+            self.config = replace(self.config, identities=identities, identity=identities.default)
+
+    def _put(self, config: Config, faults: tuple[Fault, ...], dry_run: bool) -> Outcome:
         changes = difference(self.config, config)
         if changes.fixed:
             return self._rejected((*self._too_late(config.path, changes), *faults), dry_run)

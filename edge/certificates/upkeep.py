@@ -14,12 +14,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.certificates.book import PeerBook
 from edge.certificates.contexts import Contexts
-from edge.certificates.examination import Finding, examine
+from edge.certificates.examination import Finding, compare, examine
 from edge.certificates.expiry import LOOK_SECONDS, Ending, Expirations, ours
 from edge.certificates.fetching import Revocation
 from edge.certificates.handshake import Handshake
 from edge.certificates.identity import Files, Identities
-from edge.certificates.reload import Kept, Reloading, Renewed, Retiring, Watch
+from edge.certificates.reload import RETIRE_SECONDS, Kept, Reloading, Renewed, Retiring, Watch
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.addresses import is_public
@@ -40,6 +40,7 @@ class Upkeep:
         report: Report,
         links: Callable[[], Iterable[tuple[int, Callable[[], None]]]] = tuple,
         is_allowed: Callable[[str], bool] = is_public,
+        retire_seconds: float = RETIRE_SECONDS,
     ) -> None:
         self.book = PeerBook()
         self.revocation = Revocation(reactor, resolve, self._now, is_allowed, self._unanswered)
@@ -48,7 +49,7 @@ class Upkeep:
         self._systems: tuple[System, ...] = ()
         self._watch = Watch((), contexts.identities, self._judge)
         self._reloading = Reloading(reactor, self._watch, contexts.renew, self._reloaded)
-        self._retiring = Retiring(reactor)
+        self._retiring = Retiring(reactor, retire_seconds)
         self._expirations = Expirations()
         self._next: IDelayedCall | None = None
         contexts.consult(self.revocation)
@@ -58,7 +59,12 @@ class Upkeep:
     ) -> None:
         """A configuration is in force, and its identities are those of the contexts. ``lists`` are files of CRLs."""
         self._name, self._systems = name, tuple(systems)
-        self._watch.become(files, self._contexts.identities)
+        before, shown = tuple(self._watch.shown), self._contexts.identities
+        self._watch.become(files, shown)
+        for index, (old, new) in enumerate(zip(before, shown, strict=False)):
+            if old.chain != new.chain:
+                findings = [finding for finding in self._judge(shown) if finding.index == index]
+                self._reloaded(Renewed(index, old, new, (*findings, *compare(old, new, index))))
         self.revocation.ledger.clear_files()
         for path in lists:
             try:

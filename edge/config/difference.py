@@ -75,7 +75,7 @@ def difference(old: Config, new: Config) -> Difference:
 
 def renewed_bundles(old: Config, new: Config) -> list[Path]:
     """The trust bundles that are still named, and have other contents now."""
-    return [bundle for bundle in sorted(old.bundles) if new.bundles.get(bundle, old.bundles[bundle]) != old.bundles[bundle]]
+    return [bundle for bundle, was in sorted(old.bundles.items()) if new.bundles.get(bundle, was) != was]
 
 
 def _of_system(old: System | None, new: System | None) -> list[str]:

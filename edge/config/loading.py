@@ -5,7 +5,7 @@ that cannot be used.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -160,13 +160,24 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         bundles=gathering.bundles,
         systems=systems,
         directory=directory,
-        expiry=min((system.expires_at for system in systems if system.expires_at), default=0.0),
+        expiry=_next_expiry(systems),
         warnings=ordered,
     )
     return Reading(config, ordered, summary, partners)
 
 
+def expired(config: Config, now: float) -> Config:
+    """The same without the partners whose time is over at ``now`` (Unix epoch seconds), whatever the files say."""
+    systems = tuple(system for system in config.systems if not 0 < system.expires_at <= now)
+    directory = Directory(systems, config.directory.blocks, config.directory.discovered.template)
+    return replace(config, systems=systems, directory=directory, expiry=_next_expiry(systems))
+
+
 # -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _next_expiry(systems: Sequence[System]) -> float:
+    return min((system.expires_at for system in systems if system.expires_at), default=0.0)
 
 
 def _still_listed(document: Document, systems: Sequence[System], now: datetime) -> Iterator[System]:

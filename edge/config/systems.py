@@ -1,6 +1,7 @@
 """From the entries of a configuration to `System`s: what must go together, what must not, and the defaults."""
 
 from datetime import UTC, date, datetime, time
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,6 +48,7 @@ class Gathering:
     def __init__(self) -> None:
         self.systems: list[System] = []
         self.blocks: list[Block] = []
+        self.bundles: dict[Path, str] = {}  # and the hash of what is in each
         self.claims = Claims()
         self._bundles: dict[Path, bool] = {}  # trust bundle -> whether it is good
 
@@ -118,6 +120,7 @@ class Gathering:
             content = document.read(bundle, MAX_BUNDLE, path)
             self._bundles[bundle] = content is not None
             if content is not None:
+                self.bundles[bundle] = sha256(content).hexdigest()
                 try:
                     authorities(content)
                 except IdentityError as error:

@@ -82,7 +82,7 @@ class SipLink(Protocol):
         self._received: list[bytes] = []
         self._out: list[bytes] = []
         self._out_bytes = 0
-        self._pending = Pending(clock.seconds)
+        self.pending = Pending(clock.seconds)  # requests of ours
         self._paused = False
         self._cause: Cause | None = None  # why we closed it
         self._deadline: IDelayedCall | None = None  # of the handshake, then of a peer that proves nothing
@@ -95,7 +95,7 @@ class SipLink(Protocol):
         self._learnt = False  # whether it was asked once, to learn whether it answers
         self._unanswered = 0  # requests that were given up since the peer has said something
         self._first = not self.outbound  # the next request is the first one of a peer that came to us
-        self._progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
+        self.progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
         self._handshake: Handshake | None = None
         self._left = False  # the owner knows that it takes nothing more
         self._retiring = False
@@ -118,7 +118,7 @@ class SipLink(Protocol):
         """Send a request; its ``token`` is reported as sent. (None: nobody waits for it.)"""
         self.write(data)
         if token is not None:
-            self._pending.asked(data)
+            self.pending.asked(data)
             self._sink.sip_sent(token, self)
 
     def flush(self) -> None:
@@ -131,14 +131,14 @@ class SipLink(Protocol):
             self._out.clear()
             self._out_bytes = 0
             self._wire.write(data)
-            if self._pending.is_crowd:
+            if self.pending.is_crowd:
                 self._owner.link_busy(self)
 
     def close(self, cause: Cause | None = None) -> None:
         """Send what has gathered, then close in good order."""
         if self.alive:
             self.flush()
-            self.orderly = cause is None and not self._pending
+            self.orderly = cause is None and not self.pending
             self._leave(cause or Cause(Code.N03, "closed by us"))
             self._cause = cause
             self._wire.unregisterProducer()
@@ -147,13 +147,19 @@ class SipLink(Protocol):
         elif self._handshake is None:
             self._abort(cause or Cause(Code.N03, "closed by us"))
 
+    def leave(self) -> None:
+        """Ask nothing more on it."""
+        if self.alive and not self._left:
+            self._left = self.orderly = True
+            self._owner.link_leaves(self, Cause(Code.N03, "retired"))
+
     def retire(self) -> None:
         """Ask nothing more on it, and close it when what was asked is answered, or has been given up."""
-        if not self.alive or not self._pending:
+        if not self.alive or not self.pending:
             self.close()
-        elif not self._left:
-            self._left = self.orderly = self._retiring = True
-            self._owner.link_leaves(self, Cause(Code.N03, "retired"))
+        elif not self._retiring:
+            self.leave()
+            self._retiring = True
             self._arm(TIMER_F, self.close)
 
     def abort(self) -> None:
@@ -254,7 +260,7 @@ class SipLink(Protocol):
         cause = self._cause or cause_of(reason, self._wire if young else None)
         done = self._cause is None and isinstance(reason.value, ConnectionDone)
         if not self._left:
-            self.orderly = done and not self._pending
+            self.orderly = done and not self.pending
         self._leave(cause)
         if self._announced == "up":
             self._sink.link_event("link.down", code=None if done else cause.code, text=cause.text, **self.facts())
@@ -285,13 +291,13 @@ class SipLink(Protocol):
             messages: list[Request | Response] = []
             ending: Cause | None = None
             for message in self._framer.feed(data):
-                self._progress += 1
+                self.progress += 1
                 if isinstance(message, Ping):
                     self.write(PONG)
                 elif isinstance(message, Garbled):
                     ending = self._garbled(message) or ending
                 elif trusted:
-                    self._pending.answered(message)
+                    self.pending.answered(message)
                     messages.append(message)
                 elif isinstance(message, Request) and self._refusals > 0:
                     self._refusals -= 1
@@ -302,7 +308,7 @@ class SipLink(Protocol):
                 self._sink.sip_received(self, messages)
             if not trusted and self._refusals <= 0:
                 ending = Cause(self.peer.fault or Code.A01, "the peer proves nothing that would let it in")
-            if ending is not None or (self._retiring and not self._pending):
+            if ending is not None or (self._retiring and not self.pending):
                 self.close(ending)
         finally:
             self._turn.flush()
@@ -336,12 +342,12 @@ class SipLink(Protocol):
         the ping itself has to be acknowledged; if he alone stands still, requests of ours stay without an answer.
         """
         self._keep_alive = None
-        if self._framer.buffered and self._progress == self._stuck_at:
+        if self._framer.buffered and self.progress == self._stuck_at:
             self._abort(Cause(Code.S01, "a message was begun and not finished"))
             return
         self._keep_alive = self._clock.callLater(self._period, self._probe)
-        self._stuck_at = self._progress if self._framer.buffered else -1
-        self._unanswered += self._pending.forget()
+        self._stuck_at = self.progress if self._framer.buffered else -1
+        self._unanswered += self.pending.forget()
         heard, self._heard = self._heard, False
         if not self.outbound and not self.lent:
             return

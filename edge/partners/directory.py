@@ -5,7 +5,7 @@ every request and stanza. A refusal is a value that carries one reason code, nev
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.codes import Code
@@ -83,6 +83,11 @@ class Changes:
     removed: tuple[System, ...] = ()
     changed: tuple[tuple[System, tuple[str, ...]], ...] = ()  # and the names of the fields
     moved: bool = False
+
+    def with_proofs(self, systems: Iterable[System]) -> "Changes":
+        """The same, and besides something else is a good certificate of ``systems`` than before."""
+        changed = tuple((system, ("ca",)) for system in systems)
+        return replace(self, changed=self.changed + changed) if changed else self
 
 
 class Directory:

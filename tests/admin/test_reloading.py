@@ -1,5 +1,6 @@
 """A configuration that is read again: put into force whole, or not at all."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,32 @@ def test_what_fails_when_it_is_applied_is_refused(office: Office) -> None:
     assert outcome.errors[0].text == "the configuration could not be applied: the bundle is gone"
     office.fails = False
     assert office.reload().accepted
+
+
+PASSING = changed(PARTNERS, 'via = "sip"\nhosts', 'via = "sip"\nexpires = 2040-01-31\nhosts')
+LAST_MOMENT = datetime(2040, 2, 1, tzinfo=UTC).timestamp()
+
+
+def test_partner_whose_time_is_over_goes_and_nothing_else_is_read(office: Office) -> None:
+    """The administrator may be in the middle of an edit."""
+    office.reload(partners=PASSING)
+    assert office.reloading.config.expiry == LAST_MOMENT
+    office.written.write(partners="half a fi")
+    assert office.reloading.expire(LAST_MOMENT - 1).lines == ()
+    outcome = office.reloading.expire(LAST_MOMENT)
+    assert (outcome.accepted, outcome.lines) == (True, ("- partner contoso",))
+    assert [system.name for system in office.applied[-1].directory.systems] == ["office", "fabrikam"]
+    assert office.reloading.config.expiry == 0
+
+
+def test_certificate_that_was_taken_up_by_itself_is_no_difference(office: Office) -> None:
+    office.written.renew()
+    renewed = office.reloading.read().config
+    assert renewed is not None
+    assert office.reload(dry_run=True).lines == ("~ certificates",)
+    office.reloading.renewed(renewed.identities)
+    assert office.reload().lines == ()
+    assert office.reloading.config.identity.chain == renewed.identity.chain
 
 
 def test_outcome_in_json(office: Office) -> None:

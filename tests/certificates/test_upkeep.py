@@ -82,6 +82,18 @@ def test_renewal_is_shown_and_told_and_old_links_go(folder: Path) -> None:
     assert gateway.closed == ["old"]
 
 
+def test_certificate_of_another_configuration_is_told_and_old_links_go(folder: Path) -> None:
+    gateway = Gateway(folder, ours())
+    renewed = ours(number=6)
+    gateway.contexts.configure(parse(renewed.pem, renewed.key_pem), folder / "ca.pem", ())
+    gateway.write(renewed)
+    gateway.upkeep.configured(NAME, (), [gateway.files])
+    assert gateway.events == ["cert.renewed"]
+    gateway.upkeep.configured(NAME, (), [gateway.files])
+    gateway.reactor.advance(RETIRE_SECONDS)
+    assert gateway.events == ["cert.renewed"] and gateway.closed == ["old"]
+
+
 def test_bad_renewal_is_told_with_its_code(folder: Path) -> None:
     gateway = Gateway(folder, ours())
     gateway.files.key.write_bytes(ours(number=6).key_pem)

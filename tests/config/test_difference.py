@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.authority import Authority
 from edge.config import Config
-from edge.config.difference import FIXED, KEYS, difference
+from edge.config.difference import FIXED, KEYS, difference, renewed_bundles
 from edge.partners import System
 from tests.config.written import AUTHORITY, EDGE, PARTNERS, Written, changed
 
@@ -112,9 +113,21 @@ def test_what_only_a_restart_can_change(written: Written, before: str, after: st
 def test_every_field_of_a_configuration_is_compared_or_leads_elsewhere() -> None:
     elsewhere = {
         "path", "files", "certificate", "key", "identity", "identities", "identity_files", "ca", "systems", "directory",
-        "expiry", "warnings",
+        "expiry", "warnings", "bundles",
     }
     assert set(Config.__dataclass_fields__) == elsewhere | FIXED.keys()
+
+
+def test_a_trust_bundle_with_other_contents_is_another_one(written: Written) -> None:
+    """The administrator has put another file in its place, and said nothing else."""
+    edge = changed(EDGE, 'key = "certs/edge.key"', 'key = "certs/edge.key"\nca = "certs/ca.pem"')
+    old = read(written.write(edge))
+    bundle = written.folder / "certs" / "ca.pem"
+    bundle.write_bytes(AUTHORITY.pem + Authority("Another CA").pem)
+    new = read(written)
+    assert difference(old, new).lines == ("~ the authorities in ca.pem",)
+    assert renewed_bundles(old, new) == [bundle]
+    assert not renewed_bundles(new, read(written.write(EDGE))), "one that is not named any more is no news"
 
 
 def test_the_keys_that_have_other_names_are_fields() -> None:

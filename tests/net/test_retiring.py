@@ -1,0 +1,87 @@
+"""Links that are to be made anew are closed in a pause, and none before."""
+
+from typing import Any, cast
+
+import pytest
+from twisted.internet.task import Clock
+
+from edge.net.retiring import QUIET, Retiring
+from edge.net.sip_link import SipLink
+
+
+class Link:
+    def __init__(self) -> None:
+        self.progress, self.pending, self.alive = 7, False, True
+        self.told: list[str] = []
+
+    def leave(self) -> None:
+        self.told.append("leave")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+class Links:
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.retiring = Retiring(self.clock)
+
+    def retire(self) -> Any:
+        link = Link()
+        self.retiring.retire(cast(SipLink, link))
+        return link
+
+
+@pytest.fixture
+def links() -> Links:
+    return Links()
+
+
+def test_quiet_link_is_closed_after_a_pause(links: Links) -> None:
+    link = links.retire()
+    assert link.told == ["leave"]
+    links.clock.advance(QUIET)
+    assert link.told == ["leave", "close"]
+    assert not links.clock.getDelayedCalls() and not len(links.retiring)
+
+
+def test_link_on_which_something_is_said_stays_until_nothing_is(links: Links) -> None:
+    link = links.retire()
+    for _ in range(1000):
+        link.progress += 1
+        links.clock.advance(QUIET)
+    assert link.told == ["leave"] and len(links.retiring) == 1
+    links.clock.advance(QUIET)
+    assert link.told == ["leave", "close"]
+
+
+def test_link_on_which_we_wait_for_an_answer_stays(links: Links) -> None:
+    link = links.retire()
+    link.pending = True
+    links.clock.pump([QUIET] * 5)
+    assert link.told == ["leave"]
+    link.pending = False
+    links.clock.advance(QUIET)
+    assert link.told[-1] == "close"
+
+
+def test_link_that_has_gone_by_itself_is_not_waited_for(links: Links) -> None:
+    link = links.retire()
+    link.alive, link.pending = False, True
+    links.clock.advance(QUIET)
+    assert not links.clock.getDelayedCalls()
+
+
+def test_each_link_has_its_own_pause_and_one_clock_is_enough(links: Links) -> None:
+    one, other = links.retire(), links.retire()
+    other.progress += 1
+    assert len(links.clock.getDelayedCalls()) == 1
+    links.clock.advance(QUIET)
+    assert (one.told, other.told) == (["leave", "close"], ["leave"])
+
+
+def test_stop_leaves_the_others_as_they_are(links: Links) -> None:
+    link = links.retire()
+    links.retiring.stop()
+    assert not links.clock.getDelayedCalls() and link.told == ["leave"]
+    links.retiring.stop()
