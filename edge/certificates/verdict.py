@@ -49,7 +49,10 @@ def sip_peer(
     dialled: System | None = None,
     expected: frozenset[Domain] = frozenset(),
 ) -> Peer:
-    """Who a SIP peer is (RFC 5922 §7). If we ``dialled`` it, anybody but one of the ``expected`` names is a fault."""
+    """Who a SIP peer is (RFC 5922 §7). If we ``dialled`` it, anybody but one of the ``expected`` names is a fault.
+
+    While unlisted domains are discovered a certificate may prove those as well (`Peer.open`).
+    """
     leaf = handshake.leaf
     names = frozenset[Domain]() if leaf is None else sip_names(leaf)
     by_subject = leaf is not None and not names
@@ -66,15 +69,21 @@ def sip_peer(
         if fault is None:
             fault = _name_fault(dialled, by_subject)
         return replace(found, systems=frozenset() if fault else proved | {dialled.name}, fault=fault)
-    if proved:
+    template = directory.discovered.template
+    if template is not None and found.fault is None and any(map(directory.is_open_to, names)):
+        faults[""] = _sip_fault(template, handshake, grounds, by_subject)
+        found = replace(found, open=faults[""] is None)
+    if proved or found.open:
         return replace(found, systems=proved)
     fault = next((fault for fault in faults.values() if fault is not None), handshake.fault)
-    return replace(found, systems=frozenset(), fault=fault)
+    return replace(found, systems=frozenset(), fault=fault or found.fault)
 
 
 def xmpp_peer(directory: Directory, handshake: Handshake, grounds: Grounds, remote: Domain) -> Peer:
     """Who an XMPP server is that says it is ``remote``, or that we dialled as that (RFC 6120 §13.7)."""
     names, system = frozenset((remote,)), directory.system_of(remote)
+    if system is None and directory.is_open_to(remote):
+        system = directory.discovered.like(remote, "xmpp")
     if system is None:
         return Peer("xmpp", names, frozenset(), handshake.fault or directory.identify("xmpp", names).fault)
     fault = chain_fault(system, handshake, grounds)

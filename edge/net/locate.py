@@ -202,7 +202,7 @@ def identities(system: System, domain: Domain, candidate: Candidate) -> frozense
     """
     if system.hosts is not None or system.peer_names != frozenset(system.domains):
         return system.peer_names
-    if candidate.federated and directly_in(candidate.host, domain):
+    if candidate.federated and not system.discovered and directly_in(candidate.host, domain):
         return frozenset((domain, candidate.host))
     return frozenset((domain,))
 

@@ -19,12 +19,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from edge.certificates.contexts import Handshake
-from edge.certificates.trust import fingerprint_of
 from edge.codes import Code
 from edge.net.links import Cause, DialError, cause_of
 from edge.net.pending import SLOW, Pending
 from edge.net.sink import Sink
-from edge.net.sip_owner import Owner, Transport
+from edge.net.sip_owner import Owner, Transport, shown_by
 from edge.net.turn import Turn
 from edge.partners import Peer
 from edge.sip.framing import Garbled, Ping
@@ -173,18 +172,13 @@ class SipLink(Protocol):
 
     def facts(self) -> dict[str, object]:
         """What the log should say of this link."""
-        handshake = self._handshake
-        leaf = handshake.leaf if handshake else None
         return {
             "partner": ",".join(sorted(self.peer.systems)),
             "direction": "out" if self.outbound else "in",
             "peer_ip": self.address,
             "peer_port": self.port,
-            "tls_version": handshake.tls_version if handshake else "",
-            "cipher": handshake.cipher if handshake else "",
             "names": ",".join(sorted(self.peer.names)[:10]),
-            "cert_sha256": fingerprint_of(leaf) if leaf else "",
-            "cert_issuer": leaf.issuer.rfc4514_string() if leaf else "",
+            **shown_by(self._handshake),
         }
 
     # --- for Twisted ------------------------------------------------------------------------------------
@@ -207,19 +201,15 @@ class SipLink(Protocol):
         self.alive = True
         if not self.peer.systems:
             cause = Cause(self.peer.fault or Code.A01, "")
-            self._refused(cause)
+            if not self.peer.open:
+                self._refused(cause)
             if self.outbound:
                 self.close(cause)
                 self._failed(cause)
             else:
                 self._arm(UNPROVED, self._unproved)
             return
-        self._announced = "up"
-        self._sink.link_event("link.up", **self.facts())
-        self._keep_alive = self._clock.callLater(self._period, self._probe)
-        if self._ready is not None:
-            ready, self._ready = self._ready, None
-            ready.callback(self)
+        self._up()
 
     def dataReceived(self, data: bytes) -> None:
         self._received.append(data)
@@ -251,9 +241,8 @@ class SipLink(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._disarm()
-        for call in (self._stall, self._keep_alive):
-            if call is not None:
-                call.cancel()
+        for call in filter(None, (self._stall, self._keep_alive)):
+            call.cancel()
         self._stall = self._keep_alive = None
         self._out.clear()
         young = not self.worked and self._clock.seconds() - self.since < SOON
@@ -296,7 +285,8 @@ class SipLink(Protocol):
                     self.write(PONG)
                 elif isinstance(message, Garbled):
                     ending = self._garbled(message) or ending
-                elif trusted:
+                elif trusted or (self.peer.open and self._is_discovered(message)):
+                    trusted = True
                     self.pending.answered(message)
                     messages.append(message)
                 elif isinstance(message, Request) and self._refusals > 0:
@@ -312,6 +302,23 @@ class SipLink(Protocol):
                 self.close(ending)
         finally:
             self._turn.flush()
+
+    def _is_discovered(self, message: Request | Response) -> bool:
+        """Whether a stranger is one no more by this request: to be refused is the other thing."""
+        if isinstance(message, Request):
+            self.peer = self._owner.link_discovered(self, message)
+        if self.peer.systems:
+            self._disarm()
+            self._up()
+        return bool(self.peer.systems)
+
+    def _up(self) -> None:
+        self._announced = "up"
+        self._sink.link_event("link.up", **self.facts())
+        self._keep_alive = self._clock.callLater(self._period, self._probe)
+        if self._ready is not None:
+            ready, self._ready = self._ready, None
+            ready.callback(self)
 
     def _first_of(self, messages: list[Request | Response]) -> None:
         request = next((message for message in messages if isinstance(message, Request)), None)

@@ -1,10 +1,11 @@
-"""What a SIP link needs of the connection under it, and of the pool that owns it."""
+"""What a SIP link needs of the connection under it, and of the pool that owns it; and what it shows of its TLS."""
 
 from typing import TYPE_CHECKING, Protocol
 
 from OpenSSL import SSL
 
 from edge.certificates.contexts import Handshake
+from edge.certificates.trust import fingerprint_of
 from edge.net.links import Cause
 from edge.partners import Peer
 from edge.sip.framing import Framer
@@ -45,6 +46,9 @@ class Owner(Protocol):
     def link_asked(self, link: "SipLink", request: Request) -> None:
         """The first request on a link that a proved peer has opened."""
 
+    def link_discovered(self, link: "SipLink", request: Request) -> Peer:
+        """A request of a stranger who has proved his name: who he is because of it."""
+
     def link_busy(self, link: "SipLink") -> None:
         """The peer takes less than we send."""
 
@@ -53,3 +57,14 @@ class Owner(Protocol):
 
     def link_lost(self, link: "SipLink") -> None:
         """The connection is gone, or never came up."""
+
+
+def shown_by(handshake: Handshake | None) -> dict[str, object]:
+    """What the log should say of TLS and the certificate of a link; nothing before the handshake is done."""
+    leaf = handshake.leaf if handshake else None
+    return {
+        "tls_version": handshake.tls_version if handshake else "",
+        "cipher": handshake.cipher if handshake else "",
+        "cert_sha256": fingerprint_of(leaf) if leaf else "",
+        "cert_issuer": leaf.issuer.rfc4514_string() if leaf else "",
+    }

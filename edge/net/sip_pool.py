@@ -32,6 +32,7 @@ from edge.net.sip_link import KEEP_ALIVE, SipLink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
+from edge.net.unlisted import Lookups, discovered
 from edge.partners import Changes, Directory, Peer, System
 from edge.sip.framing import Framer
 from edge.sip.message import Request
@@ -68,7 +69,7 @@ class SipPool:
         self._turn = turn
         self._directory = directory
         self._contexts = contexts
-        self._locator = locator
+        self._lookups = Lookups(reactor, locator)
         self._name = name
         self._rng = rng
         self._keep_alive = keep_alive
@@ -152,6 +153,18 @@ class SipPool:
                 lanes.redial()
         return len(closing)
 
+    def holds(self, system: System) -> bool:
+        """`edge.partners.discovery.Holder`"""
+        lanes = self._places.get((system.name, system.domains[0]))
+        return self._accepted[system.name] > 0 or (lanes is not None and not lanes.is_idle)
+
+    def forget(self, system: System) -> None:
+        """`edge.partners.discovery.Holder`"""
+        if (lanes := self._places.pop((system.name, system.domains[0]), None)) is not None:
+            lanes.stop()
+        self._paths.pop(system.name, None)
+        del self._accepted[system.name]
+
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all links; fires when they are closed."""
         ports = [stopped(port) for port in self._ports]
@@ -161,7 +174,6 @@ class SipPool:
             path.stop()
         for lanes in list(self._places.values()):
             lanes.stop()
-        done: Deferred[None] = Deferred()
         if self._links:
             self._empty = Deferred()
             late = self._reactor.callLater(CLOSING, self._abort_all)
@@ -169,8 +181,7 @@ class SipPool:
             ports.append(self._empty)
             for link in list(self._links):
                 link.close()
-        DeferredList(ports, consumeErrors=True).addCallback(lambda _: done.callback(None))
-        return done
+        return DeferredList(ports, consumeErrors=True).addCallback(lambda _: None)
 
     # --- Owner of the links -------------------------------------------------------------------------------
 
@@ -182,7 +193,13 @@ class SipPool:
             if peer.systems:
                 self._entrance.proved(link, link.address)
             return peer
-        peer = self._contexts.sip_peer(self._directory, handshake)
+        return self._let_in(link, self._contexts.sip_peer(self._directory, handshake))
+
+    def link_discovered(self, link: SipLink, request: Request) -> Peer:
+        """`edge.net.sip_owner.Owner`: who a stranger is because of a request."""
+        return self._let_in(link, discovered(self._directory, link.peer, request))
+
+    def _let_in(self, link: SipLink, peer: Peer) -> Peer:
         if any(self._accepted[system.name] >= system.connections_in for system in self._systems_of(peer)):
             return Peer("sip", peer.names, frozenset(), Code.L03)
         if peer.systems:
@@ -313,7 +330,7 @@ class SipPool:
     async def _dial(self, lanes: Lanes, system: System, domain: Domain) -> SipLink:
         """A link to whichever address of ``domain`` answers first."""
         try:
-            candidates = await self._locator.sip(system, domain)
+            candidates = await self._lookups.find(system, domain)
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise

@@ -110,14 +110,16 @@ class _Dialling(ClientFactory):
 
 
 class Served:
-    """The domains that streams may be opened to: those of the SIP side."""
+    """The domains that streams may be opened to: those of the SIP side, and those that may turn out to be there."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
     def __contains__(self, name: object) -> bool:
-        system = self._directory.system_of(name) if isinstance(name, str) else None  # type: ignore[arg-type]
-        return system is not None and system.protocol == "sip"
+        if not isinstance(name, str):
+            return False
+        system = self._directory.system_of(Domain(name))
+        return self._directory.is_open_to(Domain(name)) if system is None else system.protocol == "sip"
 
 
 class Accepting(ServerFactory):

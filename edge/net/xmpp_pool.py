@@ -26,6 +26,7 @@ from edge.net.relisting import Relisting
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.turn import Turn
+from edge.net.unlisted import Lookups, Strangers
 from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect, reached
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
@@ -71,7 +72,7 @@ class XmppPool:
         self._turn = turn
         self._directory = directory
         self._contexts = contexts
-        self._locator = locator
+        self._lookups = Lookups(reactor, locator)
         self._name = name
         self._ids = ids
         self._rng = rng
@@ -88,6 +89,7 @@ class XmppPool:
         self._count_components()
         self._paths: dict[Place, Path] = {}
         self._links: set[XmppLink] = set()
+        self.strangers = Strangers(self._links, self._routes, self._paths, self._ways)
         self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE, CONNECTIONS)
         self._pace = Pace(reactor)
         self.pings = Pings(reactor, sink)
@@ -330,7 +332,7 @@ class XmppPool:
     async def _dial(self, place: Place, local: Domain, remote: Domain, system: System) -> XmppLink:
         """A stream to whichever address answers first."""
         try:
-            candidates = await self._locator.xmpp(system, remote)
+            candidates = await self._lookups.find(system, remote)
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise

@@ -50,7 +50,11 @@ class Trust:
             return Verdict(Peer("xmpp", frozenset((remote,)), frozenset(), fault), NOTHING)
         peer = self._contexts.xmpp_peer(self._directory, handshake, remote)
         system = self._directory.system_of(remote)
-        assert system is not None, "policy lets nobody pass who is not listed"
+        if system is None and peer.fault is None:
+            system = self._directory.discover(remote, local)
+            peer = self._directory.identify("xmpp", peer.names)
+        if system is None:
+            return Verdict(Peer("xmpp", peer.names, frozenset(), peer.fault or Code.A01), NOTHING)
         accepted = [each for each in others if isinstance(each.negotiation, Receiving)]
         if sum(system.name in each.peer.systems for each in accepted) >= system.connections_in:
             return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
@@ -93,6 +97,8 @@ class Trust:
     def policy(self, remote: Domain, local: Domain) -> Code | None:
         """Why these two domains do not talk over a stream between servers."""
         theirs, ours = self._directory.system_of(remote), self._directory.system_of(local)
+        if theirs is None and ours is not None and ours.inside and self._directory.is_open_to(remote):
+            return None if ours.protocol == "sip" else Code.A08
         if theirs is None:
             return self._directory.fault_of(remote)
         if theirs.protocol != "xmpp":
@@ -100,7 +106,7 @@ class Trust:
         if theirs.link != "s2s":
             return Code.A05
         if ours is None:
-            return Code.A06
+            return None if theirs.inside and self._directory.is_open_to(local) else Code.A06
         return None if self._directory.may_talk(theirs, ours) else Code.A08
 
     def system_of(self, remote: Domain) -> System | None:

@@ -13,6 +13,7 @@ from edge.domains import Domain
 from edge.partners.system import System
 
 MOST = 1000  # discovered partners; each costs a few kilobytes, and a stranger can have as many domains as he buys
+LOOKED_AT = 50  # of them, in search of one that can go; to find out costs a look at all links
 
 OTHER = {"sip": "xmpp", "xmpp": "sip"}
 LINK = {"sip": "tls", "xmpp": "s2s"}
@@ -70,7 +71,7 @@ class Discovered:
     # --- private ----------------------------------------------------------------------------------------
 
     def _made_room(self) -> bool:
-        for system in self:
+        for system in tuple(self)[:LOOKED_AT]:
             self.drop(system)
             if not any(holder.holds(system) for holder in self.holders):
                 for holder in self.holders:

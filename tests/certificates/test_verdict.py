@@ -321,3 +321,49 @@ def test_xmpp_domain_that_is_not_listed_is_nobody(bundle: Path) -> None:
     ours = contexts(system)
     seen = accepted(ours, somebody([leaf(dns("padua.example"))]))
     assert ours.xmpp_peer(Directory([system]), seen, Domain("padua.example")).systems == frozenset()
+
+
+# -- those who are on no list ----------------------------------------------------------------------------------------
+
+PADUA = Domain("padua.example")
+
+
+def as_stranger(way: str, chain: Sequence[Made], bundle: Path, ca: bool = True) -> Peer:
+    """The same for padua.example, to a gateway that discovers unlisted domains."""
+    listed = partner("sip", bundle)
+    template = System("", False, "sip", (), ca=bundle if ca else None, discovered=True)
+    directory = Directory([listed], (), template)
+    ours = Contexts(parse(OURS.pem, OURS.key_pem), bundle, directory.trusting)
+    seen = accepted(ours, somebody(chain))
+    return ours.xmpp_peer(directory, seen, PADUA) if way == "xmpp" else ours.sip_peer(directory, seen)
+
+
+def test_stranger_proves_his_own_domain_by_the_strict_rules(bundle: Path) -> None:
+    peer = as_stranger("sip", [leaf(dns("padua.example"))], bundle)
+    assert (peer.open, peer.systems, peer.fault, peer.names) == (True, frozenset(), None, {PADUA})
+    by_subject = make(number=9, issuer=ROOT, subject=subject((NameOID.COMMON_NAME, "padua.example")))
+    for chain, code in (
+        ([leaf(dns("padua.example"), issuer=STRANGER)], Code.C01),
+        ([leaf(dns("padua.example"), **PAST)], Code.C02),
+        ([by_subject], Code.C04),
+        ([], Code.T04),
+    ):
+        peer = as_stranger("sip", chain, bundle)
+        assert (peer.open, peer.systems, peer.fault) == (False, frozenset(), code)
+
+
+def test_certificate_of_a_partner_proves_what_else_it_carries(bundle: Path) -> None:
+    peer = as_stranger("sip", [leaf(dns("contoso.com"), dns("padua.example"))], bundle)
+    assert (peer.open, peer.systems) == (True, {"contoso"})
+    assert not as_stranger("sip", [leaf(dns("contoso.com"))], bundle).open, "there is nothing else"
+
+
+def test_authority_of_one_partner_vouches_for_no_stranger(bundle: Path) -> None:
+    peer = as_stranger("sip", [leaf(dns("contoso.com"), dns("padua.example"))], bundle, ca=False)
+    assert (peer.open, peer.systems) == (False, {"contoso"})
+
+
+def test_xmpp_stranger_proves_the_domain_of_the_stream(bundle: Path) -> None:
+    assert as_stranger("xmpp", [leaf(dns("padua.example"))], bundle).fault is None
+    assert as_stranger("xmpp", [leaf(dns("mantua.example"))], bundle).fault is Code.C03
+    assert as_stranger("xmpp", [leaf(dns("padua.example"), issuer=STRANGER)], bundle).fault is Code.C01

@@ -264,9 +264,11 @@ class Places:
         self.answer = answer
         self.direct = False
         self.asked: list[Domain] = []
+        self.public: list[bool] = []
 
-    def xmpp(self, system: System, domain: Domain) -> "Deferred[list[Candidate]]":
+    def xmpp(self, system: System, domain: Domain, *, public: bool = False) -> "Deferred[list[Candidate]]":
         self.asked.append(domain)
+        self.public.append(public)
         if self.answer is None:
             return Deferred()
         if isinstance(self.answer, Code):
@@ -293,7 +295,9 @@ OFFER_MANAGEMENT = "<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:feature
 class World:
     """A pool in which nothing happens by itself."""
 
-    def __init__(self, folder: Path, *systems: System, issued: Issued = EDGE) -> None:
+    def __init__(
+        self, folder: Path, *systems: System, issued: Issued = EDGE, template: System | None = None
+    ) -> None:
         bundle = folder / "ca.pem"
         bundle.write_bytes(PUBLIC.pem)
         listed = [_trusting(system, bundle) for system in systems or (SIP, s2s())]
@@ -301,13 +305,14 @@ class World:
         self.sink = Memory()
         self.turn = Turn(self.reactor)
         self.places = Places()
+        self.directory = Directory(listed, (), template and _trusting(template, bundle))
         tokens = count(1)
         self.pool = XmppPool(
             self.reactor,
             self.sink,
             self.turn,
-            Directory(listed),
-            Contexts(identity(issued), bundle, listed),
+            self.directory,
+            Contexts(identity(issued), bundle, self.directory.trusting),
             self.places,
             NAME,
             Identifiers(lambda: f"id{next(tokens)}", "node"),

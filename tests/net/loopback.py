@@ -224,12 +224,14 @@ class Setting:
         *systems: System,
         identity_of: Issued = EDGE,
         found: dict[str, list[Candidate]] | None = None,
+        template: System | None = None,
     ) -> None:
         bundle = folder / "ca.pem"
         folder.mkdir(parents=True, exist_ok=True)
         bundle.write_bytes(PUBLIC.pem)
         listed = [system if system.ca else _with_ca(system, bundle) for system in systems]
         self.systems = {system.name: system for system in listed}
+        self.directory = Directory(listed, (), template and _with_ca(template, bundle))
         self.sink = Recorder()
         self.turn = Turn(reactor)
         self.locator = Locator(reactor, (), random.Random(1)) if found is None else Found(found)
@@ -237,8 +239,8 @@ class Setting:
             reactor,
             self.sink,
             self.turn,
-            Directory(listed),
-            Contexts(identity(identity_of), bundle, listed),
+            self.directory,
+            Contexts(identity(identity_of), bundle, self.directory.trusting),
             self.locator,
             "edge.example",
             random.Random(1),
@@ -277,7 +279,7 @@ class Found(Locator):
         super().__init__(reactor, (), random.Random(1))
         self._found = found
 
-    def sip(self, system: System, domain: Domain) -> "Deferred[list[Candidate]]":
+    def sip(self, system: System, domain: Domain, *, public: bool = False) -> "Deferred[list[Candidate]]":
         if domain not in self._found:
             return fail(LocateError(Code.D01))
         return succeed(self._found[domain])
