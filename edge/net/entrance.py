@@ -9,14 +9,18 @@ Whoever is turned away is in the log, but the whole Internet may come at once: s
 
 from collections import Counter
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.codes import Code
+from edge.net.memory import give_back
 from edge.net.sink import Sink
 
 COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
+FROM_ONE = 50  # places for any one address, so that one host cannot take all there are
 PER_SECOND = 100.0  # strangers; as many handshakes as there is time for (`edge.net.pace`)
 AT_ONCE = 200  # strangers after a quiet time: when we come back all of them do
+CROWD = 50  # connections without a proof, so many that their memory is worth to be given back; 5 MB
+CALM = 5.0  # seconds between two looks whether a crowd has gone
 REMEMBERED = 2000  # addresses of partners; the one that was seen longest ago is forgotten
 
 
@@ -31,7 +35,7 @@ class Entrance:
         clock: IReactorTime,
         sink: Sink,
         places: int,
-        from_one: int,
+        from_one: int = FROM_ONE,
         connections: int = 1 << 20,
         **fields: object,
     ) -> None:
@@ -49,6 +53,7 @@ class Entrance:
         self._left, self._at = float(AT_ONCE), clock.seconds()
         self._turned_away = 0
         self._complained = -COMPLAIN
+        self._looking: IDelayedCall | None = None  # whether the crowd has gone
 
     def knows(self, host: str) -> bool:
         """Whether a partner has proved itself from there."""
@@ -79,6 +84,8 @@ class Entrance:
         self._inside[link] = host, known
         self._taken[known] += 1
         self._hosts[host] += 1
+        if self._looking is None and len(self._inside) >= CROWD:
+            self._looking = self._clock.callLater(CALM, self._look)
 
     def proved(self, link: object, host: str) -> None:
         """``link``, accepted or dialled, is that of a partner; a place is free again."""
@@ -99,6 +106,19 @@ class Entrance:
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
+
+    def stop(self) -> None:
+        """Nobody comes any more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    def _look(self) -> None:
+        self._looking = None
+        if len(self._inside) >= CROWD:
+            self._looking = self._clock.callLater(CALM, self._look)
+        else:
+            give_back()
 
     def _is_time(self) -> bool:
         """Whether one more stranger may come in now."""

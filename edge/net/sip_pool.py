@@ -40,7 +40,6 @@ from edge.sip.message import Request
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
 DIAL = 25.0  # seconds for all addresses of a partner together, below the time a message may wait
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
-UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
 PLACES = 5000  # of which those that are idle are forgotten then; behind a wildcard anybody's users may name new ones
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
@@ -79,7 +78,7 @@ class SipPool:
         self._resting = Resting(reactor)
         self._links: set[SipLink] = set()
         self._paths: dict[str, Path] = {}
-        self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, UNPROVED_FROM_ONE, direction="in")
+        self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, direction="in")
         self._pace = Pace(reactor)
         self._accepted: Counter[str] = Counter()
         self._stopped = False
@@ -170,6 +169,7 @@ class SipPool:
         ports = [stopped(port) for port in self._ports]
         self._ports.clear()
         self._stopped = True
+        self._entrance.stop()
         for path in self._paths.values():
             path.stop()
         for lanes in list(self._places.values()):

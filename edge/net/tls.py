@@ -54,6 +54,12 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
         self._waiting = None
         super().connectionLost(reason)  # type: ignore[no-untyped-call]  # so Twisted has it
 
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        """Twisted's own, with a failure that holds no frames: these hold it, and with it 60 kB until they are found."""
+        if reason is not None:
+            reason.cleanFailure()  # type: ignore[no-untyped-call]  # so Twisted has it
+        super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]  # so Twisted has it
+
     def _step(self) -> bool:
         """Its turn has come: go on with the handshake."""
         waiting, self._waiting = self._waiting, None

@@ -43,7 +43,6 @@ from edge.xmpp.receiving import Receiving
 
 DIAL = 25.0  # seconds for all addresses together, DNS to SASL; below the time a message may wait
 UNPROVED = 200  # accepted connections that have not authenticated (yet); each costs about 60 kB while in its handshake
-UNPROVED_FROM_ONE = 50  # of these from one address, so that one host cannot take all the places
 CONNECTIONS = 1000  # accepted connections in all, as Microsoft's gateway has it; most are streams of one partner each
 CLOSING = 2.0  # seconds that the peers have to close their side when we stop
 TICK = 1.0  # seconds between two looks at the deadlines of the links, which are all longer than 5 s
@@ -90,7 +89,7 @@ class XmppPool:
         self._paths: dict[Place, Path] = {}
         self._links: set[XmppLink] = set()
         self.strangers = Strangers(self._links, self._routes, self._paths, self._ways)
-        self._entrance = Entrance(reactor, sink, UNPROVED, UNPROVED_FROM_ONE, CONNECTIONS)
+        self._entrance = Entrance(reactor, sink, UNPROVED, connections=CONNECTIONS)
         self._pace = Pace(reactor)
         self.pings = Pings(reactor, sink)
         self._ticker = LoopingCall(self._tick)
@@ -192,6 +191,7 @@ class XmppPool:
         waited = [stopped(port) for port in self._ports]
         self._ports.clear()
         self._stopped = True
+        self._entrance.stop()
         for path in self._paths.values():
             path.stop()
         for route in list(self._routes.values()):

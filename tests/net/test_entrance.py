@@ -1,5 +1,6 @@
 """The entrance: so many in all, so many from one address, one line for all who are turned away."""
 
+import pytest
 from twisted.internet.task import Clock
 
 from edge.codes import Code
@@ -105,3 +106,20 @@ def test_entrance_forgets_the_partner_that_it_has_not_seen_for_longest() -> None
     door.proved(None, "host 0")
     door.proved(None, "another")
     assert door.knows("host 0") and door.knows("another") and not door.knows("host 1")
+
+
+def test_entrance_gives_memory_back_when_a_crowd_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    clock, _, door = made(places=1000, from_one=1000)
+    monkeypatch.setattr(entrance, "give_back", lambda: given.append(clock.seconds()))
+    for number in range(entrance.CROWD):
+        door.enter(number, "203.0.113.1")
+    for _ in range(3):
+        clock.advance(entrance.CALM)
+    assert given == []
+    door.leave(0)
+    clock.advance(entrance.CALM)
+    assert len(given) == 1 and not clock.getDelayedCalls()
+    door.enter(0, "203.0.113.1")
+    door.stop()
+    assert not clock.getDelayedCalls()

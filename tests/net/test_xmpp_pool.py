@@ -6,7 +6,7 @@ import pytest
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import xmpp_link, xmpp_pool
+from edge.net import entrance, xmpp_link, xmpp_pool
 from edge.partners import Streams
 from tests.net.cable import (
     HEADER,
@@ -263,7 +263,7 @@ def test_accept_limits_how_many_streams_a_partner_has(tmp_path: Path) -> None:
 
 
 def test_accept_limits_what_one_address_may_have(world: World) -> None:
-    fars = [world.accept() for _ in range(xmpp_pool.UNPROVED_FROM_ONE + 1)]
+    fars = [world.accept() for _ in range(entrance.FROM_ONE + 1)]
     assert fars[-1].reason is not None
     assert world.accept(host="192.0.2.77").reason is None
     fars[0].cable.cut()
