@@ -43,7 +43,7 @@ KEEP_ALIVE = 30.0  # seconds; a silent link is asked for a sign of life within t
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
-
+CLOSED = Cause(Code.N03, "closed by us")
 NOBODY = Peer("sip", frozenset(), frozenset(), Code.T07)  # who the peer is before the handshake is done
 
 
@@ -138,13 +138,13 @@ class SipLink(Protocol):
         if self.alive:
             self.flush()
             self.orderly = cause is None and not self.pending
-            self._leave(cause or Cause(Code.N03, "closed by us"))
-            self._cause = cause
+            self._cause = cause or CLOSED
+            self._leave(self._cause)
             self._wire.unregisterProducer()
             self._wire.loseConnection()
             self._arm(HANDSHAKE, self._abort_now)  # a peer may leave our close_notify unanswered
         elif self._handshake is None:
-            self._abort(cause or Cause(Code.N03, "closed by us"))
+            self._abort(cause or CLOSED)
 
     def leave(self) -> None:
         """Ask nothing more on it."""
@@ -247,7 +247,7 @@ class SipLink(Protocol):
         self._out.clear()
         young = not self.worked and self._clock.seconds() - self.since < SOON
         cause = self._cause or cause_of(reason, self._wire if young else None)
-        done = self._cause is None and isinstance(reason.value, ConnectionDone)
+        done = (self._cause is None and isinstance(reason.value, ConnectionDone)) or self._cause is CLOSED
         if not self._left:
             self.orderly = done and not self.pending
         self._leave(cause)
