@@ -349,7 +349,7 @@ class EdgeService(TwistedService):
     def _running(self) -> Running:
         return Running(
             time(), time, self._reactor, self.reloading, self._gateway, self._driver, self.sip, self.xmpp,
-            self._contexts, self._locator, self.reload, self._seen, self._audit,
+            self._contexts, self._locator, self.reload, self._seen, self._audit, self._upkeep,
         )
 
     def _counts(self) -> Counts:

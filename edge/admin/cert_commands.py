@@ -1,4 +1,4 @@
-"""`edge cert list | csr | chain | pin | peers`, as people see them.
+"""`edge cert list | csr | chain | pin | peers | reload`, as people see them.
 
 `edge.admin.cli` hangs `options` and `cert_command` in as one verb. What can be told from the files alone is told
 without a running gateway: `csr`, `chain`, `pin` of ours or of a file, and our part of `list`.
@@ -123,6 +123,15 @@ def _peers(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
     return GOOD
 
 
+def _reload(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
+    """read ours again, and show what is new from now on"""
+    answer = client().post("certificates/reload")
+    lines = [f"  {each}" for each in answer["changes"]] + [f"  error  {each}" for each in answer["errors"]]
+    text = [printable(line) for line in lines] or ["There is nothing new."]
+    _write(out, as_json(answer) if chosen.json else text)
+    return GOOD if answer["accepted"] else FINDING
+
+
 def _chain(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
     """what we send, to be given to a partner"""
     config = _config(chosen, out)
@@ -192,7 +201,7 @@ _NAMES = {
     "pin": "a partner, or a file with a certificate",
     "peers": "a partner",
 }
-_COMMANDS = {"list": _list, "csr": _csr, "chain": _chain, "pin": _pin, "peers": _peers}
+_COMMANDS = {"list": _list, "csr": _csr, "chain": _chain, "pin": _pin, "peers": _peers, "reload": _reload}
 
 
 def _config(chosen: argparse.Namespace, out: TextIO) -> Config | None:

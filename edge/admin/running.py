@@ -9,6 +9,7 @@ from edge.admin.audit import Audit
 from edge.admin.reloading import Outcome, Reloading
 from edge.admin.seen import Seen
 from edge.certificates.contexts import Contexts
+from edge.certificates.upkeep import Upkeep
 from edge.config import Config
 from edge.driver import Driver
 from edge.gateway.core import Gateway
@@ -35,6 +36,7 @@ class Running:
     reload: Callable[[bool], "Deferred[Outcome]"]
     seen: Seen
     audit: Audit
+    upkeep: Upkeep
 
     @property
     def config(self) -> Config:

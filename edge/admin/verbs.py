@@ -10,6 +10,7 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from edge.admin import cert_verbs
 from edge.admin.explain import explain
 from edge.admin.links import close, links, retry
 from edge.admin.listing import Listing
@@ -36,11 +37,14 @@ def verbs_of(running: Running) -> Verbs:
         "subs": subs,
         "explain": explain,
         "audit": audit,
+        "certificates": cert_verbs.certificates,
+        "certificates/peers": cert_verbs.seen,
     }
     done: dict[str, Verb] = {
         "reload": partial(reload, running),
         "links/close": partial(close, running),
         "links/retry": partial(retry, running),
+        "certificates/reload": partial(cert_verbs.reload, running),
         "subs/refresh": partial(refresh, running),
         "subs/end": partial(end, running),
         "allow": listing.allow,

@@ -149,3 +149,17 @@ def test_csr_needs_names_until_the_configuration_is_good(shell: Shell, tmp_path:
     shell.written.write("x = 1")
     status, text = shell.run("csr", "--key", tmp_path / "new.key")
     assert status == 1 and "give the names" in text and not (tmp_path / "new.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "text"),
+    [
+        ({"accepted": True, "changes": ["~ certificate x"], "errors": []}, 0, "  ~ certificate x\n"),
+        ({"accepted": True, "changes": [], "errors": []}, 0, "There is nothing new.\n"),
+        ({"accepted": False, "changes": [], "errors": ["EDGE-K06 \x1b"]}, 1, "  error  EDGE-K06 \ufffd\n"),
+    ],
+)
+def test_reload_says_what_is_new(shell: Shell, answer: dict[str, Any], status: int, text: str) -> None:
+    shell.gateway.post = lambda name: answer if name == "certificates/reload" else {}  # type: ignore[union-attr]
+    assert shell.run("reload") == (status, text)
+    assert json.loads(shell.run("reload", "--json")[1]) == answer
