@@ -26,6 +26,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from edge import __version__
+from edge.admin.arrivals import Arrivals
 from edge.admin.audit import FILE, Audit
 from edge.admin.journal import Journal, journal_of
 from edge.admin.local import Local
@@ -133,7 +134,9 @@ class EdgeService(TwistedService):
         self.journal: Journal | None = None
         self._driver = Driver(reactor, gateway, facts=self.facts)
         self._seen = Seen(time)
+        self._arrivals = Arrivals(config.directory, time)
         self._driver.watch(self._seen.watch)
+        self._driver.watch(self._arrivals.watch)
         file = None if config.state is None else config.state.parent / FILE
         self._audit = Audit(file, time, self._driver.link_event)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
@@ -142,7 +145,7 @@ class EdgeService(TwistedService):
         self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, show_old)
         self._upkeep.configured(name, config.systems, config.identity_files)
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
-        keys = Keys(secrets.token_bytes(SECRET_BYTES))
+        keys = self._keys = Keys(secrets.token_bytes(SECRET_BYTES))
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng, keys)
         recorder: Recorder | None = None
         if ladder:
@@ -349,7 +352,8 @@ class EdgeService(TwistedService):
     def _running(self) -> Running:
         return Running(
             time(), time, self._reactor, self.reloading, self._gateway, self._driver, self.sip, self.xmpp,
-            self._contexts, self._locator, self.reload, self._seen, self._audit, self._upkeep,
+            self._contexts, self._locator, self.reload, self._seen, self._audit,
+            self._arrivals, self._keys, self._upkeep,
         )
 
     def _counts(self) -> Counts:

@@ -17,8 +17,10 @@ from edge.admin.cert_commands import options as _of_cert
 from edge.admin.checking import check
 from edge.admin.client import Client, Refused, Unreachable, socket_of
 from edge.admin.commands import audit_command, code_command, moment, reload_command, status_command
+from edge.admin.dns_commands import dns_command
 from edge.admin.link_commands import link_command, links_command
 from edge.admin.partner_commands import allow_command, block_command, partners_command
+from edge.admin.probe_commands import test_command
 from edge.admin.sub_commands import explain_command, sub_command, subs_command
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
@@ -142,6 +144,17 @@ def _of_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", type=moment, metavar="WHEN", help="90m, 2h, 3d, or a day or time in UTC")
 
 
+def _of_test(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("partner", nargs="?", metavar="PARTNER", help="a partner, or one of its domains")
+    which.add_argument("--all", action="store_true", help="every one, one of its domains each")
+    parser.add_argument("--html", action="store_true", help="a page that can be sent to the partner")
+
+
+def _of_dns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="one of ours (default: all)")
+
+
 def _of_reload(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would change")
 
@@ -157,6 +170,7 @@ COMMANDS = {
     "cert": Command("show, request and pin certificates", _of_cert, _cert),
     "check": Command("judge a configuration file", _of_check, _check),
     "code": Command("tell what a reason code means, and what to do", _of_code, code_command),
+    "dns": Command("tell what to publish for our domains, and what is published", _of_dns, dns_command),
     "explain": Command("tell whether two may talk, and why", _of_explain, asking(explain_command)),
     "link": Command("close the links with a partner, or dial it now", _of_link, asking(link_command)),
     "links": Command("list the links, and the ways that are down", _of_links, asking(links_command)),
@@ -165,6 +179,7 @@ COMMANDS = {
     "status": Command("tell what the gateway is, and how it is", _nothing, asking(status_command)),
     "sub": Command("ask for the presence around a user anew, or end it", _of_sub, asking(sub_command)),
     "subs": Command("list who watches whom, both halves", _of_subs, asking(subs_command)),
+    "test": Command("go the whole way to a partner, and tell what is wrong on it", _of_test, asking(test_command)),
 }
 
 

@@ -30,6 +30,10 @@ class Client:
         self._socket = socket
         self._seconds = seconds
 
+    def patient(self, seconds: float) -> "Client":
+        """The same, for an answer that takes longer."""
+        return Client(self._socket, seconds)
+
     def get(self, name: str, /, **said: str) -> dict[str, Any]:
         """Ask; raises `Unreachable` or `Refused`."""
         given = {key: value for key, value in said.items() if value}

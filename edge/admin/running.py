@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
+from edge.admin.arrivals import Arrivals
 from edge.admin.audit import Audit
 from edge.admin.reloading import Outcome, Reloading
 from edge.admin.seen import Seen
@@ -17,6 +18,8 @@ from edge.net.locate import Locator
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.xmpp_pool import XmppPool
+from edge.partners import Directory
+from edge.xmpp.dialback import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,14 @@ class Running:
     reload: Callable[[bool], "Deferred[Outcome]"]
     seen: Seen
     audit: Audit
+    arrivals: Arrivals
+    keys: Keys
     upkeep: Upkeep
+
+    @property
+    def directory(self) -> Directory:
+        """The partner list that everybody goes by. (That of `config` is another object, without who was discovered.)"""
+        return self.gateway.node.directory
 
     @property
     def config(self) -> Config:

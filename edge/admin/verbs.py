@@ -16,6 +16,7 @@ from edge.admin.links import close, links, retry
 from edge.admin.listing import Listing
 from edge.admin.local import BY, Answer, Verb, Verbs, Wrong
 from edge.admin.partners import partners, seen
+from edge.admin.probing import Probing
 from edge.admin.running import Running
 from edge.admin.status import status
 from edge.admin.subs import end, refresh, subs
@@ -53,6 +54,7 @@ def verbs_of(running: Running) -> Verbs:
     return {
         **{("GET", name): partial(verb, running) for name, verb in asked.items()},
         **{("POST", name): noted(running, name, verb) for name, verb in done.items()},
+        ("POST", "test"): Probing(running).test,  # it changes nothing
     }
 
 

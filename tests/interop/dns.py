@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -24,15 +25,23 @@ class Service:
 
 
 class Dns(Process):
-    """``hosts`` maps names to addresses. `server` is what a resolver has to be told."""
+    """``hosts`` maps names to addresses. `server` is what a resolver has to be told. ``more``: lines for dnsmasq."""
 
-    def __init__(self, folder: Path, addresses: Addresses, hosts: dict[str, str], services: list[Service]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        addresses: Addresses,
+        hosts: dict[str, str],
+        services: list[Service],
+        more: Sequence[str] = (),
+    ) -> None:
         super().__init__("dnsmasq", folder)
         self.address = addresses.of("dns")
         self.port = addresses.port("dns")
         self.server = f"{self.address}:{self.port}"
         self._hosts = hosts
         self._services = services
+        self._more = more
 
     def start(self) -> Self:
         lines = [
@@ -41,6 +50,7 @@ class Dns(Process):
             *(f"listen-address={self.address}", f"port={self.port}", f"local=/{ZONE}/"),
             *(f"host-record={name},{address}" for name, address in self._hosts.items()),
             *(f"srv-host={s.name},{s.target},{s.port},{s.priority},{s.weight}" for s in self._services),
+            *self._more,
         ]
         configuration = self.folder / "dnsmasq.conf"
         configuration.write_text("\n".join(lines) + "\n")

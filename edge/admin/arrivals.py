@@ -1,0 +1,85 @@
+"""The last time that each partner has come to us, and what became of it: for `edge test`.
+
+`edge.driver` tells it of every event (`Arrivals.watch`); one entry a partner. Who was turned away is taken for
+the partner that his names point to: what he said he is, or what his certificate said, however little it was worth.
+"""
+
+from collections.abc import Callable, Mapping
+
+from edge.admin.evidence import Arrival, Fault
+from edge.admin.shown import printable
+from edge.codes import Code
+from edge.domains import Domain
+from edge.gateway.effects import Report
+from edge.partners import Directory, System
+
+SHOWN = 200  # characters of what a peer says
+ADDRESSES = 1000  # from which somebody came who had no name that points to a partner
+
+_EVENTS = frozenset({"link.up", "link.refused"})
+
+
+class Arrivals:
+    """``wall`` is the time of day, ``directory`` the partner list, which may become another one."""
+
+    def __init__(self, directory: Directory, wall: Callable[[], float]) -> None:
+        self._directory = directory
+        self._wall = wall
+        self._good: dict[str, Arrival] = {}  # by partner
+        self._bad: dict[str, Arrival] = {}
+        self._nameless: dict[str, Arrival] = {}  # turned away, by address
+
+    def watch(self, report: Report) -> None:
+        """For `edge.driver.Driver.watch`."""
+        fields = report.fields
+        if report.event not in _EVENTS or not _came_in(fields):
+            return
+        address = printable(str(fields.get("peer_ip", ""))[:SHOWN])
+        if report.event == "link.up":
+            how = printable(str(fields.get("auth") or "certificate")[:SHOWN])
+            for name in _words(fields, "partner"):
+                self._good[name] = Arrival(self._wall(), address, None, how)
+            return
+        fault = Fault(report.code or Code.N03, printable(str(fields.get("text") or "")[:SHOWN]))
+        arrival = Arrival(self._wall(), address, fault)
+        names = self._partners(fields)
+        for name in names:
+            self._bad[name] = arrival
+        if not names and address:
+            self._nameless.pop(address, None)
+            self._nameless[address] = arrival
+            if len(self._nameless) > ADDRESSES:
+                del self._nameless[next(iter(self._nameless))]
+
+    def good(self, system: System) -> Arrival | None:
+        """The last that was let in."""
+        return self._good.get(system.name)
+
+    def bad(self, system: System, addresses: tuple[str, ...] = ()) -> Arrival | None:
+        """The last that was not; ``addresses`` are those of its servers, from which he may have come without a name."""
+        found = [self._bad.get(system.name), *(self._nameless.get(each) for each in addresses)]
+        return max((each for each in found if each is not None), key=lambda each: each.when, default=None)
+
+    def _partners(self, fields: Mapping[str, object]) -> list[str]:
+        """Whom he may have meant to be."""
+        named = [*_words(fields, "partner")]
+        if named:
+            return named
+        domains = [Domain(each) for each in (*_words(fields, "remote"), *_words(fields, "names"))]
+        systems = [self._directory.system_of(each) for each in domains]
+        found = [each.name for each in systems if each is not None]
+        found += [each.name for each in self._directory.systems if not each.peer_names.isdisjoint(domains)]
+        return [*dict.fromkeys(found)]
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _came_in(fields: Mapping[str, object]) -> bool:
+    if "stream" in fields:
+        return fields["stream"] == "s2s in"
+    return fields.get("direction") == "in"
+
+
+def _words(fields: Mapping[str, object], name: str) -> list[str]:
+    return [each for each in str(fields.get(name) or "").split(",") if each]

@@ -1,0 +1,56 @@
+"""`edge test PARTNER | --all [--html]`, as people see it. Called by `edge.admin.cli`."""
+
+import argparse
+from typing import Any, TextIO
+
+from edge.admin.client import Client
+from edge.admin.letter import page
+from edge.admin.shown import as_json, printable
+
+GOOD, FINDING = 0, 1
+PATIENCE = 900.0  # seconds for all partners: a hundred of them, four at a time, that are all silent
+INDENT = " " * 17
+
+
+def test_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
+    """`edge test`: a finding if anything failed, or is about to."""
+    answer = client.patient(PATIENCE).post("test") if chosen.all else client.post("test", partner=chosen.partner)
+    if chosen.json:
+        lines = as_json(answer)
+    elif chosen.html:
+        lines = [page(answer["tests"])]
+    else:
+        lines = [printable(line) for line in report(answer["tests"], answer["more"])]
+    out.write("\n".join(lines) + "\n")
+    return FINDING if any(each["outcome"] != "ok" for each in answer["tests"]) else GOOD
+
+
+def report(tests: list[dict[str, Any]], more: int = 0) -> list[str]:
+    """The steps of each partner, with what to do below those that need it."""
+    lines: list[str] = []
+    for test in tests:
+        lines += [""] if lines else []
+        lines.append(f"{test['partner']}  {test['domain']}  ({test['how']})  {test['when']}")
+        for number, step in enumerate(test["steps"], 1):
+            lines += _step(number, step)
+        if test["late"]:
+            lines.append(f"{INDENT}the test was ended before its time")
+        if test["outcome"] != "ok":
+            lines.append(f"mail this: edge test {test['partner']} --html > {test['partner']}.html")
+    return [*lines, f"and {more} more: name them one by one"] if more else lines
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _step(number: int, step: dict[str, Any]) -> list[str]:
+    code = f"{step['code']} " if step["code"] and step["code"] not in step["text"] else ""
+    lines = [f"{number:2} {step['step']:<9} {step['status']:<4} {code}{step['text']}"]
+    for name in ("wanted", "found"):
+        if step[name]:
+            lines.append(f"{INDENT}{name:<10} {step[name]}")
+    lines += [f"{INDENT}{detail}" for detail in step["details"]]
+    for name, label in (("here", "fix here"), ("there", "fix there")):
+        if step[name]:
+            lines.append(f"{INDENT}{label:<10} {step[name]}")
+    return lines

@@ -1,0 +1,387 @@
+"""`edge test`: partners that are broken, one of each kind, and what it says of them; and of those that are good.
+
+Inside are ``capulet.example`` (XMPP) and ``house.example`` (SIP), whose own servers are not there: what is tested is
+the way to partners. All are tested by one command, the way an administrator does.
+"""
+
+import contextlib
+import io
+import json
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from demo.authority import Authority, Issued
+from edge.admin.cli import main
+from tests.certificates.issuing import REVOKED, ROOT, leaf, response
+from tests.certificates.made import DAY, NOW, Made, dns, make
+from tests.certificates.made import authority as made_authority
+from tests.interop import broken
+from tests.interop.broken import Behaviour, Broken, Hole
+from tests.interop.dns import Dns, Service
+from tests.interop.edge import NAME, Edge, Keys, System
+from tests.interop.process import Addresses
+from tests.interop.prosody import Prosody
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")]
+
+CAPULET, HOUSE, VERONA = "capulet.example", "house.example", "verona.example"
+MADE = "made.pem"  # a bundle with one root, beside edge.toml
+STRANGER = Authority("Whom our peers trust, and not us")
+EXTERNAL = (
+    "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
+    "</stream:features>"
+)
+STRANGE = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What `edge test` must say: in which step, with which code, and some words of the cure."""
+
+    step: str
+    code: str
+    cure: str
+    status: str = "FAIL"
+
+
+CASES = {
+    # DNS
+    "no-srv": Case("dns", "EDGE-D01", "publish _sipfederationtls._tcp.no-srv.example."),
+    "no-address": Case("dns", "EDGE-D02", "give sip.no-address.example an A or AAAA record"),
+    "elsewhere": Case("dns", "EDGE-D03", "", "note"),
+    "outside": Case("dns", "EDGE-D04", "srv_targets_outside_domain"),
+    "silent-dns": Case("dns", "EDGE-D06", "name servers"),
+    # network
+    "closed": Case("tcp", "EDGE-N01", "nothing listens on"),
+    "hole": Case("tcp", "EDGE-N02", "firewall"),
+    "goes": Case("tls", "EDGE-N03", "cuts connections"),
+    "no-route": Case("tcp", "EDGE-N04", "network of this machine"),
+    # TLS
+    "clear": Case("tls", "EDGE-T01", "turn on TLS"),
+    "old-tls": Case("tls", "EDGE-T02", "TLS 1.2 or 1.3"),
+    "modern": Case("tls", "EDGE-T02", "TLS 1.2 or 1.3"),
+    "other-cipher": Case("tls", "EDGE-T03", "ECDHE"),
+    "minds-us": Case("tls", "EDGE-T05", "trust the issuer of our certificate"),
+    "minds-us-12": Case("tls", "EDGE-T05", "trust the issuer of our certificate"),
+    "goes-on-ours": Case("tls", "EDGE-T06", "edge cert chain"),
+    "goes-on-ours-12": Case("tls", "EDGE-T06", "trust the issuer of our certificate"),
+    "mute": Case("tls", "EDGE-N02", "does not shake hands"),
+    # certificates
+    "unknown-ca": Case("cert", "EDGE-C01", "pin_spki"),
+    "expired": Case("cert", "EDGE-C02", "renew"),
+    "ends-soon": Case("cert", "EDGE-C02", "renew", "warn"),
+    "wrong-name": Case("cert", "EDGE-C03", 'peer_names = ["padua.example"]'),
+    "cn-only": Case("cert", "EDGE-C04", "san-or-cn"),
+    "client-only": Case("cert", "EDGE-C05", "serverAuth"),
+    "no-intermediate": Case("cert", "EDGE-C06", "http://ca.example/i.cer"),
+    "old-issuer": Case("cert", "EDGE-C07", "take the certificate that has ended out"),
+    "unknowable": Case("cert", "EDGE-C08", 'revocation = "soft"'),
+    "too-early": Case("cert", "EDGE-C09", "clock"),
+    "revoked": Case("cert", "EDGE-C10", "replace"),
+    "weak": Case("cert", "EDGE-C11", "2048"),
+    "other-key": Case("cert", "EDGE-C12", "pin_spki"),
+    # what they say
+    "one-way": Case("policy", "EDGE-A03", "", "note"),
+    "blocked": Case("policy", "EDGE-A02", "[[blocked]]"),
+    "refuses": Case("options", "EDGE-A11", "let capulet.example in"),
+    "x-no-tls": Case("tls", "EDGE-T01", "turn on TLS"),
+    "x-no-proof": Case("auth", "EDGE-A11", "offer SASL EXTERNAL to house.example"),
+    "x-stranger": Case("stream", "EDGE-A11", "let house.example in"),
+    "x-goes": Case("tls", "EDGE-T06", "trust the issuer"),
+    "x-wrong-name": Case("cert", "EDGE-C03", "re-issue"),
+    "x-slow": Case("stream", "EDGE-X06", "stream was not set up in time"),
+    "capulet": Case("tcp", "EDGE-N01", "nothing listens on"),
+}
+
+
+@dataclass
+class Street:
+    """The partners, as they are built up."""
+
+    stack: ExitStack
+    addresses: Addresses
+    folder: Path
+    authority: Authority
+    partners: list[System] = field(default_factory=list)
+
+    def context(self, name: str, issued: Issued | Made, *, more: bytes = b"", trusts: bytes = b"") -> ssl.SSLContext:
+        """That of a server which trusts our authority, or another; ``more`` certificates go with its own."""
+        chain, key = (issued.chain, issued.key) if isinstance(issued, Issued) else (issued.pem, issued.key_pem)
+        return broken.context(chain + more, key, self.folder / name, trusts=trusts or self.authority.pem)
+
+    def good(self, name: str) -> Issued:
+        return self.authority.issue("", dns=[f"{name}.example"])
+
+    def add(
+        self, name: str, behaviour: Behaviour | None = None, *, hosts: list[str] | None = None, via: str = "sip",
+        tls: Keys | None = None, **keys: Any,
+    ) -> None:  # fmt: skip
+        if behaviour is not None:
+            hosts = [self.stack.enter_context(Broken(self.addresses, "broken", behaviour)).written]
+        listed: Keys = {} if hosts is None else {"hosts": hosts}
+        names: Keys = {"peer_names": [f"{name}.example"]} if hosts is not None and via == "sip" else {}
+        self.partners.append(System(name, f"{name}.example", via, {**listed, **keys}, tls={**names, **(tls or {})}))
+
+    def sip(self, name: str, issued: Issued | Made, *, tls: Keys | None = None, more: bytes = b"") -> None:
+        """One that has nothing wrong but its certificate."""
+        self.add(name, broken.answering(self.context(name, issued, more=more)), tls=tls)
+
+
+def build(street: Street) -> None:
+    authority, addresses = street.authority, street.addresses
+    now = datetime.now(UTC)
+    # network
+    street.add("closed", hosts=[f"{addresses.of('closed')}:{addresses.port('closed')}"])
+    street.add("hole", hosts=[street.stack.enter_context(Hole(addresses, "hole")).written])
+    street.add("goes", broken.goes)
+    street.add("no-route", hosts=["255.255.255.255:5061"])
+    # TLS
+    street.add("clear", broken.speaks_in_clear)
+    street.add("mute", broken.is_silent)
+    old = street.context("old-tls", street.good("old-tls"))
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    street.add("old-tls", broken.answering(old))
+    lower = street.context("modern", street.good("modern"))
+    lower.maximum_version = ssl.TLSVersion.TLSv1_2
+    street.add("modern", broken.answering(lower), tls={"min_version": "1.3"})
+    other = street.context("other-cipher", street.good("other-cipher"))
+    other.maximum_version = ssl.TLSVersion.TLSv1_2
+    other.set_ciphers("ECDHE-ECDSA-AES128-SHA")
+    street.add("other-cipher", broken.answering(other))
+    for name, version in (("", ssl.TLSVersion.TLSv1_3), ("-12", ssl.TLSVersion.TLSv1_2)):
+        minding = street.context(f"minds-us{name}", street.good(f"minds-us{name}"), trusts=STRANGER.pem)
+        minding.maximum_version = version
+        street.add(f"minds-us{name}", broken.answering(minding))
+        going = street.context(f"goes-on-ours{name}", street.good(f"goes-on-ours{name}"))
+        going.maximum_version = version
+        street.add(f"goes-on-ours{name}", broken.goes_when_it_has_seen(going))
+    # certificates
+    street.sip("good", street.good("good"))
+    street.sip("unknown-ca", Authority("A stranger").issue("", dns=["unknown-ca.example"]))
+    street.sip("expired", authority.issue("", dns=["expired.example"], not_after=now - timedelta(hours=1)))
+    street.sip("ends-soon", authority.issue("", dns=["ends-soon.example"], not_after=now + timedelta(days=3)))
+    street.sip("wrong-name", authority.issue("padua.example", dns=["padua.example"]))
+    street.sip("cn-only", authority.issue("cn-only.example"))
+    street.sip("client-only", authority.issue("", dns=["client-only.example"], eku=["client"]))
+    street.sip("too-early", authority.issue("", dns=["too-early.example"], not_before=now + timedelta(hours=1)))
+    street.sip("other-key", street.good("other-key"), tls={"pin_spki": ["sha256/" + "A" * 43 + "="]})
+    own: Keys = {"ca": MADE}
+    between = made_authority("Between", issuer=ROOT, number=3)
+    street.sip("no-intermediate", make(dns("no-intermediate.example"), issuer=between, says_issuer=True), tls=own)
+    ended = made_authority("Ended", issuer=ROOT, number=4, ends=NOW - DAY, begins=NOW - 9 * DAY)
+    street.sip("old-issuer", make(dns("old-issuer.example"), issuer=ended), tls=own, more=ended.pem)
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    street.sip("weak", make(dns("weak.example"), issuer=ROOT, own=short), tls=own)
+    street.sip("unknowable", make(dns("unknowable.example"), issuer=ROOT), tls={**own, "revocation": "hard"})
+    bad = leaf(number=7)
+    stapled = broken.stapling(bad.pem + ROOT.pem, bad.key_pem, street.folder / "revoked", response(bad, REVOKED))
+    street.add("revoked", stapled, tls={**own, "peer_names": ["b.example"]})
+    # what they say
+    street.add("one-way", broken.answering(street.context("one-way", street.good("one-way"))), allow="outgoing")
+    street.add("blocked", broken.goes)
+    refusing = street.context("refuses", street.good("refuses"))
+    why = ("ms-diagnostics-public", '1027;reason="Cannot route this type of SIP request to or from federated partners"')
+    street.add("refuses", broken.answering(refusing, "403 Forbidden", (why,)))
+    busy = street.context("busy", street.good("busy"))
+    street.add("busy", broken.answering(busy, "503 Service Unavailable"))
+    street.add("full", broken.answering(street.context("full", street.good("full")), "483 Too Many Hops"))
+    build_xmpp(street)
+
+
+def build_xmpp(street: Street) -> None:
+    def secured(name: str, certificate: Issued | None = None) -> ssl.SSLContext:
+        return street.context(name, certificate or street.good(name))
+
+    without = "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>"
+    for name, then in {
+        "x-no-proof": (without,), "x-stranger": (STRANGE,), "x-wrong-name": (EXTERNAL,), "x-slow": (),
+    }.items():  # fmt: skip
+        issued = street.authority.issue("", dns=["padua.example"]) if name == "x-wrong-name" else None
+        found = secured(name, issued)
+        behaviour = broken.streaming(f"{name}.example", found, *then)
+        if name == "x-slow":
+            behaviour = broken.waiting(f"{name}.example", found)
+        street.add(name, behaviour, via="xmpp")
+    street.add("x-no-tls", broken.streaming("x-no-tls.example", None, EXTERNAL), via="xmpp")
+    street.add("x-goes", broken.going("x-goes.example", secured("x-goes")), via="xmpp")
+
+
+@dataclass
+class Findings:
+    """What `edge test --all` has said, and how to ask it again."""
+
+    edge: Edge
+    said: dict[str, Any]
+    output: str
+    status: int
+
+    def step(self, name: str, step: str) -> dict[str, Any]:
+        found = [each for each in self.said[name]["steps"] if each["step"] == step]
+        assert found, f"{name} has no step {step}: {self.said[name]['steps']}"
+        return dict(found[0])
+
+
+def command(edge: Edge, *words: str) -> tuple[int, str]:
+    """In this process, where that can be done: who asks DNS himself takes the reactor for good."""
+    if words[0] == "dns":
+        done = subprocess.run(
+            [sys.executable, "-m", "edge.admin.cli", *words, "--config", edge.file],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = main([*words, "--config", str(edge.file)])
+    return status, out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def findings(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, addresses: Addresses
+) -> Iterator[Findings]:
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("street")
+        street = Street(stack, addresses, folder, authority)
+        build(street)
+        edge = Edge(tmp_path_factory.mktemp("edge"), addresses, authority, [HOUSE, CAPULET])
+        (edge.folder / MADE).write_bytes(ROOT.pem)
+        server = Prosody(tmp_path_factory.mktemp("verona"), addresses, VERONA, street.good("verona"), authority.pem)
+        street.add("verona", hosts=[f"{server.address}:{server.s2s}"], via="xmpp")
+        for name in ("no-srv", "no-address", "outside", "silent-dns"):
+            street.add(name)
+        at = stack.enter_context(Broken(addresses, "broken", broken.goes))
+        street.add("elsewhere", hosts=[at.written])
+        mute = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        mute.bind((addresses.of("mute"), 0))
+        services = [
+            Service(f"_xmpp-server._tcp.{HOUSE}", NAME, edge.xmpp),
+            Service("_sipfederationtls._tcp.no-address.example", "sip.no-address.example", 5061),
+            Service("_sipfederationtls._tcp.outside.example", "sip.elsewhere.example", 5061),
+            Service("_sipfederationtls._tcp.elsewhere.example", "sip.elsewhere.example", 5061),
+        ]
+        hosts = {NAME: edge.address, "sip.elsewhere.example": addresses.of("nowhere")}
+        silent = "server=/silent-dns.example/{}#{}".format(*mute.getsockname())
+        resolver = Dns(tmp_path_factory.mktemp("dns"), addresses, hosts, services, [silent])
+        stack.enter_context(resolver.start())
+        stack.enter_context(server.start(accounts={"nurse": "pencil"}, dns=resolver.server))
+        nobody = f"{addresses.of('closed')}:{addresses.port('closed')}"
+        component: Keys = {"link": "component", "hosts": [nobody]}
+        inside = [
+            System("capulet", CAPULET, "xmpp", component, secret="a secret"),
+            System("house", HOUSE, "sip", {"hosts": [nobody]}, tls={"peer_names": [HOUSE]}),
+        ]
+        block = '[[blocked]]\ndomains = ["blocked.example"]\nreason = "ticket 4711"\n'
+        stack.enter_context(edge.configure(inside, street.partners, dns=resolver.server, more=block).start())
+        status, output = command(edge, "test", "--all", "--json")
+        said = {each["partner"]: each for each in json.loads(output)["tests"]}
+        yield Findings(edge, said, output, status)
+
+
+@pytest.mark.parametrize(("name", "case"), CASES.items())
+def test_broken_partner_is_given_its_code_and_its_cure(name: str, case: Case, findings: Findings) -> None:
+    step = findings.step(name, case.step)
+    assert (step["status"], step["code"]) == (case.status, case.code), step
+    assert case.cure in f"{step['here']} {step['there']}", step
+    steps = findings.said[name]["steps"]
+    before = steps[: [each["step"] for each in steps].index(case.step)]
+    assert {each["status"] for each in before} <= {"ok", "note", "skip"}, before
+
+
+def test_finding_is_the_exit_status(findings: Findings) -> None:
+    assert findings.status == 1
+
+
+@pytest.mark.parametrize("name", ["good", "full", "verona"])
+def test_good_partner_is_good_all_the_way(name: str, findings: Findings) -> None:
+    assert findings.said[name]["outcome"] == "ok", findings.said[name]
+    status, output = command(findings.edge, "test", name)
+    assert status == 0 and "FAIL" not in output
+
+
+def test_xmpp_partner_is_pinged_and_answers_on_a_stream_of_its_own(findings: Findings) -> None:
+    assert "SASL EXTERNAL" in findings.step("verona", "auth")["text"]
+    assert "answered in" in findings.step("verona", "ping")["text"]
+    assert "1 link of theirs to us up now" in findings.step("verona", "inbound")["text"]
+
+
+def test_partner_that_cannot_serve_is_a_warning(findings: Findings) -> None:
+    step = findings.step("busy", "options")
+    assert (step["status"], step["code"]) == ("warn", "") and "503" in step["text"]
+
+
+def test_answer_that_refuses_us_is_shown(findings: Findings) -> None:
+    assert "Cannot route this type" in " ".join(findings.step("refuses", "options")["details"])
+
+
+def test_report_is_what_an_administrator_reads(findings: Findings) -> None:
+    status, output = command(findings.edge, "test", "wrong-name")
+    assert status == 1
+    for words in (
+        "wanted     wrong-name.example", "found      CN=padua.example  SAN=padua.example",
+        'fix here   [partner.tls] peer_names = ["padua.example"]', "fix there  re-issue the certificate",
+        "options   skip not tried, because cert failed", "mail this: edge test wrong-name --html",
+    ):  # fmt: skip
+        assert words in output, output
+
+
+class Seen(HTMLParser):
+    """The elements of a page, and what it would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not {"src", "href", "style", "onload"} & {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_page_can_be_sent_to_the_partner(findings: Findings) -> None:
+    _, output = command(findings.edge, "test", "wrong-name", "--html")
+    ElementTree.fromstring(output.partition("\n")[2])  # every element is closed, every text escaped
+    page = Seen()
+    page.feed(output)
+    assert page.tags.count("tr") == 1 + len(findings.said["wrong-name"]["steps"])
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert "EDGE-C03" in page.text and "re-issue the certificate with wrong-name.example" in page.text
+    for ours in ("partners.toml", "line ", "peer_names", "im_mode"):
+        assert ours not in page.text
+
+
+def test_partner_nobody_has_listed_is_not_tested(findings: Findings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "stranger.example", "--config", str(findings.edge.file)]) == 1
+    assert "there is no partner" in capsys.readouterr().err
+
+
+def test_records_of_our_own_domains_are_judged_without_the_gateway(findings: Findings) -> None:
+    status, output = command(findings.edge, "dns")
+    assert status == 1
+    port = findings.edge.sip
+    missing = f"_sipfederationtls._tcp.{CAPULET}. 3600 IN SRV 0 0 {port} sip.{CAPULET}."
+    for words in (
+        f"EDGE-D01   _sipfederationtls._tcp.{CAPULET} is missing", f"publish {missing}",
+        f"published  _xmpp-server._tcp.{HOUSE} -> {NAME}:{findings.edge.xmpp}", f"EDGE-D05   {NAME} has addresses",
+    ):  # fmt: skip
+        assert words in output, output
+
+
+def test_gateway_has_not_suffered(findings: Findings) -> None:
+    assert not findings.edge.says("internal.error")
