@@ -38,7 +38,10 @@ class Facts:
 
     def of(self, report: Report) -> dict[str, object]:
         """The fields of one line, in the order in which they are told; those with nothing in them are left out."""
-        facts = {
+        facts: dict[str, object] = {}
+        if report.event.startswith(("link.", "auth.")):
+            facts = {"protocol": protocol_of(report), "direction": direction_of(report)}
+        facts |= {
             NAMES.get(name, name): self._value(name, value)
             for name, value in report.fields.items()
             if value is not None and value != ""
@@ -109,6 +112,24 @@ class Facts:
 
     def _hash(self, text: str) -> str:
         return blake2b(text.encode("utf-8", "replace"), digest_size=HASH_BYTES, key=self._key).hexdigest()
+
+
+def protocol_of(report: Report) -> str:
+    """What is spoken where an event has happened."""
+    if isinstance(report.about, Request):
+        return "sip"
+    if isinstance(report.about, Message | Presence | Iq):
+        return "xmpp"
+    return "sip" if "direction" in report.fields or report.event.startswith("sip.") else "xmpp"
+
+
+def direction_of(report: Report) -> str:
+    """Who has made the link that an event is about: "in", somebody else; "out", we."""
+    stream = str(report.fields.get("stream") or "")
+    said = str(report.fields.get("direction") or stream.removeprefix("s2s "))
+    if not said:
+        return "out" if report.fields.get("partner") else "in"
+    return "in" if said in ("in", "verify") else "out"
 
 
 def sentence(code: Code | None) -> str:

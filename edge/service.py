@@ -28,12 +28,15 @@ from twisted.python.failure import Failure
 from edge import __version__
 from edge.admin.arrivals import Arrivals
 from edge.admin.audit import FILE, Audit
+from edge.admin.gauges import Gauges, gauges, is_listed
 from edge.admin.journal import Journal, journal_of
 from edge.admin.local import Local
+from edge.admin.readiness import Readiness, readiness
 from edge.admin.reloading import Applied, Outcome, Reloading, reported
 from edge.admin.running import Running
 from edge.admin.seen import Seen
 from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
+from edge.admin.tally import Tally
 from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
 from edge.certificates.upkeep import Upkeep
@@ -136,6 +139,8 @@ class EdgeService(TwistedService):
         self._seen = Seen(time)
         self._arrivals = Arrivals(config.directory, time)
         self._driver.watch(self._seen.watch)
+        self._tally = Tally(partial(is_listed, node.directory), time)
+        self._driver.watch(self._tally.watch)
         self._driver.watch(self._arrivals.watch)
         file = None if config.state is None else config.state.parent / FILE
         self._audit = Audit(file, time, self._driver.link_event)
@@ -180,9 +185,14 @@ class EdgeService(TwistedService):
                 from edge.admin.http import listen  # only who wants to see the metrics pays for the web server
                 from edge.admin.metrics import registry_of
 
+                running, is_known = self._running(), partial(is_listed, self._node.directory)
+                now = partial(self._gauges, running)
+                registry = registry_of(self._counts, now, self._tally, is_known)
+
                 host, port = self._config.admin_listen
                 where = f"{host}:{port}"
-                self._admin = listen(self._reactor, host, port, registry_of(self._counts))
+                ready = partial(self._readiness, running)
+                self._admin = listen(self._reactor, host, port, registry, ready)
         except (CannotListenError, OSError) as error:
             print(f"error {Code.K08} {where}: {Code.K08.sentence}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
@@ -355,6 +365,12 @@ class EdgeService(TwistedService):
             self._contexts, self._locator, self.reload, self._seen, self._audit,
             self._arrivals, self._keys, self._upkeep,
         )
+
+    def _gauges(self, running: Running) -> Gauges:
+        return gauges(running, self._upkeep.endings())
+
+    def _readiness(self, running: Running) -> Readiness:
+        return readiness(running, bool(self.running))
 
     def _counts(self) -> Counts:
         return self._node.counters.counts(self._gateway.subscriptions())

@@ -54,7 +54,7 @@ class TestLog:
         (event,) = logged
         text = str(formatEvent(event))
         assert text == (
-            f"link.refused EDGE-C03 ({Code.C03.sentence}) partner=sip peer_ip=192.0.2.7"
+            f"link.refused EDGE-C03 ({Code.C03.sentence}) protocol=xmpp direction=out partner=sip peer_ip=192.0.2.7"
         )
 
     @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from edge.codes import Code
-from edge.events import HASH_BYTES, LONGEST, Facts, sentence
+from edge.events import HASH_BYTES, LONGEST, Facts, direction_of, protocol_of, sentence
 from edge.gateway.effects import Report
 from edge.xmpp.jid import JID
 from tests.gateway.bench import JULIET_JID, ROMEO_JID, Bench, message, presence
@@ -92,3 +92,23 @@ def test_numbers_stay_numbers_and_nothing_is_left_out_but_what_is_empty() -> Non
 
 def test_sentence_stands_in_brackets() -> None:
     assert sentence(Code.C03) == f" ({Code.C03.sentence})" and sentence(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"direction": "in"}, ("sip", "in")),
+        ({"direction": "out"}, ("sip", "out")),
+        ({"stream": "s2s in", "partner": "jabber"}, ("xmpp", "in")),
+        ({"stream": "s2s out"}, ("xmpp", "out")),
+        ({"stream": "s2s verify"}, ("xmpp", "in")),
+        ({"stream": "component"}, ("xmpp", "out")),
+        ({"remote": "jabber.example", "partner": "jabber"}, ("xmpp", "out")),  # a dial that has found nobody
+        ({"peer_ip": "192.0.2.1"}, ("xmpp", "in")),  # turned away at the door
+    ],
+)
+def test_link_tells_what_is_spoken_and_who_has_made_it(fields: dict[str, object], told: tuple[str, str]) -> None:
+    report = Report("link.refused", Code.L03, fields)
+    assert (protocol_of(report), direction_of(report)) == told
+    facts = Facts(KEY).of(report)
+    assert (facts["protocol"], facts["direction"]) == told

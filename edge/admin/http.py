@@ -1,8 +1,11 @@
-"""GET /metrics and GET /healthz on a loopback address, and nothing else.
+"""GET /metrics, /healthz and /readyz on a loopback address, and nothing else.
 
 Called by `edge.service`, and imported only if [admin] has a listener. There is neither TLS nor a token, so it must
 not be reached from elsewhere: the configuration takes no other address.
 """
+
+import json
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -13,18 +16,22 @@ from twisted.web.http import Request as HttpRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from edge.admin.readiness import Readiness
 from edge.net import tcp
 
 MAX_CONNECTIONS = 20  # a scraper needs one; whoever leaves them open shall not use up our files
 IDLE_SECONDS = 120  # a scraper keeps its connection, and comes every 15 to 60 seconds
 
 TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
 
 
-def listen(reactor: tcp.Reactor, host: str, port: int, registry: CollectorRegistry) -> "Listener":
+def listen(
+    reactor: tcp.Reactor, host: str, port: int, registry: CollectorRegistry, readiness: Callable[[], Readiness]
+) -> "Listener":
     """Begin to listen. Raises `CannotListenError`."""
     site = QuietSite(  # type: ignore[no-untyped-call]  # Twisted's own
-        _Root(registry), parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
+        _Root(registry, readiness), parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
     )
     connections = Connections(site)
     return Listener(tcp.listen(reactor, host, port, connections), connections)
@@ -51,21 +58,26 @@ class _Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, readiness: Callable[[], Readiness]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's own
         self._registry = registry
+        self._readiness = readiness
 
     def render(self, request: Request) -> bytes:
         kind, body, headers = TEXT, b"", request.responseHeaders
-        if request.path not in (b"/metrics", b"/healthz"):
+        if request.path not in (b"/metrics", b"/healthz", b"/readyz"):
             request.setResponseCode(404)
-            body = b"there are /metrics and /healthz\n"
+            body = b"there are /metrics, /healthz and /readyz\n"
         elif request.method not in (b"GET", b"HEAD"):
             request.setResponseCode(405)
             headers.setRawHeaders("allow", ["GET, HEAD"])
             body = b"only GET and HEAD\n"
         elif request.path == b"/healthz":
             body = b"ok\n"
+        elif request.path == b"/readyz":
+            answer = self._readiness()
+            request.setResponseCode(200 if answer["ready"] else 503)
+            kind, body = JSON, json.dumps(answer).encode() + b"\n"
         else:
             kind, body = CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
         for name, value in (("server", "edge"), ("cache-control", "no-store"), ("content-type", kind)):

@@ -74,6 +74,10 @@ class Chats:
     def __len__(self) -> int:
         return len(self._all.calls)
 
+    def sessions(self) -> dict[tuple[str, str], int]:
+        """How many there are by (SIP system, "in" or "out")."""
+        return self._all.sessions()
+
     def takes(self, submission: Submission) -> bool:
         """Whether a message goes into a session. What the contact has said before, either way, stays before it."""
         stanza = submission.stanza

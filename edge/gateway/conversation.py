@@ -147,6 +147,14 @@ class Conversations:
             chat = self.chats[user, contact] = Chat(user, contact, sip, xmpp)
         return chat
 
+    def sessions(self) -> dict[tuple[str, str], int]:
+        """How many there are by (SIP system, "in" or "out"): who has opened them, its users or ours."""
+        found: dict[tuple[str, str], int] = {}
+        for call in self.calls.values():
+            key = call.chat.sip.name, "in" if call.session.invitation is not None else "out"
+            found[key] = found.get(key, 0) + 1
+        return found
+
     def rest(self, chat: Chat) -> None:
         """Forget two who have no session and nothing to say."""
         if chat.call is None and chat.is_silent and self.chats.get((chat.user, chat.contact)) is chat:

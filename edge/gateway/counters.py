@@ -13,6 +13,7 @@ from edge.partners import Admit
 
 UNCHANGED, COALESCED = "unchanged", "coalesced"  # why a notification was not sent: no news; told with the next one
 IN, OUT = "in", "out"  # what the partner's users say and show, what they are told
+UNLISTED = "_unlisted"  # the partner that stands for all who are on no list
 DELIVERED, FAILED, REJECTED, LATE = range(4)
 RESULTS = ("delivered", "failed", "rejected", "late")
 """What became of a message: the other side has it; its sender was told that it has not; we did not even take it; it
@@ -71,6 +72,12 @@ class Counters:
             row[_FIRST + bisect_left(BOUNDS, seconds)] += 1
             row[_SUM] += seconds
 
+    def ended(self, name: str) -> tuple[int, int]:
+        """How many messages of a partner's users have ended, and how many of them in failure."""
+        rows = [row for protocol in ("sip", "xmpp") if (row := self._messages[protocol, IN].get(name)) is not None]
+        ended = sum(row[DELIVERED] + row[FAILED] + row[REJECTED] for row in rows)
+        return int(ended), int(sum(row[FAILED] + row[REJECTED] + row[LATE] for row in rows))
+
     @property
     def messages(self) -> Messages:
         """How many messages have ended, by partner and so on."""
@@ -91,6 +98,16 @@ class Counters:
             for partner, row in rows.items()
             if row[DELIVERED]
         }
+
+    def forget(self, name: str) -> None:
+        """A partner is gone who was never listed: what was counted for him counts for all of his kind."""
+        for rows in self._messages.values():
+            row = rows.pop(name, None)
+            if row is not None:
+                rows[UNLISTED] = [sum(both) for both in zip(rows[UNLISTED], row, strict=True)]
+        for pairs in (self.suppressed, self.updates, self.refreshes):
+            for key in [key for key in pairs if key[0] == name]:
+                pairs[UNLISTED, key[1]] += pairs.pop(key)
 
     def counts(self, subscriptions: Subscriptions) -> Counts:
         """The numbers of now, with what only their owners can count."""

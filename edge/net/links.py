@@ -138,6 +138,11 @@ class Route(Generic[L]):
         """For how many seconds there has been a `cause`."""
         return None if self.cause is None else self._clock.seconds() - self._failing_since
 
+    @property
+    def oldest(self) -> float:
+        """For how many seconds the oldest message has waited; 0 if none waits."""
+        return self._clock.seconds() - self._queue[0].deadline + self._seconds if self._queue else 0.0
+
     def send(self, data: bytes, token: object) -> None:
         """Hand ``data`` to the link, or let it wait for one."""
         if self.link is not None:

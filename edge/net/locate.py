@@ -8,6 +8,7 @@ have published ourselves.
 """
 
 import random
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -75,6 +76,11 @@ class Locator:
     def addresses(self, host: Domain) -> "Deferred[list[str]]":
         """All addresses of one host; fails with `LocateError`."""
         return self._within(self._addresses_of(host))
+
+    @property
+    def lookups(self) -> Counter[tuple[str, str]]:
+        """How many questions DNS was asked, by type of record and "ok", "none" or "failed"."""
+        return self._names.lookups
 
     def stop(self) -> None:
         """Close what is open to name servers."""

@@ -4,6 +4,7 @@
 """
 
 import ipaddress
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,8 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 _HOSTS = FilePath("/etc/hosts")
 _NO_ANSWER = (DomainError, ResolverError, NoAnswerInTime, ConnectError, ConnectionClosed, OSError)
 
+_TYPES = {dns.A: "A", dns.AAAA: "AAAA", dns.SRV: "SRV", dns.NAPTR: "NAPTR"}
+
 Answers = tuple[list[dns.RRHeader], list[dns.RRHeader], list[dns.RRHeader]]
 
 
@@ -43,6 +46,7 @@ class Names:
     def __init__(self, reactor: IReactorTime, servers: Sequence[HostPort]) -> None:
         self._servers = [(server.host, server.port) for server in servers]
         nowhere = [("127.0.0.1", dns.PORT)]  # `ask` names the servers; Resolver insists on having some
+        self.lookups: Counter[tuple[str, str]] = Counter()  # by type and "ok", "none" or "failed"
         self._resolver = Resolver(servers=nowhere, timeout=TRIES, reactor=reactor)  # type: ignore[no-untyped-call]
 
     async def ask(self, name: str, kind: int) -> list[dns.RRHeader]:
@@ -52,10 +56,14 @@ class Names:
             query = dns.Query(name.encode("ascii"), kind, dns.IN)
             answers: Answers = await self._resolver.query(query)  # type: ignore[no-untyped-call]
         except DNSNameError:
+            self.lookups[_TYPES.get(kind, "other"), "none"] += 1
             return []
         except _NO_ANSWER as problem:
+            self.lookups[_TYPES.get(kind, "other"), "failed"] += 1
             raise LocateError(Code.D06, f"{Code.D06.sentence}: {type(problem).__name__}") from None
-        return [record for record in answers[0] if record.type == kind]
+        records = [record for record in answers[0] if record.type == kind]
+        self.lookups[_TYPES.get(kind, "other"), "ok" if records else "none"] += 1
+        return records
 
     async def addresses(self, host: HostPort) -> list[str] | None:
         """The addresses of one host, IPv4 first; None if the name servers did not say."""

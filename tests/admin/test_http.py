@@ -1,5 +1,6 @@
 """The administrator's listener, with real sockets on loopback. Trial fails a test that leaves anything behind."""
 
+import json
 import socket
 
 import pytest
@@ -67,8 +68,9 @@ class Listening(TestCase):
     def setUp(self) -> None:
         self.counters = Counters()
         self.counters.updates["contoso", OUT] += 7
+        self.answer: dict[str, object] = {"ready": True, "reasons": []}
         self.registry = registry_of(lambda: self.counters.counts({}))
-        self.listener = http.listen(reactor, "127.0.0.1", 0, self.registry)
+        self.listener = http.listen(reactor, "127.0.0.1", 0, self.registry, lambda: self.answer)
         self.addCleanup(lambda: self.listener.stop())
 
     async def connect(self) -> Scraper:
@@ -95,6 +97,13 @@ class Listening(TestCase):
         status, headers, body = await self.asked("GET", "/healthz?full=1")
         assert (status, headers["content-type"], body) == (200, "text/plain; charset=utf-8", "ok\n")
 
+    async def test_readyz_says_whether_the_gateway_is_of_use_and_why_not(self) -> None:
+        status, headers, body = await self.asked("GET", "/readyz")
+        assert (status, headers["content-type"], json.loads(body)) == (200, "application/json", self.answer)
+        self.answer = {"ready": False, "reasons": [{"code": "EDGE-C02", "text": "our certificate has expired"}]}
+        status, headers, body = await self.asked("GET", "/readyz")
+        assert (status, headers["content-type"], json.loads(body)) == (503, "application/json", self.answer)
+
     async def test_head_is_answered_like_get_without_the_body(self) -> None:
         status, headers, body = await self.asked("HEAD", "/healthz")
         assert (status, headers["content-length"], body) == (200, "3", "")
@@ -105,7 +114,7 @@ class Listening(TestCase):
     async def test_there_is_no_other_path(self) -> None:
         for path in ("/", "/metrics/", "/metrics/x", "//metrics", "/v1/status", "/%6detrics", "/healthz/../metrics"):
             status, headers, body = await self.asked("GET", path)
-            assert (status, body) == (404, "there are /metrics and /healthz\n"), path
+            assert (status, body) == (404, "there are /metrics, /healthz and /readyz\n"), path
             assert headers["content-type"].startswith("text/plain")
         assert (await self.asked("POST", "/", "Content-Length: 0"))[0] == 404
 
@@ -153,17 +162,17 @@ class Coming(TestCase):
 
     def test_address_that_is_taken_cannot_be_listened_on(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListenError):
-            http.listen(reactor, "127.0.0.1", taken.getsockname()[1], CollectorRegistry())
+            http.listen(reactor, "127.0.0.1", taken.getsockname()[1], CollectorRegistry(), dict)
 
     async def test_port_is_free_when_the_listener_has_stopped(self) -> None:
-        listener = http.listen(reactor, "127.0.0.1", 0, CollectorRegistry())
+        listener = http.listen(reactor, "127.0.0.1", 0, CollectorRegistry(), dict)
         port = listener.port.getHost().port
         await listener.stop()
-        again = http.listen(reactor, "127.0.0.1", port, CollectorRegistry())
+        again = http.listen(reactor, "127.0.0.1", port, CollectorRegistry(), dict)
         await again.stop()
 
     async def test_listener_without_visitors_sets_no_timer(self) -> None:
         before = len(reactor.getDelayedCalls())  # trial has one of its own
-        listener = http.listen(reactor, "127.0.0.1", 0, CollectorRegistry())
+        listener = http.listen(reactor, "127.0.0.1", 0, CollectorRegistry(), dict)
         assert len(reactor.getDelayedCalls()) == before
         await listener.stop()

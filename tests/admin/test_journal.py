@@ -35,7 +35,8 @@ class TestLines:
         scene.driver.link_event("link.down", code=Code.N03, partner="sip", peer_port=5061)
         (line,) = written(logged)
         assert line[:11] == "2023-11-14T" or line[:11] == "2023-11-15T"
-        assert line.endswith(f" [edge#warn] link.down EDGE-N03 ({Code.N03.sentence}) partner=sip peer_port=5061")
+        assert f" [edge#warn] link.down EDGE-N03 ({Code.N03.sentence}) protocol=" in line
+        assert line.endswith(" partner=sip peer_port=5061")
 
     def test_event_is_an_object_of_json(self, scene: Scene, logged: list[LogEvent]) -> None:
         scene.driver.link_event("link.down", code=Code.N03, partner="sip", peer_port=5061, text="jà\n")
@@ -43,7 +44,7 @@ class TestLines:
         first, second = map(json.loads, written(logged, format="json"))
         assert first == {
             "ts": "2023-11-14T22:13:20.250Z", "level": "warn", "event": "link.down", "code": "EDGE-N03",
-            "partner": "sip", "peer_port": 5061, "text": "jà?",
+            "protocol": "xmpp", "direction": "out", "partner": "sip", "peer_port": 5061, "text": "jà?",
         }  # fmt: skip
         assert "code" not in second
 

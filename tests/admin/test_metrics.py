@@ -1,11 +1,16 @@
 """What Prometheus is told."""
 
+import re
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, generate_latest
 
 from edge import __version__
+from edge.admin.gauges import Gauges
 from edge.admin.metrics import Collector, registry_of
+from edge.admin.tally import Tally
 from edge.domains import domain
-from edge.gateway.counters import COALESCED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.gateway.counters import COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
 from edge.partners import Admit, System
 
 OURS = System("capulet", True, "xmpp", (domain("capulet.example"),))
@@ -26,8 +31,9 @@ class Gateway:
 
 
 def told(registry: CollectorRegistry) -> list[str]:
-    """The lines with numbers of our own."""
-    return [line for line in generate_latest(registry).decode().splitlines() if line.startswith("edge_")]
+    """The lines with numbers of our own, but for those that are always there."""
+    lines = generate_latest(registry).decode().splitlines()
+    return [line for line in lines if line.startswith("edge_") and not line.startswith("edge_config_")]
 
 
 def test_gateway_that_has_done_nothing_tells_its_version() -> None:
@@ -84,5 +90,70 @@ def test_two_gateways_have_nothing_in_common() -> None:
 
 
 def test_collector_describes_what_it_collects() -> None:
-    collector = Collector(Gateway().counts)
+    collector = Collector(Gateway().counts, Gauges, Tally(bool, float), bool)
     assert [each.name for each in collector.describe()] == [each.name for each in collector.collect()]
+
+
+def test_duration_is_a_histogram() -> None:
+    gateway = Gateway()
+    for seconds in (0.004, 0.3, 40.0):
+        gateway.counters.message("sip", Admit(THEIRS, OURS), DELIVERED, seconds)
+    lines = [line for line in told(registry_of(gateway.counts)) if "duration" in line]
+    name, who, partner = "edge_message_duration_seconds", 'direction="in",from_protocol="sip"', 'partner="contoso"'
+    for bound, number in (("0.005", 1), ("0.25", 1), ("0.5", 2), ("+Inf", 3)):
+        assert f'{name}_bucket{{{who},le="{bound}",{partner}}} {number}.0' in lines
+    assert f"{name}_count{{{who},{partner}}} 3.0" in lines
+    assert f"{name}_sum{{{who},{partner}}} 40.304" in lines
+
+
+def test_partners_on_no_list_are_one() -> None:
+    gateway = Gateway()
+    for name in ("strange.example", "odd.example", "contoso"):
+        system = System(name, False, "sip", (domain("x.example"),))
+        gateway.counters.message("sip", Admit(system, OURS), DELIVERED, 0.1)
+        gateway.counters.updates[name, IN] += 1
+    lines = told(registry_of(gateway.counts, is_listed=lambda name: name == "contoso"))
+    assert 'edge_messages_total{direction="in",from_protocol="sip",partner="_unlisted",result="delivered"} 2.0' in lines
+    assert 'edge_presence_updates_total{direction="in",partner="_unlisted"} 2.0' in lines
+    assert 'edge_message_duration_seconds_count{direction="in",from_protocol="sip",partner="_unlisted"} 2.0' in lines
+    assert not any("example" in line for line in lines)
+
+
+class TestDocuments:
+    """What is written about metrics is true."""
+
+    ROOT = Path(__file__).resolve().parents[2]
+    SUFFIXES = ("_total", "_bucket", "_count", "_sum", "_info")
+
+    def there_are(self) -> set[str]:
+        return {each.name for each in Collector(Gateway().counts, Gauges, Tally(bool, float), bool).describe()}
+
+    def named_in(self, text: str) -> set[str]:
+        found = set()
+        for name in re.findall(r"\bedge_[a-z_]+\b", text):
+            found.add(next((name.removesuffix(each) for each in self.SUFFIXES if name.endswith(each)), name))
+        return found
+
+    def test_page_names_every_metric_and_no_other(self) -> None:
+        assert self.named_in((self.ROOT / "docs" / "metrics.md").read_text()) == self.there_are()
+
+    def test_alerts_are_about_metrics_that_exist(self) -> None:
+        head, *rules = (self.ROOT / "contrib" / "alerts.yml").read_text().split("      - alert: ")
+        assert head.endswith("groups:\n  - name: edge\n    rules:\n") and len(rules) > 8
+        for rule in rules:
+            lines = rule.splitlines()[1:]
+            keys = [line.split(":")[0] for line in lines if not line.startswith(" " * 10)]
+            assert [key.strip() for key in keys if key != "        for"] == ["expr", "labels", "annotations"], rule
+            expression = lines[0].removeprefix("        expr: ")
+            named = self.named_in(expression)
+            assert named and named <= self.there_are(), rule
+            assert [expression.count(each) for each in "([{"] == [expression.count(each) for each in ")]}"], rule
+            assert re.search(r"severity: (page|warn|info)}", rule) and '          summary: "' in rule
+
+    def test_labels_in_alerts_are_those_of_the_metrics(self) -> None:
+        page = (self.ROOT / "docs" / "metrics.md").read_text()
+        labels = {name: set(re.split(", *", said)) for name, said in re.findall(r"`(edge_\w+)\{([^}]*)\}`", page)}
+        text = (self.ROOT / "contrib" / "alerts.yml").read_text()
+        for name, said in re.findall(r"(edge_\w+)\{([^}]*)\}", text):
+            used = set(re.findall(r"(\w+)\s*=", said))
+            assert used <= labels[name], name

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.domains import domain
-from edge.gateway.counters import BOUNDS, COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
+from edge.gateway.counters import BOUNDS, COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, UNLISTED, Counters, Counts
 from edge.partners import Admit, System
 
 OURS = System("capulet", True, "xmpp", (domain("capulet.example"),))
@@ -57,3 +57,15 @@ def test_duration_is_that_of_messages_which_have_arrived() -> None:
     assert list(numbers) == [2, 1, *[0] * (len(BOUNDS) - 2), 1]
     assert total == pytest.approx(100.012, abs=0.001)
     assert counters.messages == {("contoso", "sip", IN, "delivered"): 4, ("contoso", "sip", IN, "failed"): 1}
+
+
+def test_partner_who_was_never_listed_is_counted_on_under_the_name_of_all_of_them() -> None:
+    counters = Counters()
+    for name in ("odd.example", "strange.example"):
+        counters.message("sip", Admit(System(name, False, "sip", (domain(name),)), OURS), DELIVERED, 0.5)
+        counters.updates[name, IN] += 2
+        counters.forget(name)
+    counts = counters.counts({})
+    assert counts.messages == {(UNLISTED, "sip", IN, "delivered"): 2}
+    assert counts.updates == {(UNLISTED, IN): 4}
+    assert counts.durations[UNLISTED, "sip", IN][1] == 1.0
