@@ -94,6 +94,7 @@ class Code(Enum):
     K06 = ("the key does not fit the certificate", 0, "", "us")
     K07 = ("the key or the names of our certificate have changed", 0, "", "us")
     K08 = ("the address to listen on is in use", 0, "", "us")
+    K10 = ("the clock of this machine is not kept in step", 0, "", "us")
     K11 = ("the state file was written by a newer release", 0, "", "us")
     K12 = ("the state file cannot be used", 0, "", "us")
     K13 = ("the time of a partner on the list is over", 0, "", "us")

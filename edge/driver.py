@@ -45,7 +45,7 @@ GRAVE = frozenset({"internal.error", "store.failed", "audit.failed"})
 FAILURES = frozenset({
     "sip.refused", "sip.garbled", "stanza.refused", "message.failed", "policy.denied", "limit.hit", "link.refused",
     "auth.failed", "link.down", "presence.withdrawn", "presence.unreadable", "subscription.failed", "config.rejected",
-    "cert.kept", "cert.expiring", "revocation.failed",
+    "cert.kept", "cert.expiring", "clock.unsure", "revocation.failed",
 })
 PLENTY = frozenset({"message.ok"})  # nobody wants to read these unless he looks for one
 LEAVE_SECONDS = 4.0  # for the last words of a gateway that stops; many who stop a process kill it after ten

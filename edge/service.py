@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from edge import __version__
 from edge.admin.arrivals import Arrivals
 from edge.admin.audit import FILE, Audit
+from edge.admin.clock import is_synchronised
 from edge.admin.gauges import Gauges, gauges, is_listed
 from edge.admin.journal import Journal, journal_of
 from edge.admin.local import Local
@@ -214,6 +215,8 @@ class EdgeService(TwistedService):
         self.xmpp.start()
         self._upkeep.start()
         self._expect_expiry()
+        if is_synchronised() is False:
+            self._driver.link_event("clock.unsure", code=Code.K10)
         self._hang_up = signal.signal(signal.SIGHUP, self._hung_up)
         self._systemd.say(READY)
         if self._systemd.period:

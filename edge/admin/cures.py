@@ -123,6 +123,8 @@ CURES = {
     "must print the same.",
     Code.K07: "Tell the partners who pin our key or our names, before it is put into use.",
     Code.K08: "Another process listens there, mostly another gateway: stop it, or choose another address.",
+    Code.K10: "Run chrony, ntpd or systemd-timesyncd (`timedatectl` says whether one does its work), or certificates "
+    "will be taken for expired, or for not valid yet, when they are good.",
     Code.K11: "Run the newer release, or put the state of the older one back.",
     Code.K12: "See that the folder is there, is the gateway's, and has room. A state that is beyond help may be "
     "moved away: subscriptions are then asked for anew.",
