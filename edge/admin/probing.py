@@ -60,7 +60,7 @@ class Probing:
             if domain is None:
                 raise Wrong(f"{system.name} is listed by wildcards alone: name one of its domains")
             return [(system, domain)]
-        return [(system, system.domains[0]) for system in running.config.directory.systems if system.domains]
+        return [(system, system.domains[0]) for system in running.directory.systems if system.domains]
 
     def _one(self, system: System, domain: Domain) -> "Deferred[dict[str, object]]":
         facts = self._facts(system, domain)
@@ -75,7 +75,8 @@ class Probing:
         return work.addCallback(lambda _: self._told(facts))
 
     def _facts(self, system: System, domain: Domain) -> Facts:
-        running, directory = self._running, self._running.config.directory
+        running = self._running
+        directory = running.directory
         opposite = directory.opposite(system)
         identity = running.contexts.identities.of(opposite[0] if opposite and system.protocol == "xmpp" else None)
         ours = Ours(str(running.config.name), identity.issuer, identity.names, identity.allows_client)
@@ -121,7 +122,7 @@ class Probing:
         find = locator.sip if system.protocol == "sip" else locator.xmpp
         candidates: list[Candidate] = []
         try:
-            candidates = await find(system, domain)
+            candidates = await find(system, domain, public=system.discovered)
         except DialError as problem:
             looked.fault = Fault(problem.code, str(problem))
         found = dict(zip(labels, await gatherResults(asked), strict=True))
@@ -175,7 +176,7 @@ class Probing:
         config = running.config
         port = config.sip_listen[0].port if config.sip_listen else SIP_TLS_PORT
         return Kit(
-            running.reactor, config.directory, running.contexts, running.gateway.node.ids, running.keys,
+            running.reactor, running.directory, running.contexts, running.gateway.node.ids, running.keys,
             running.xmpp.pings, config.name, port or SIP_TLS_PORT,
         )
 
