@@ -83,6 +83,7 @@ class Code(Enum):
     M05 = ("the recipient does not want to be disturbed", 486, "recipient-unavailable", "them")
 
     L01 = ("too many messages in too short a time", 500, "policy-violation", "them")
+    L02 = ("too many users are addressed from this domain", 403, "policy-violation", "us")
     L03 = ("too many connections", 503, "resource-constraint", "them")
     L04 = ("the peer took too long or sent too much before it was authenticated", 503, "policy-violation", "them")
 

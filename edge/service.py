@@ -132,7 +132,7 @@ class EdgeService(TwistedService):
         self._reloads = DeferredLock()
         turn = Turn(reactor)
         rng = random.SystemRandom()
-        contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.systems)
+        contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.trusting)
         self._locator = Locator(reactor, config.dns_servers, rng)
         self.facts = Facts(config.log.key, config.log.addresses)
         self.journal: Journal | None = None
@@ -153,6 +153,7 @@ class EdgeService(TwistedService):
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = self._keys = Keys(secrets.token_bytes(SECRET_BYTES))
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng, keys)
+        directory.discovered.holders += [gateway.policy, self.sip, self.xmpp.strangers]
         recorder: Recorder | None = None
         if ladder:
             from edge.admin.ladder import Ladder  # only who looks at it pays for it
@@ -333,12 +334,14 @@ class EdgeService(TwistedService):
 
     def _apply(self, config: Config) -> Applied:
         """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""
-        self._contexts.configure(config.identities, config.ca, config.directory.systems)
+        self._contexts.configure(config.identities, config.ca, config.directory.trusting)
         self._upkeep.configured(config.name, config.systems, config.identity_files)
         before = sum(self._gateway.subscriptions().values())
         changes = self._node.directory.become(config.directory)
         renewed = renewed_bundles(self.reloading.config, config)
-        changes = changes.with_proofs(system for system in self._node.directory.systems if system.ca in renewed)
+        directory = self._node.directory
+        judged = (*directory.systems, *directory.discovered)
+        changes = changes.with_proofs(system for system in judged if system.ca in renewed)
         self._driver.reloaded(changes)
         links = len(self.sip.links) + len(self.xmpp.links)
         closed = self.sip.relisted(changes) + self.xmpp.relisted(changes)

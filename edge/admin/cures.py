@@ -111,6 +111,8 @@ CURES = {
     Code.M05: "Nothing to do: the recipient has set that he takes no messages, or has declined this one. The sender "
     "was told.",
     Code.L01: "They must send less; or raise `messages_per_s` and `burst` under the partner's limits.",
+    Code.L02: "If the domain has so many contacts here, list it as a partner; or raise `local_users` under "
+    "`[discovered.limits]`. If somebody tries out addresses, block it.",
     Code.L03: "They must use fewer connections; or raise `connections_in` under the partner's limits. If they are "
     "strangers, somebody fills the door.",
     Code.L04: "Their server is slow or overloaded; or somebody tries doors. The address stands in the log.",

@@ -7,6 +7,7 @@ need one is refused whole. Used by `edge.admin.reloading`.
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.config.discovery import changes_of
 from edge.config.loading import Config
 from edge.domains import unicode
 from edge.partners import Block, System
@@ -36,6 +37,7 @@ KEYS = {  # of `System`: the fields whose keys stand in tables below [[partner]]
     "expires_at": "expires",
     "presence_format": "presence.format",
     "direction": "presence.direction",
+    "subscribe": "presence.subscribe",
     "piggyback": "presence.piggyback",
 } | {
     limit: f"limits.{limit}"
@@ -66,6 +68,7 @@ def difference(old: Config, new: Config) -> Difference:
     after = {system.name: system for system in new.systems}
     for name in sorted(before.keys() | after.keys()):
         lines += _of_system(before.get(name), after.get(name))
+    lines += changes_of(old.directory.discovered.template, new.directory.discovered.template)
     were, are = set(old.directory.blocks), set(new.directory.blocks)
     lines += [f"- blocked {_names(each)}" for each in old.directory.blocks if each not in are]
     lines += [f"+ blocked {_names(each)}" for each in new.directory.blocks if each not in were]

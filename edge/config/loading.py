@@ -13,6 +13,7 @@ from typing import TypeVar
 from edge.certificates.identity import Files, Identities, Identity
 from edge.codes import Code
 from edge.config.addresses import dns_server, domain_name, listen_address, loopback_address
+from edge.config.discovery import Opening, warn_of_components
 from edge.config.faults import ConfigurationError, Fault, in_order
 from edge.config.logs import LogSettings, log_settings
 from edge.config.ours import judge_identities, own_identities
@@ -107,17 +108,21 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     ]
     summary = FileSummary(path, len(domains), sum(domains))
     files = _partner_files(document, main.edge.partners)
-    partners = tuple(_partners(Document(each, faults), gathering, ca) for each in files)
+    opening = Opening()
+    partners = tuple(_partners(Document(each, faults), gathering, opening, ca) for each in files)
     now = now or datetime.now(UTC)
     systems = tuple(_still_listed(document, gathering.systems, now))
+    if opening.template is not None:
+        warn_of_components(document, systems)
+    reached = (*systems, *opening.possible(systems))
 
     names = [main.edge.name] if main.edge.name else []
     name = next(iter(_parsed(document, ("edge", "name"), names, domain_name)), None)
     ours = own_identities(document, main.tls)
     if ours is not None:
         judge_identities(document, ours[0], name, systems, now)
-    sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(systems, "tls") else ())
-    xmpp_listen = _listeners(document, "xmpp", main.xmpp.listen, XMPP_LISTEN if _has(systems, "s2s") else ())
+    sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(reached, "tls") else ())
+    xmpp_listen = _listeners(document, "xmpp", main.xmpp.listen, XMPP_LISTEN if _has(reached, "s2s") else ())
     admin_listen = _parsed(document, ("admin", "listen"), filter(None, [main.admin.listen]), loopback_address)
     for shared in sorted(set(sip_listen).intersection(xmpp_listen)):
         if shared.port:
@@ -132,8 +137,8 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     order = (path, *files)
     if ours is None or name is None or any(not fault.warning for fault in faults):
         return Reading(None, in_order(faults, order), summary, partners)
-    directory = Directory(systems, gathering.blocks)
-    if not any(directory.opposite(system) for system in systems):
+    directory = Directory(systems, gathering.blocks, opening.template)
+    if len(reached) == len(systems) and not any(directory.opposite(system) for system in systems):
         document.warn(Code.K02, (), "nothing can pass: no partner speaks the other protocol than an inside system")
     ordered = in_order(faults, order)
     config = Config(
@@ -211,13 +216,14 @@ def _partner_files(document: Document, name: str) -> list[Path]:
     return found[:MAX_FILES]
 
 
-def _partners(document: Document, gathering: Gathering, ca: Path | None) -> FileSummary:
+def _partners(document: Document, gathering: Gathering, opening: Opening, ca: Path | None) -> FileSummary:
     if not document.is_readable:
         return FileSummary(document.path, 0, 0)
     content = fill(document, PartnersFile)
     if content.defaults.tls.ca is not None:
         ca = gathering.trust(document, ("defaults", "tls", "ca"), content.defaults.tls.ca)
     defaults = with_good_rows(document, content.defaults)
+    opening.add(document, content, defaults, ca)
     domains = [
         gathering.add(document, ("partner", number), entry, defaults, ca)
         for number, entry in enumerate(content.partner)

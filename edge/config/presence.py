@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from edge.codes import Code
 from edge.config.places import KeyPath
-from edge.config.schema import Defaults, Presence, SystemPresence
+from edge.config.schema import Defaults, Entry, Presence, SystemPresence
 from edge.config.tables import Document
 from edge.gateway.settings import PresenceSettings
 from edge.mapping.profile import DEFAULT, Profile
 
 BOTH = "both"  # the `direction` of who says nothing
+ASK = "ask-user"  # and the `subscribe`
 
 
 def settings_of(table: Presence) -> PresenceSettings:
@@ -55,6 +56,26 @@ def direction_of(document: Document, path: KeyPath, table: SystemPresence, defau
             document.error(Code.K02, (*at, "direction"), f'"direction"{document.owner(at)} {said}')
         return BOTH
     return table.direction or defaults.direction or BOTH
+
+
+def subscribe_of(document: Document, path: KeyPath, entry: Entry, defaults: SystemPresence) -> str:
+    """Whether the users of the partner at ``path`` may see ours: who decides it.
+
+    "accept" can be said where we stand for the one who is to be seen. For a user of an XMPP server his server does.
+    """
+    at: KeyPath = (*path, "presence")
+    said, inside = entry.presence.subscribe, path[0] == "inside"
+    if said is not None and inside:
+        why = "is a key of partners: it says whether their users may see ours"
+        document.error(Code.K02, (*at, "subscribe"), f'"subscribe"{document.owner(at)} {why}')
+    elif said == "accept" and entry.via == "sip":
+        why = (
+            'cannot be "accept": those whom its users see are users of XMPP servers, and only these servers can '
+            'accept; possible are "ask-user" and "deny"'
+        )
+        document.error(Code.K02, (*at, "subscribe"), f'"subscribe"{document.owner(at)} {why}')
+    chosen = said or defaults.subscribe or ASK
+    return ASK if inside or (chosen == "accept" and entry.via == "sip") else chosen
 
 
 # -- private ---------------------------------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ Html = Literal["plain", "xhtml"]
 Encrypted = Literal["refuse", "fallback"]
 Outbound = Literal["full", "basic", "none"]
 Direction = Literal["both", "they-see-us", "we-see-them"]
+Subscribe = Literal["ask-user", "accept", "deny"]
+Users = Annotated[int, Meta(ge=1, le=100_000)]  # in an hour; each is remembered so long
 
 
 class PeerTls(Struct, frozen=True):
@@ -80,6 +82,7 @@ class SystemPresence(Struct, frozen=True):
     outbound: Outbound | None = None
     notes: bool | None = None
     direction: Direction | None = None
+    subscribe: Subscribe | None = None
     format: Literal["pidf", "msrtc"] | None = None
     piggyback: bool | None = None
     map: dict[str, str] = field(default_factory=dict)
@@ -205,8 +208,9 @@ class DefaultTls(Struct, frozen=True):
 
 
 class Defaults(Struct, frozen=True):
-    """What applies to the partners of the same file that say nothing."""
+    """What applies to the partners of the same file that say nothing, and whether there are others."""
 
+    unknown_domains: Literal["deny", "discover"] | None = None
     page_type: Literal["chat", "normal"] | None = None
     im_mode: Literal["auto", "page", "session"] | None = None
     html: Html | None = None
@@ -217,10 +221,23 @@ class Defaults(Struct, frozen=True):
     presence: SystemPresence = field(default_factory=SystemPresence)
 
 
+class DiscoveredLimits(Struct, frozen=True):
+    messages_per_s: Busy = 20
+    local_users: Users = 1000
+    suspicious_rate: Busy = 1
+
+
+class Discovered(Struct, frozen=True):
+    """Partners that are on no list."""
+
+    limits: DiscoveredLimits = field(default_factory=DiscoveredLimits)
+
+
 class PartnersFile(Struct, frozen=True):
     """partners.toml, or one file of the partner folder: everyone else."""
 
     version: Literal[1]
     defaults: Defaults = field(default_factory=Defaults)
+    discovered: Discovered = field(default_factory=Discovered)
     partner: list[Entry] = field(default_factory=list)
     blocked: list[Blocked] = field(default_factory=list)

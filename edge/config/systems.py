@@ -10,7 +10,7 @@ from edge.codes import Code
 from edge.config.addresses import domain_name, host_port
 from edge.config.claims import Claims
 from edge.config.places import KeyPath
-from edge.config.presence import direction_of, profile_of
+from edge.config.presence import direction_of, profile_of, subscribe_of
 from edge.config.schema import Defaults, DefaultTls, Entry, Limits, SystemPresence
 from edge.config.streams import KEYS as STREAM_KEYS
 from edge.config.streams import streams_of
@@ -91,6 +91,7 @@ class Gathering:
             message_bytes=_first(limits.message_bytes, of_sip.limits.message_bytes, built_in.message_bytes),
             presence=profile_of(document, path, entry.presence, defaults.presence),
             direction=direction_of(document, path, entry.presence, defaults.presence),
+            subscribe=subscribe_of(document, path, entry, defaults.presence),
             presence_format=_first(entry.presence.format, of_sip.presence.format, BUILT_IN.presence.format),
             piggyback=_first(entry.presence.piggyback, of_sip.presence.piggyback, BUILT_IN.presence.piggyback),
             resume_per_s=_first(limits.resume_per_s, defaults.limits.resume_per_s, _resume_rate(entry, inside)),

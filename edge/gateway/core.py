@@ -81,7 +81,8 @@ class Gateway:
     def reloaded(self, changes: Changes) -> list[Effect]:
         """The partner list is another one now; nothing of what it leaves alone is touched."""
         self._marks = any(system.verification_marker for system in self.node.directory.systems)
-        self.policy.rates.forget({system.name for system in changes.removed})
+        for system in changes.removed:
+            self.policy.forget(system)
         return self._door(lambda: self._paths.relisted(changes) + self.chats.relisted(changes))
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
@@ -361,7 +362,8 @@ class Gateway:
             return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
         assert stanza.from_ is not None and stanza.to is not None
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
-            if stanza.type == "subscribe" and (refused := self.policy.stanza(stanza, decision)) is not None:
+            asks = stanza.type == "subscribe" or (stanza.type == "probe" and decision.sender.discovered)
+            if asks and (refused := self.policy.stanza(stanza, decision)) is not None:
                 return refused
             return self.subscribers.presence_received(stanza, decision)
         if not stanza.to.local:

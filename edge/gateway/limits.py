@@ -48,12 +48,11 @@ class Rates:
         bucket = self._buckets[system.name]
         if now - bucket.complained < COMPLAIN:
             return []
-        fields: dict[str, object] = {
-            "partner": system.name,
-            "count": bucket.refused,
-            "cure": f"raise messages_per_s ({system.messages_per_s:g}) or burst ({system.burst}) in its "
-            "[partner.limits] if so much is meant to come",
-        }
+        cure = f"raise messages_per_s ({system.messages_per_s:g}) or burst ({system.burst}) in its [partner.limits]"
+        if system.discovered:
+            cure = f"name {system.name} in the partner file"
+        cure += " if so much is meant to come"
+        fields: dict[str, object] = {"partner": system.name, "count": bucket.refused, "cure": cure}
         bucket.refused, bucket.complained = 0, now
         return [Report("limit.hit", Code.L01, fields)]
 

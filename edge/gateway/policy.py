@@ -10,12 +10,13 @@ from math import ceil
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import REJECTED
-from edge.gateway.effects import Effect, Report, SendStanza
+from edge.gateway.effects import Effect, Path, Report, SendStanza
+from edge.gateway.guard import Guard, Limit
 from edge.gateway.limits import Rates
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pairs
 from edge.mapping.addresses import jid_of
-from edge.partners import Admit
+from edge.partners import Admit, System
 from edge.sip import microsoft
 from edge.sip.message import Request
 from edge.sip.transaction import ServerTransaction
@@ -31,6 +32,7 @@ class Policy:
         self._node = node
         self._pairs = pairs
         self.rates = Rates()
+        self.guard = Guard(node.counters)
 
     def request(
         self, transaction: ServerTransaction, decision: Admit, sender: SipUri, target: SipUri
@@ -48,10 +50,13 @@ class Policy:
             code = Code.A07
         if code is not None:
             return self._refused(transaction, decision, code)
-        if decision.sender.inside:
-            return None
         if method == "INVITE" and request.to.tag:
             return None  # it keeps up a session, and says nothing
+        if decision.discovered and (limit := self._limit(decision, _address(sender), _address(target))) is not None:
+            later = [("Retry-After", str(ceil(limit.wait)))] if limit.wait else []
+            return self._refused(transaction, decision, limit.code, later, limit.text) + limit.reports
+        if decision.sender.inside:
+            return None
         wait = self.rates.take(decision.sender, self._node.wheel.now)
         if not wait:
             return None
@@ -71,6 +76,11 @@ class Policy:
                 code = Code.A07
         if code is not None:
             return self._returned(stanza, decision, code, code.condition, code.sentence)
+        if decision.discovered:
+            limit = self._limit(decision, str(stanza.from_.bare()), str(stanza.to.bare()))
+            if limit is not None:
+                condition = "resource-constraint" if limit.wait else limit.code.condition
+                return self._returned(stanza, decision, limit.code, condition, limit.text) + limit.reports
         if decision.sender.inside:
             return None
         wait = self.rates.take(decision.sender, self._node.wheel.now)
@@ -90,7 +100,28 @@ class Policy:
         report = Report("policy.denied", Code.L01, {"partner": decision.sender.name}, iq)
         return [SendStanza(iq.to.host, iq.from_.host, data), report, *self._complaint(decision)]
 
+    def holds(self, system: System) -> bool:
+        """`edge.partners.discovery.Holder`: whether somebody sees somebody there, or wants to."""
+        if system.protocol == "sip":
+            return bool(self._pairs.count(Path(system)))
+        (domain,) = system.domains
+        return any(self._pairs.count(Path(system, ours, domain)) for ours in self._node.directory.opposite(system))
+
+    def forget(self, system: System) -> None:
+        """`edge.partners.discovery.Holder`: also for one that is taken off the list."""
+        self.rates.forget({system.name})
+        if system.discovered:
+            self.guard.forget(system.name)
+            self._node.counters.forget(system.name)
+
     # --- private --------------------------------------------------------------------------------------
+
+    def _limit(self, decision: Admit, sender: str, target: str) -> Limit | None:
+        """What more is asked where one of the two is on no list."""
+        now = self._node.wheel.now
+        if decision.sender.inside:
+            return self.guard.outbound(sender, decision.recipient, now)
+        return self.guard.inbound(target, decision.sender, now)
 
     def _is_stranger(self, request: Request, decision: Admit, sender: SipUri, target: SipUri) -> bool:
         """Nobody vouches for the sender, and the recipient has neither asked for him nor allowed him to watch."""
@@ -103,11 +134,21 @@ class Policy:
         return pair is None or not (pair.user_sees or pair.contact_sees or pair.contact_asked)
 
     def _refused(
-        self, transaction: ServerTransaction, decision: Admit, code: Code, headers: list[tuple[str, str]] | None = None
+        self,
+        transaction: ServerTransaction,
+        decision: Admit,
+        code: Code,
+        headers: list[tuple[str, str]] | None = None,
+        text: str = "",
     ) -> list[Effect]:
         if transaction.request.method == "MESSAGE":
-            self._node.counters.message("sip", decision, REJECTED)
-        return self._node.refuse(transaction, code, headers=headers or [])
+            self._count("sip", decision, code)
+        return self._node.refuse(transaction, code, headers=headers or [], text=text)
+
+    def _count(self, protocol: str, decision: Admit, code: Code) -> None:
+        self._node.counters.message(protocol, decision, REJECTED)
+        if decision.sender.discovered and code in (Code.L01, Code.L02):
+            self.guard.refused(decision.sender)
 
     def _returned(
         self, stanza: Message | Presence, decision: Admit, code: Code, condition: str, text: str
@@ -115,7 +156,7 @@ class Policy:
         """An error stanza; to a request for presence too, because it says what `unsubscribed` cannot."""
         assert stanza.from_ is not None and stanza.to is not None
         if type(stanza) is Message:
-            self._node.counters.message("xmpp", decision, REJECTED)
+            self._count("xmpp", decision, code)
         sender: JID = stanza.from_
         kind = "wait" if code is Code.L01 else ""
         data = error_bytes(stanza, condition, f"{code} {text}", kind)
@@ -125,6 +166,10 @@ class Policy:
 
     def _complaint(self, decision: Admit) -> list[Effect]:
         return self.rates.complaint(decision.sender, self._node.wheel.now)
+
+
+def _address(uri: SipUri) -> str:
+    return f"{uri.user}@{uri.host}".lower()
 
 
 def _too_much(wait: float) -> str:

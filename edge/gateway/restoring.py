@@ -107,7 +107,8 @@ class Restoring:
         pair = self._pairs.get(one, other)
         if pair is not None:
             return pair
-        sip, xmpp = directory.system_of(one.host), directory.system_of(other.host)
+        sip = directory.system_of(one.host) or directory.discover(one.host, other.host)
+        xmpp = directory.system_of(other.host) or directory.discover(other.host, one.host)
         if sip is None or xmpp is None or sip.protocol != "sip" or not directory.may_talk(sip, xmpp):
             raise Unusable(user)
         return self._pairs.open(one, other, sip, xmpp)

@@ -130,7 +130,6 @@ def test_key_that_does_not_work_yet_is_not_accepted(written: Written, lines: str
 
 
 PARTNER_NOT_YET = ["kind = 'clearinghouse'", "[partner.xmpp]\nstarttls_only = true"]
-PARTNER_NOT_YET += ["[partner.presence]\nsubscribe = 'accept'"]
 
 
 @pytest.mark.parametrize("lines", PARTNER_NOT_YET)

@@ -8,6 +8,7 @@ from edge.config.presence import settings_of
 from edge.config.schema import Presence
 from edge.gateway.settings import PresenceSettings
 from edge.mapping.profile import DEFAULT, Profile
+from tests.config.test_systems import systems
 from tests.config.written import EDGE, PARTNERS, Written, changed
 
 
@@ -124,3 +125,40 @@ def test_direction_that_is_none_is_a_fault(written: Written) -> None:
             'not "in"',
         )
     ]
+
+
+JABBER = '[[partner]]\nname = "jabber"\ndomains = ["jabber.example"]\nvia = "xmpp"\n'
+POOL = '[[inside]]\nname = "pool"\ndomains = ["pool.example"]\nvia = "sip"\nhosts = ["pool.corp.example:5061"]\n'
+
+
+def subscribes(written: Written, partners: str) -> dict[str, str]:
+    return {name: each.subscribe for name, each in systems(written, f"{EDGE}{POOL}", partners).items()}
+
+
+def test_users_are_asked_unless_it_is_said_otherwise(written: Written) -> None:
+    assert set(subscribes(written, PARTNERS + JABBER).values()) == {"ask-user"}
+    said = '[partner.presence]\nsubscribe = "{}"\n'
+    assert subscribes(written, PARTNERS + said.format("deny"))["fabrikam"] == "deny"
+    assert subscribes(written, PARTNERS + JABBER + said.format("accept"))["jabber"] == "accept"
+
+
+def test_subscribe_of_a_file_is_that_of_its_partners_as_far_as_it_can_be(written: Written) -> None:
+    head = 'version = 1\n[defaults.presence]\nsubscribe = "{}"\n'
+    deny = subscribes(written, changed(PARTNERS, "version = 1\n", head.format("deny")) + JABBER)
+    assert {name for name, said in deny.items() if said == "deny"} == {"contoso", "fabrikam", "jabber"}
+    accept = subscribes(written, changed(PARTNERS, "version = 1\n", head.format("accept")) + JABBER)
+    assert {name for name, said in accept.items() if said == "accept"} == {"jabber"}
+
+
+def test_only_xmpp_servers_can_accept_for_their_users(written: Written) -> None:
+    [(code, place, text)] = written.faults(EDGE, f'{PARTNERS}[partner.presence]\nsubscribe = "accept"\n')
+    assert (code, place) == ("K02", "partners.toml line 14")
+    assert text == (
+        '"subscribe" in [partner.presence] of partner "fabrikam" cannot be "accept": those whom its users see are '
+        'users of XMPP servers, and only these servers can accept; possible are "ask-user" and "deny"'
+    )
+
+
+def test_subscribe_is_no_key_of_ours(written: Written) -> None:
+    [(code, _, text)] = written.faults(f'{EDGE}[inside.presence]\nsubscribe = "deny"\n', PARTNERS)
+    assert code == "K02" and text.endswith("is a key of partners: it says whether their users may see ours")

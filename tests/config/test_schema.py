@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from edge.config.loading import SIP_LISTEN, XMPP_LISTEN
-from edge.config.presence import BOTH
+from edge.config.presence import ASK, BOTH
 from edge.config.schema import (
     Admin,
     Blocked,
     Defaults,
     DefaultTls,
+    DiscoveredLimits,
     Dns,
     Edge,
     Entry,
@@ -49,6 +50,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[defaults.tls]`": DefaultTls,
     "`[defaults.limits]`": Limits,
     "`[defaults.presence]`": SystemPresence,
+    "`[discovered.limits]`": DiscoveredLimits,
     "`[[partner]]`": Entry,
     "`[[blocked]]`": Blocked,
     "`[partner.tls]`": PeerTls,
@@ -92,10 +94,12 @@ def test_document_tells_the_defaults_that_apply() -> None:
     assert documented("`[edge]`")["state_sync"] == f'`"{Edge("x", "x").state_sync}"`'
     told = {key: json.loads(default.strip("`")) for key, default in documented("`[partner.presence]`").items()}
     assert told == {
-        "outbound": DEFAULT.outbound, "notes": DEFAULT.notes, "direction": BOTH,
+        "outbound": DEFAULT.outbound, "notes": DEFAULT.notes, "direction": BOTH, "subscribe": ASK,
         "format": BUILT_IN.presence.format, "piggyback": BUILT_IN.presence.piggyback, "map": {},
     }
     assert documented("`[defaults.presence]`") == documented("`[partner.presence]`")
+    strangers = {key: json.loads(default.strip("`")) for key, default in documented("`[discovered.limits]`").items()}
+    assert strangers == msgspec.to_builtins(DiscoveredLimits())
     for section in ("`[[partner]]`", "`[defaults]`"):
         assert documented(section)["page_type"] == f'`"{BUILT_IN.page_type}"`'
         assert documented(section)["im_mode"] == f'`"{BUILT_IN.im_mode}"`'
