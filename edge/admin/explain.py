@@ -27,7 +27,7 @@ def explain(running: Running, said: Mapping[str, str]) -> Answer:
     if not said.get("to"):
         return _alone(running, one.host)
     other = address(said["to"])
-    directory = running.config.directory
+    directory = running.directory
     ways = [
         _way(sender, recipient, explanation(directory, sender.host, recipient.host))
         for sender, recipient in ((one, other), (other, one))
@@ -56,7 +56,7 @@ def _coded(code: Code | None) -> str:
 
 
 def _alone(running: Running, domain: Domain) -> Answer:
-    directory = running.config.directory
+    directory = running.directory
     system = directory.system_of(domain)
     if system is None:
         block = directory.block_of(domain)
@@ -72,6 +72,8 @@ def _alone(running: Running, domain: Domain) -> Answer:
 
 
 def _belongs(system: System) -> str:
+    if system.discovered:
+        return f"is on no list, and discovered ({system.protocol})"
     return f"belongs to {'inside' if system.inside else 'partner'} {system.name} ({system.protocol}; {system.place})"
 
 

@@ -68,7 +68,7 @@ def retry(running: Running, said: Mapping[str, str]) -> Answer:
 
 def system_named(running: Running, name: str) -> System:
     """A system by its name, or the one that a domain belongs to. `Wrong` if there is none."""
-    directory = running.config.directory
+    directory = running.directory
     system = directory.named(name)
     if system is None:
         try:
@@ -103,10 +103,10 @@ def _xmpp_rows(running: Running) -> Iterator[Row]:
     now = running.reactor.seconds()
     used = set()
     for (local, remote), route in running.xmpp.routes:
-        system = running.config.directory.named(remote)
+        system = running.directory.named(remote)
         component = system is not None and system.link == "component"
         if not component:
-            system = running.config.directory.system_of(Domain(remote))
+            system = running.directory.system_of(Domain(remote))
         if route.link is not None:
             used.add(route.link)
         of_link = _of_xmpp(route.link, now) if route.link is not None else {}
@@ -190,7 +190,7 @@ def _systems_of(link: SipLink | XmppLink) -> set[str]:
 def _routes_to(running: Running, system: System) -> list[Route[Any]]:
     if system.protocol == "sip":
         return [route for name, _, route in running.sip.routes if name == system.name]
-    directory = running.config.directory
+    directory = running.directory
     return [
         route for (_, remote), route in running.xmpp.routes
         if (directory.system_of(Domain(remote)) is system if system.link == "s2s" else remote == system.name)
@@ -204,6 +204,6 @@ def _make_way(running: Running, system: System) -> None:
     if system.protocol == "sip":
         running.sip.reach(system, system.domains[0])
         return
-    ours = running.config.directory.opposite(system)
+    ours = running.directory.opposite(system)
     if ours:
         running.xmpp.reach(ours[0], system.domains[0])

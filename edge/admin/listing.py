@@ -62,7 +62,7 @@ class Listing:
         if via not in ("sip", "xmpp"):
             raise Wrong('via must be "sip" or "xmpp"')
         self._must_be_free(domain, wildcard)
-        if self._running.config.directory.named(name) is not None:
+        if self._running.directory.named(name) is not None:
             raise Wrong(f"the name {name} is taken: give another one with --name", CONFLICT)
         table = f"[[partner]]\nname = {_quoted(name)}\ndomains = [{_quoted(shown)}]\nvia = {_quoted(via)}\n"
         return self._turns.run(self._change, name, table, f"+ partner {name}", said.get("by", ""))
@@ -73,7 +73,7 @@ class Listing:
         shown, reason = _shown(domain, wildcard), said.get("reason", "")
         if len(reason) > LONGEST or not reason.isprintable():
             raise Wrong(f"a reason is one line of at most {LONGEST} characters")
-        directory = self._running.config.directory
+        directory = self._running.directory
         block = directory.block_of(domain)
         if block is not None:
             raise Wrong(f"{shown} is blocked already ({block.place})", CONFLICT)
@@ -88,7 +88,7 @@ class Listing:
     # --- private ----------------------------------------------------------------------------------------
 
     def _must_be_free(self, domain: Domain, wildcard: bool) -> None:
-        directory = self._running.config.directory
+        directory = self._running.directory
         block = directory.block_of(domain)
         if block is not None:
             raise Wrong(f"{_shown(domain, wildcard)} is blocked ({block.place}): take that away first", CONFLICT)

@@ -17,7 +17,7 @@ def partners_command(client: Client, chosen: argparse.Namespace, out: TextIO) ->
     if chosen.what == "seen":
         answer = client.get("seen")
         _write(out, chosen, answer, seen_lines(answer))
-        return FINDING if answer["seen"] else GOOD
+        return FINDING if answer["seen"] or answer["discovered"] else GOOD
     answer = client.get("partners")
     _write(out, chosen, answer, partners_lines(answer))
     return FINDING if any(each["light"] in ("red", "yellow") for each in answer["partners"]) else GOOD
@@ -40,8 +40,7 @@ def block_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> in
 def partners_lines(answer: dict[str, Any]) -> list[str]:
     """The list, and below it what is blocked and how many came who are not on it."""
     rows = [
-        (each["light"], each["name"] + (" (inside)" if each["inside"] else ""), each["protocol"],
-         _some(each["domains"]), each["said"])
+        (each["light"], _called(each), each["protocol"], _some(each["domains"]), each["said"])
         for each in answer["partners"]
     ]  # fmt: skip
     lines = table(("LIGHT", "PARTNER", "PROTO", "DOMAINS", "HOW IT IS"), rows)
@@ -54,19 +53,14 @@ def partners_lines(answer: dict[str, Any]) -> list[str]:
 
 
 def seen_lines(answer: dict[str, Any]) -> list[str]:
-    """Who came, the last one first."""
-    if not answer["seen"]:
+    """Who came and was turned away, the last one first; and who was let in although nobody has listed it."""
+    if not answer["seen"] and not answer["discovered"]:
         return ["Nobody came who is not listed."]
-    rows = [
-        (each["domain"] or "-", each["protocol"], each["first_seen"], each["last_seen"], str(each["links"]),
-         str(each["requests"]), each["through"] or each["address"], _short(each["names"]), each["fingerprint"][:16],
-         _short(each["issuer"]))
-        for each in answer["seen"]
-    ]  # fmt: skip
-    header = (
-        "DOMAIN", "PROTO", "FIRST SEEN", "LAST SEEN", "LINKS", "REQUESTS", "FROM", "CERTIFICATE", "SHA-256", "ISSUER",
-    )  # fmt: skip
-    return [*table(header, rows), "To let one in: edge allow DOMAIN --via PROTO. To keep one out: edge block DOMAIN."]
+    lines = _table_of_strangers(answer["seen"]) if answer["seen"] else []
+    if answer["discovered"]:
+        rows = [(each["name"], each["protocol"], each["said"]) for each in answer["discovered"]]
+        lines += [*([""] if lines else []), *table(("DISCOVERED", "PROTO", "HOW IT IS"), rows)]
+    return [*lines, "To let one in: edge allow DOMAIN --via PROTO. To keep one out: edge block DOMAIN."]
 
 
 def changed_lines(answer: dict[str, Any]) -> list[str]:
@@ -81,6 +75,24 @@ def changed_lines(answer: dict[str, Any]) -> list[str]:
 
 def _write(out: TextIO, chosen: argparse.Namespace, answer: dict[str, Any], lines: list[str]) -> None:
     out.write("\n".join(as_json(answer) if chosen.json else map(printable, lines)) + "\n")
+
+
+def _table_of_strangers(strangers: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        (each["domain"] or "-", each["protocol"], each["first_seen"], each["last_seen"], str(each["links"]),
+         str(each["requests"]), each["through"] or each["address"], _short(each["names"]), each["fingerprint"][:16],
+         _short(each["issuer"]))
+        for each in strangers
+    ]  # fmt: skip
+    header = (
+        "DOMAIN", "PROTO", "FIRST SEEN", "LAST SEEN", "LINKS", "REQUESTS", "FROM", "CERTIFICATE", "SHA-256", "ISSUER",
+    )  # fmt: skip
+    return table(header, rows)
+
+
+def _called(partner: dict[str, Any]) -> str:
+    kind = " (inside)" if partner["inside"] else " (discovered)" if partner["discovered"] else ""
+    return f"{partner['name']}{kind}"
 
 
 def _some(names: list[str]) -> str:

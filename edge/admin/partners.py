@@ -4,7 +4,7 @@ The light is made of the same rows that `edge links` shows, the sentence of the 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from edge.admin.links import Row, rows_of
@@ -23,31 +23,37 @@ WHO = {"us": "we must act", "them": "they must act"}
 
 
 def partners(running: Running, said: Mapping[str, str]) -> Answer:
-    """All systems, ours first, and what is blocked."""
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows_of(running):
-        rows[row["partner"]].append(row)
-    directory, now = running.config.directory, running.wall()
+    """All systems, ours first and those last who are on no list; and what is blocked."""
+    directory = running.directory
     systems = sorted(directory.systems, key=lambda system: (not system.inside, system.name))
+    systems += sorted(directory.discovered, key=lambda system: system.name)
     return {
-        "partners": [_told(system, rows[system.name], now) for system in systems],
+        "partners": _all_told(running, systems),
         "blocked": [_told_of_block(block) for block in directory.blocks],
         "seen": len(_strangers(running)),
     }
 
 
 def seen(running: Running, said: Mapping[str, str]) -> Answer:
-    """Who came, was refused because nobody has listed it (EDGE-A01), and is not listed now."""
+    """Who came, was refused because nobody has listed it (EDGE-A01), and is not listed now; and who was discovered."""
     times = ("first_seen", "last_seen")
     told = [each.as_json() | {time: stamp(getattr(each, time)) for time in times} for each in _strangers(running)]
-    return {"seen": told}
+    return {"seen": told, "discovered": _all_told(running, running.directory.discovered)}
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
+def _all_told(running: Running, systems: Iterable[System]) -> list[dict[str, Any]]:
+    rows: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows_of(running):
+        rows[row["partner"]].append(row)
+    now = running.wall()
+    return [_told(system, rows[system.name], now) for system in systems]
+
+
 def _strangers(running: Running) -> list[Stranger]:
-    directory = running.config.directory
+    directory = running.directory
 
     def still(domain: Domain) -> bool:
         return directory.system_of(domain) is None and directory.fault_of(domain) is Code.A01
@@ -60,6 +66,7 @@ def _told(system: System, rows: Sequence[Row], now: float) -> dict[str, Any]:
     return {
         "name": system.name,
         "inside": system.inside,
+        "discovered": system.discovered,
         "protocol": system.protocol,
         "domains": [*map(unicode, system.domains), *(f"*.{unicode(each)}" for each in system.wildcards)],
         "light": light,

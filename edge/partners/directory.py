@@ -130,8 +130,8 @@ class Directory:
             not {"domains", "wildcards", "transit"}.isdisjoint(names) for _, names in changed
         )
         moved = moved or (bool(added) and any(system.wildcards for system in self.systems))
-        for old, _ in changed:
-            old.become(other._by_name[old.name])
+        for system in systems:  # the others too: they may stand in another line now
+            system.become(other._by_name[system.name])
         for each in self.discovered:
             new = other.discovered.like(each.domains[0], each.protocol)
             if differing := each.differing(new):

@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from edge.admin.links import system_named
 from edge.admin.local import Wrong
 from tests.admin.office import PARTNERS, Office
 from tests.config.written import EDGE, changed
@@ -52,6 +53,7 @@ class Changing(TestCase):
         assert "wingtip" in self.names()
         system = self.office.service._node.directory.named("wingtip")
         assert system is not None and system.protocol == "xmpp"
+        assert system_named(self.office.running, "wingtip") is system
 
     async def test_file_without_a_last_line_end_gets_one(self) -> None:
         self.file.write_text(PARTNERS.rstrip("\n"))

@@ -8,8 +8,8 @@ import pytest
 from tests.admin.shell import Shell
 
 CONTOSO = {
-    "name": "contoso", "inside": False, "protocol": "sip", "domains": ["contoso.com", "b.example", "*.c.example"],
-    "light": "green", "said": "2 links",
+    "name": "contoso", "inside": False, "discovered": False, "protocol": "sip", "light": "green", "said": "2 links",
+    "domains": ["contoso.com", "b.example", "*.c.example"],
 }  # fmt: skip
 OFFICE = CONTOSO | {"name": "office", "inside": True, "protocol": "xmpp", "domains": ["xmpp.example"]}
 BLOCK = {"domains": ["spam.example"], "reason": "ticket 4711", "silent": False, "place": "partners.toml line 16"}
@@ -24,13 +24,15 @@ WRITTEN = {
 
 
 def test_partners_are_a_table_with_what_is_blocked_below() -> None:
-    shell = Shell({"partners": {"partners": [OFFICE, CONTOSO], "blocked": [BLOCK], "seen": 2}})
+    found = CONTOSO | {"name": "b.example", "discovered": True, "domains": ["b.example"]}
+    shell = Shell({"partners": {"partners": [OFFICE, CONTOSO, found], "blocked": [BLOCK], "seen": 2}})
     status, text = shell.run("partners")
     assert status == 0
     assert text.splitlines() == [
-        "LIGHT  PARTNER          PROTO  DOMAINS                     HOW IT IS",
-        "green  office (inside)  xmpp   xmpp.example                2 links",
-        "green  contoso          sip    contoso.com, b.example, +1  2 links",
+        "LIGHT  PARTNER                 PROTO  DOMAINS                     HOW IT IS",
+        "green  office (inside)         xmpp   xmpp.example                2 links",
+        "green  contoso                 sip    contoso.com, b.example, +1  2 links",
+        "green  b.example (discovered)  sip    b.example                   2 links",
         "blocked  spam.example: ticket 4711 (partners.toml line 16)",
         "2 strangers came: `edge partners seen`",
     ]
@@ -43,7 +45,8 @@ def test_light_that_is_not_green_is_a_finding(light: str, status: int) -> None:
 
 
 def test_seen_shows_who_came_and_what_to_do() -> None:
-    shell = Shell({"seen": {"seen": [STRANGER, STRANGER | {"domain": "", "protocol": "sip", "through": "hub"}]}})
+    strangers = [STRANGER, STRANGER | {"domain": "", "protocol": "sip", "through": "hub"}]
+    shell = Shell({"seen": {"seen": strangers, "discovered": []}})
     status, text = shell.run("partners", "seen")
     head, one, other, advice = text.splitlines()
     assert status == 1 and head.split()[:2] == ["DOMAIN", "PROTO"]
@@ -54,7 +57,17 @@ def test_seen_shows_who_came_and_what_to_do() -> None:
 
 
 def test_nobody_came() -> None:
-    assert Shell({"seen": {"seen": []}}).run("partners", "seen") == (0, "Nobody came who is not listed.\n")
+    answer = {"seen": [], "discovered": []}
+    assert Shell({"seen": answer}).run("partners", "seen") == (0, "Nobody came who is not listed.\n")
+
+
+def test_discovered_partners_are_shown_with_those_who_came() -> None:
+    found = CONTOSO | {"name": "b.example", "discovered": True}
+    status, text = Shell({"seen": {"seen": [], "discovered": [found]}}).run("partners", "seen")
+    assert status == 1
+    assert text.splitlines()[:2] == ["DISCOVERED  PROTO  HOW IT IS", "b.example   sip    2 links"]
+    _, text = Shell({"seen": {"seen": [STRANGER], "discovered": [found]}}).run("partners", "seen")
+    assert len(text.splitlines()) == 6
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.python.failure import Failure
 
 from edge.codes import Code
+from edge.domains import Domain
 from edge.gateway.effects import Report
 from tests.admin.office import PARTNERS, Office
 from tests.config.written import changed
@@ -74,6 +75,18 @@ def test_stranger_is_told_until_he_is_listed_or_blocked(office: Office) -> None:
     assert office.get("partners")["seen"] == 1
     assert (stranger["domain"], stranger["links"], stranger["code"]) == ("strange.example", 1, "EDGE-A01")
     assert str(stranger["first_seen"]).endswith("Z")
+
+
+def test_discovered_partner_is_told_and_can_be_listed_and_explained(tmp_path: Path) -> None:
+    there = changed(PARTNERS, "  # ours\n", "\n[defaults]\nunknown_domains = 'discover'\n")
+    office = Office(tmp_path, partners=there)
+    assert office.running.directory.discover(Domain("strange.example"), Domain("xmpp.example")) is not None
+    *_, found = office.get("partners")["partners"]
+    assert (found["name"], found["discovered"], found["light"]) == ("strange.example", True, "grey")
+    assert [each["name"] for each in office.get("seen")["discovered"]] == ["strange.example"]
+    assert office.get("links", partner="strange.example") == {"links": [], "more": 0}
+    answer = office.get("explain", **{"from": "x@strange.example"})
+    assert (answer["text"], answer["code"]) == ("is on no list, and discovered (sip)", "")
 
 
 def test_driver_tells_the_book(office: Office) -> None:

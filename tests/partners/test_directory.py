@@ -303,6 +303,13 @@ def test_become_keeps_who_is_in_both_lists_the_same_object_with_the_new_said_of_
     assert directory.system_of(domain("fabrikam.com")) is None
 
 
+def test_become_knows_where_everybody_stands_now() -> None:
+    directory = Directory([OFFICE, dataclasses.replace(CONTOSO)])
+    changes = directory.become(Directory([OFFICE, dataclasses.replace(CONTOSO, place="partners.toml line 99")]))
+    contoso = directory.named("contoso")
+    assert contoso is not None and contoso.place == "partners.toml line 99" and changes.changed == ()
+
+
 def test_become_forgets_what_it_has_decided() -> None:
     directory = Directory([dataclasses.replace(each) for each in SYSTEMS])
     here = domain("office.example")
