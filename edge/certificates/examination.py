@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from edge.certificates.identity import MIN_RSA_BITS, Identities, Identity
-from edge.certificates.peers import names_its_issuer
+from edge.certificates.peers import issuer_address
 from edge.certificates.trust import pin_of
 from edge.codes import Code
 from edge.domains import Domain, unicode
@@ -22,6 +22,8 @@ from edge.partners import Directory, System
 EXPIRES_SOON = timedelta(days=30)
 LISTED = 5  # domains that one finding names
 SHOWN = 60  # characters of one name
+ADDRESS = 200  # characters of the address at which a certificate is to be had
+STRICT = "strict partners (ejabberd before 25.08, Access Edge, stock OpenSSL)"  # public issuers grant it no more
 MIN_CURVE_BITS = 256  # OpenSSL refuses smaller curves at its default security level
 WEAK_DIGESTS = frozenset({"md5", "sha1"})  # collisions are found; peers refuse what is signed so (RFC 9325 §4.5)
 
@@ -85,15 +87,14 @@ def _examine_one(identity: Identity, index: int, now: datetime) -> list[Finding]
     if not identity.allows_server:
         found.append(Finding(Code.C05, "our certificate has no serverAuth purpose; all will refuse it"))
     elif not identity.allows_client:
-        # ejabberd before 25.08, Access Edges and stock OpenSSL ask for it, and public issuers grant none any more
-        text = "our certificate has no clientAuth purpose; strict partners will refuse our outgoing links"
+        text = f"our certificate has no clientAuth purpose; {STRICT} will refuse our outgoing links"
         found.append(Finding(Code.C05, text, True))
     if not identity.is_ordered:
         text = "the certificates are out of order: each must be followed by that of its issuer"
         found.append(Finding(Code.C06, text, True))
-    elif len(identity.chain) == 1 and names_its_issuer(identity.leaf):
+    elif len(identity.chain) == 1 and (address := issuer_address(identity.leaf)) is not None:
         text = "the certificate stands alone: partners need that of its issuer, which must follow it in the file"
-        found.append(Finding(Code.C06, text, True))
+        found.append(Finding(Code.C06, f"{text} ({address[:ADDRESS]})" if address else text, True))
     for each in identity.chain:
         weak = weakness(each)
         if weak:

@@ -120,16 +120,20 @@ def purposes(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier] 
         return frozenset()
 
 
-def names_its_issuer(certificate: x509.Certificate) -> bool:
-    """True if the certificate says where that of its issuer is to be had.
+def issuer_address(certificate: x509.Certificate) -> str | None:
+    """Where the certificate of its issuer is to be had, as a certificate says; None if it does not, "" if not as a URI.
 
     Public issuers, who work through intermediates, write that address into every leaf; private ones hardly ever do.
     """
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     except (x509.ExtensionNotFound, *_UNREADABLE):
-        return False
-    return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
+        return None
+    found = [each.access_location for each in access if each.access_method == AuthorityInformationAccessOID.CA_ISSUERS]
+    if not found:
+        return None
+    uris = (each.value for each in found if isinstance(each, x509.UniformResourceIdentifier))
+    return next((uri for uri in uris if uri.isprintable()), "")
 
 
 def judge(
@@ -263,7 +267,7 @@ def _stops_short(numbers: set[tuple[int, int]], certificate: x509.Certificate) -
 
     OpenSSL cannot tell a missing intermediate from an unknown issuer.
     """
-    return not any(depth > 0 for depth, _ in numbers) and names_its_issuer(certificate)
+    return not any(depth > 0 for depth, _ in numbers) and issuer_address(certificate) is not None
 
 
 def _serves(certificate: x509.Certificate, wanted: frozenset[x509.ObjectIdentifier]) -> bool:

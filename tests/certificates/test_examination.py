@@ -58,6 +58,11 @@ def test_certificate_is_found_to_be(chain: list[Made], finding: tuple[Code, bool
     assert said(*chain) == [finding]
 
 
+def test_lone_certificate_is_told_where_that_of_its_issuer_is() -> None:
+    (found,) = examine(Identities(identity(leaf(says_issuer=True))), NAME, (), NOW)
+    assert found.text.endswith("which must follow it in the file (http://ca.example/i.cer)")
+
+
 def test_lone_certificate_of_a_private_authority_is_no_finding() -> None:
     assert said(leaf(issuer=ROOT)) == []
 

@@ -49,8 +49,9 @@ def test_certificate_without_purposes_serves_for_all(written: Written) -> None:
 def test_certificate_without_client_purpose_is_a_warning(written: Written) -> None:
     reading = judged(written, make(*NAMES, eku=(SERVER,)))
     assert reading.config is not None
+    whom = "strict partners (ejabberd before 25.08, Access Edge, stock OpenSSL)"
     assert findings(reading) == [
-        ("C05", True, "our certificate has no clientAuth purpose; strict partners will refuse our outgoing links")
+        ("C05", True, f"our certificate has no clientAuth purpose; {whom} will refuse our outgoing links")
     ]
     assert reading.config.warnings == reading.faults
 
