@@ -78,12 +78,6 @@ class Counters:
         ended = sum(row[DELIVERED] + row[FAILED] + row[REJECTED] for row in rows)
         return int(ended), int(sum(row[FAILED] + row[REJECTED] + row[LATE] for row in rows))
 
-    def ended(self, name: str) -> tuple[int, int]:
-        """How many messages of a partner's users have ended, and how many of them in failure."""
-        rows = [row for protocol in ("sip", "xmpp") if (row := self._messages[protocol, IN].get(name)) is not None]
-        ended = sum(row[DELIVERED] + row[FAILED] + row[REJECTED] for row in rows)
-        return int(ended), int(sum(row[FAILED] + row[REJECTED] + row[LATE] for row in rows))
-
     @property
     def messages(self) -> Messages:
         """How many messages have ended, by partner and so on."""
