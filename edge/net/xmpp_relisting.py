@@ -28,6 +28,8 @@ def is_over(
             return True
     if link.handshake is None or not link.security.proofs:
         return False
+    if link.peer.systems and link.peer.systems <= new.gone:
+        return True
     if not moved and link.peer.systems.isdisjoint(new.gone | new.judged):
         return False
     return not trust.judge_again(link)

@@ -13,7 +13,7 @@ SCENARIO = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="requests">
   <send start_rtd="1"><![CDATA[
 {method} {uri} SIP/2.0
-Via: SIP/2.0/TLS [local_ip]:[local_port];branch=[branch]
+Via: SIP/2.0/{transport} [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
 From: <{sender}>;tag=[call_number]
 To: <{to}>
@@ -75,13 +75,18 @@ def load(
     rate: int,
     outstanding: int = 64,
     seconds: int = 60,
+    transport: str = "TLS",
 ) -> Counts:
-    """Send ``count`` requests at ``rate`` a second on one TCP connection, at most ``outstanding`` open."""
+    """Send ``count`` requests at ``rate`` a second on one TCP connection, at most ``outstanding`` open.
+
+    ``transport`` is what whoever is behind the connection takes it for.
+    """
     program = need("sipp")
     folder.mkdir(parents=True, exist_ok=True)
     scenario, statistics = folder / "scenario.xml", folder / "statistics.csv"
     content = "Content-Type: text/plain\n" if body else ""
     text = {"method": method, "uri": uri, "to": uri, "sender": sender, "content": content, "body": body}
+    text["transport"] = transport
     scenario.write_text(SCENARIO.format(**text))
     done = subprocess.run(
         [

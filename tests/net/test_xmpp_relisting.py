@@ -44,6 +44,10 @@ def test_partner_that_is_removed_hears_the_last_words_before_its_streams_close(w
     heard = out.hears()
     assert heard.index(b"id='last'") < heard.index(b"</stream:stream>")
     assert back_.hears().endswith(b"</stream:stream>")
+    for far in (out, back_):
+        far.cable.cut()
+    downs = [fields["partner"] for name, fields in world.sink.events if name == "link.down"]
+    assert downs == ["montague"] * 2
     world.send("late")
     assert back(world) == [("late", Code.A01)]
 
