@@ -105,6 +105,7 @@ class Driver:
         self._unsaved = False  # whether the store has been told something since its last commit
         self._commit_after = 0.0  # the moment before which a store that has failed is not tried again
         self._wheel = gateway.node.wheel
+        self._journal = gateway.submissions.journal
         self._wall = wall
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
@@ -240,6 +241,8 @@ class Driver:
             self._performing = effects
             try:
                 self._perform_all(effects)
+                if self._journal.gone:
+                    self._perform_all(self._journal.unwritten())
                 if self._unsaved and self._reactor.seconds() >= self._commit_after:
                     self._commit()
                 self._performing = effects = []

@@ -39,6 +39,7 @@ class Actor:
     address: str = "192.0.2.1"
     down: bool = False
     silent: bool = False
+    unreached: list[tuple[System, Domain, bytes, object]] | None = None  # what waits for a link, if that is awaited
     inbox: deque[bytes] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)
     last_sent: Request | None = None
@@ -107,19 +108,22 @@ class Stage:
 
         return heard
 
-    def killed(self, without: str = "") -> None:
+    def killed(self, after: float = 0, without: str = "") -> None:
         """The gateway dies without a word: nothing but the store is left, and connections are lost.
 
-        ``without``: the system that is no longer configured when it starts again.
+        It starts again ``after`` some seconds; ``without`` is the system that is no longer configured then.
         """
         self.driver.stop()
         self.taken.clear()
+        self.clock.advance(after)
         self.directory = Directory([system for system in self.listed() if system.name != without], self.blocked())
         for dial in self.dials.values():
             dial.cancel()
         self.dials.clear()
         for actor in self.actors.values():
             actor.requests.clear()
+            if actor.unreached is not None:
+                actor.unreached = []
         self.birth()
 
     # what becomes of a way
@@ -160,6 +164,9 @@ class Stage:
     def goes(self, actor: Actor, down: bool) -> None:
         """A system is gone, or it is back and links to it are made again."""
         actor.down = down
+        waiting, actor.unreached = actor.unreached or [], None
+        for each in waiting:
+            self.send(*each)
         for path in self.paths(actor):
             if down:
                 self.driver.path_lost(*path, False)
@@ -178,6 +185,9 @@ class Stage:
         actor = self.actors[system.name]
         if actor.down:
             self.clock.callLater(0, self.returns, Path(system), token)
+            return
+        if actor.unreached is not None:
+            actor.unreached.append((system, name, data, token))
             return
         actor.inbox.append(data)
         actor.requests.append(sip_message(data))

@@ -13,7 +13,9 @@ verification_marker or map:ROW=VALUE. Then the scenes:
     capulet is down / capulet is up        what is sent there is not delivered; dialling it fails
     capulet is idle        the links to it are closed in good order
     the gateway is stopping                    it has a few seconds left to take its leave
+    capulet is out of reach        what is sent there waits for a link (SIP only), until it is up or down
     the gateway is killed and starts again     with nothing but what its store has kept (also: ... without lync)
+    the gateway is killed and starts again after 20 seconds
     capulet is silent / capulet is attentive   stanzas arrive there but are (not) acknowledged
 
     the partner list loses lync / blocks lync / takes lync back / says burst=5 of lync     reloaded, while all goes on
@@ -94,8 +96,9 @@ class Performance:
         if match := re.fullmatch(r"([\d.]+) seconds? pass(?:es)?", line):
             stage.pass_time(float(match[1]))
             return
-        if match := re.fullmatch(r"the gateway is killed and starts again(?: without (\S+))?", line):
-            stage.killed(match[1] or "")
+        killed = r"the gateway is killed and starts again(?: after (\d+) seconds)?(?: without (\S+))?"
+        if match := re.fullmatch(killed, line):
+            stage.killed(float(match[1] or 0), match[2] or "")
             stage.settle()
             return
         if match := re.fullmatch(r"the partner list (loses|blocks|takes|says (\S.*) of) (\S+)(?: back)?", line):
@@ -108,7 +111,7 @@ class Performance:
             stage.driver.leave()
             stage.settle()
             return
-        scenes = "sends:|receives:|receives nothing|is down|is up|is idle|is silent|is attentive"
+        scenes = "sends:|receives:|receives nothing|is down|is up|is out of reach|is idle|is silent|is attentive"
         match = re.fullmatch(rf"(\S+) ({scenes})", line)
         assert match, f"not a scene: {line!r}"
         actor = stage.actors[match[1]]
@@ -125,6 +128,8 @@ class Performance:
         elif what in ("is down", "is up"):
             stage.goes(actor, what == "is down")
             stage.settle()
+        elif what == "is out of reach":
+            actor.unreached = []
         elif what == "is idle":
             stage.idles(actor)
             stage.settle()

@@ -157,7 +157,10 @@ class Chats:
                 self._all.rest(chat)
             return self._submissions.failed(submission, Code.M01, Code.M01.sentence)
         chat.queue.append(submission)
-        return self._go_on(chat)
+        effects = self._go_on(chat)
+        if chat.queue and chat.queue[-1] is submission:
+            self._submissions.journal.waits(submission)
+        return effects
 
     def has(self, user: JID, contact: JID) -> bool:
         """Whether these two have a session, or something to say in one."""
@@ -251,6 +254,8 @@ class Chats:
                     output.method, output.branch, call, call_id=output.call_id, invite=invite
                 )
                 effects.append(SendSip(chat.sip, chat.user.host, output.data, client))
+                if output.method == "MESSAGE" and chat.pending is not None and chat.pending.stanza.ticket is None:
+                    self._submissions.journal.gone.append((client, chat.pending, None))
             elif isinstance(output, Arrived):
                 assert decision is not None
                 effects += self._arrived(call, output, decision)
@@ -366,7 +371,10 @@ class Chats:
             effects = submissions.failed(submission, *call.fault)
             if answered.status == 503 and not call.left:  # there is no way: those that wait would not fare better
                 effects += self._unopened.give_back(chat, *call.fault)
-        return effects + self._go_on(chat)
+        effects += self._go_on(chat)
+        if chat.queue and chat.queue[0] is submission:  # in a session that has to be opened
+            submissions.journal.waits(submission)
+        return effects
 
     def _ended(self, call: Call, ended: Ended) -> list[Effect]:
         """A session is no more."""

@@ -15,10 +15,10 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.gateway.chat import Chats
-from edge.gateway.delivery import Deliveries, Delivery
+from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Hold, Path, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
 from edge.gateway.modes import Modes
-from edge.gateway.node import ALLOW, METHODS, Node, bug, warning
+from edge.gateway.node import ALLOW, METHODS, Node, bug, malformed
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
 from edge.gateway.pairs import Pairs
@@ -26,6 +26,7 @@ from edge.gateway.paths import Paths
 from edge.gateway.policy import Policy
 from edge.gateway.receipts import Receipts
 from edge.gateway.restoring import restore
+from edge.gateway.resuming import Resuming
 from edge.gateway.submission import Submission, Submissions
 from edge.gateway.subscriber import Subscribers
 from edge.gateway.typing import Typists
@@ -75,7 +76,8 @@ class Gateway:
 
     def restored(self, records: Iterable[tuple[int, str, float, bytes]]) -> list[Effect]:
         """At the start: what the store has kept, as (kind, key, due, data) in the order of ``due``."""
-        effects = restore(self.node, self.pairs, self.subscribers, self.notifiers, records)
+        resuming = Resuming(self.node, self.submissions, self._say)
+        effects = restore(self.node, self.pairs, self.subscribers, self.notifiers, resuming, records)
         return self._saved(effects + self._paths.restored())
 
     def reloaded(self, changes: Changes) -> list[Effect]:
@@ -114,7 +116,7 @@ class Gateway:
                     try:
                         check_request(message)
                     except RemoteProtocolError as error:
-                        effects += _malformed(link, message, error)
+                        effects += malformed(link, message, error)
                         continue
                     self._follow(layer.receive_request(link, message, link.address), effects)
                 else:
@@ -317,7 +319,7 @@ class Gateway:
             if not self.node.layer.failed(token):
                 return []  # it has timed out while it waited for a link: its user knows already
             return cast(Usage, token.user).failed(token, code, text)
-        return self.deliveries.unsent(token, code, text) if isinstance(token, Delivery) else []
+        return self.deliveries.unsent(token, code, text)
 
     def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
         if stanza.type == "error":
@@ -329,8 +331,11 @@ class Gateway:
         submission = self.submissions.submit(stanza, decision)
         if not isinstance(submission, Submission):
             return submission
-        effects = self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
+        effects = self._say(submission)
         return effects if stanza.ticket is None else [Hold(stanza.ticket), *effects]
+
+    def _say(self, submission: Submission) -> list[Effect]:
+        return self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
 
     def _iq(self, stanza: Iq, decision: Admit) -> list[Effect]:
         if stanza.type == "set" and is_call(stanza.payload):
@@ -381,16 +386,6 @@ class Gateway:
         elif stanza.type in ("", "unavailable"):
             effects += self.subscribers.session_changed(pair, stanza)
         return effects
-
-
-def _malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
-    """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
-    fields: dict[str, object] = {"method": request.method, "status": error.status, "reason": str(error)}
-    report = Report("sip.refused", error.code, fields, request)
-    if request.method in microsoft.UNANSWERED or not request.headers.raw(b"via"):
-        return [report]
-    headers = [warning(error.code, str(error)), microsoft.diagnostics(error.code, str(error))]
-    return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
 
 
 def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list[Effect]:

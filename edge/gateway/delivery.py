@@ -12,6 +12,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import DELIVERED, FAILED, LATE, REJECTED
 from edge.gateway.effects import Effect, Report, SendStanza
+from edge.gateway.journal import Kept
 from edge.gateway.node import ALLOW, Node, is_aside, performed
 from edge.gateway.quota import Quota
 from edge.gateway.receipts import Receipts
@@ -127,12 +128,16 @@ class Deliveries:
         effects: list[Effect] = []
         respond = self._node.layer.respond
         for token in tokens:
-            if isinstance(token, Delivery) and self._closed(token, DELIVERED):
+            if isinstance(token, Delivery):
+                if not self._closed(token, DELIVERED):
+                    continue
                 effects += performed(respond(token.transaction, 200))
                 if self._node.verbose:
                     took = round((self._node.wheel.now - token.began) * 1000)
                     fields = {"partner": token.decision.sender.name, "duration_ms": took, "xmpp_id": token.stanza_id}
                     effects.append(Report("message.ok", None, fields, token.transaction.request))
+            elif isinstance(token, Kept):
+                token.taken()
         return effects
 
     def error_received(self, stanza: Message, decision: Admit) -> list[Effect]:
@@ -165,12 +170,14 @@ class Deliveries:
         fields: dict[str, object] = {"late": True, "condition": stanza.error.condition if stanza.error else ""}
         return [Report("message.failed", Code.M03, {**fields, "partner": decision.sender.name}, stanza)]
 
-    def unsent(self, delivery: Delivery, code: Code, text: str) -> list[Effect]:
+    def unsent(self, token: object, code: Code, text: str) -> list[Effect]:
         """The stanza did not reach the next hop."""
-        if not self._closed(delivery, FAILED):
+        if isinstance(token, Kept):
+            return token.unsent(code)
+        if not isinstance(token, Delivery) or not self._closed(token, FAILED):
             return []
         status = failures.status_of_code(code)
-        return self._node.refuse(delivery.transaction, code, status, text=text, event="message.failed")
+        return self._node.refuse(token.transaction, code, status, text=text, event="message.failed")
 
     def overdue(self, transaction: ServerTransaction) -> list[Effect]:
         """Nobody has spoken and the sender's Timer F is near: say so (RFC 4320 §4.2 forbids 408)."""

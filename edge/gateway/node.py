@@ -13,7 +13,8 @@ from edge.gateway.settings import PresenceSettings
 from edge.identifiers import Identifiers
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
-from edge.sip.microsoft import DIAGNOSTICS, diagnostics, plain_diagnostics, quotable
+from edge.sip.message import Request, response_bytes
+from edge.sip.microsoft import DIAGNOSTICS, UNANSWERED, diagnostics, plain_diagnostics, quotable
 from edge.sip.session import IDLE
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
@@ -164,6 +165,16 @@ def speaker(transaction: ServerTransaction) -> str:
 def warning(code: Code, text: str = "") -> tuple[str, str]:
     """The Warning header of a refusal: the code and its sentence, never a name of ours (RFC 3261 §20.43)."""
     return "Warning", f'399 edge "{code} {quotable(text or code.sentence)}"'
+
+
+def malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
+    """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
+    fields: dict[str, object] = {"method": request.method, "status": error.status, "reason": str(error)}
+    report = Report("sip.refused", error.code, fields, request)
+    if request.method in UNANSWERED or not request.headers.raw(b"via"):
+        return [report]
+    headers = [warning(error.code, str(error)), diagnostics(error.code, str(error))]
+    return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
 
 
 def bug(error: Exception, doing: str = "") -> Report:

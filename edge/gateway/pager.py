@@ -30,23 +30,29 @@ from edge.sip.uri import SipUri
 PLAIN = "".join(f"{name}: {value}\r\n" for name, value in PLAIN_HEADERS)  # of nearly all messages
 HEAD_LINES = 9  # of a MESSAGE of ours, but for the headers about its body
 PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
+ANSWER_PATIENCE = 5.0  # of these, for the answer of who has been waited for as long as may be
 ASIDE_PATIENCE = 5.0  # seconds that a state or a receipt may keep the messages behind it waiting
 
 
 class Page:
     """One MESSAGE of ours, ready to be sent, or too long for that: then a session is opened when its turn has come."""
 
-    __slots__ = ("_pager", "submission", "is_plain", "branch", "call_id", "data")
+    __slots__ = ("_pager", "submission", "form", "branch", "call_id", "data")
 
     def __init__(
-        self, pager: "Pager", submission: Submission, is_plain: bool, branch: str, call_id: str, data: bytes
+        self, pager: "Pager", submission: Submission, form: MessageFacts | None, branch: str, call_id: str, data: bytes
     ) -> None:
         self._pager = pager
         self.submission = submission
-        self.is_plain = is_plain  # there is no plainer form of it
+        self.form = form  # None: it is plain
         self.branch = branch
         self.call_id = call_id
         self.data = data
+
+    @property
+    def tag(self) -> str:
+        """That of From."""
+        return self.submission.tag or self.branch[7:]
 
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
         return self._pager.answered(self, response)
@@ -108,7 +114,7 @@ class Pager:
         """One MESSAGE, in order behind those to the same user."""
         system = submission.decision.recipient
         page, limit = self._page(submission), system.message_bytes
-        if len(page.data) > limit and not page.is_plain:
+        if len(page.data) > limit and page.form is not None:
             page = self._page(submission, plain=True)
         submission.is_long = len(page.data) > limit
         if submission.is_long and (submission.was_turned or not self._modes.may_switch(system)):
@@ -124,6 +130,7 @@ class Pager:
         if waiting is None:
             waiting = self._waiting[target] = deque()
         waiting.append(page)
+        self._submissions.journal.waits(submission, page)
         return []
 
     def answered(self, page: Page, response: Response) -> list[Effect]:
@@ -133,7 +140,7 @@ class Pager:
         effects: list[Effect] = []
         if response.status < 300:
             effects = self._submissions.delivered(page.submission)
-        elif response.status == 415 and not page.is_plain:
+        elif response.status == 415 and page.form is not None:
             return self._send(self._plainer(page))
         elif self._is_turned(page.submission, response.status):
             return self._turn(page.submission)
@@ -174,6 +181,7 @@ class Pager:
         """The same as plain text: its user does not take what he has shown that he takes (RFC 5438 §5)."""
         submission = page.submission
         assert submission.stanza.to is not None
+        submission.tag = ""  # it is another request
         if submission.asking is not None:
             submission.asking = None
             self._receipts.unknown(submission.stanza.to)
@@ -187,19 +195,20 @@ class Pager:
         stanza, target, branch = submission.stanza, submission.target, node.ids.branch()
         assert stanza.from_ is not None
         call_id = submission.call_id or node.ids.call_id()
-        facts: Submission | MessageFacts = submission
+        form: MessageFacts | None = None
         if not plain and submission.asking is not None:
-            facts = submission.asking
+            form = submission.asking
         elif not plain and submission.content is not None and stanza.to is not None:
-            facts = self._submissions.formed(submission, self._readers.forms(stanza.to.bare())) or submission
+            form = self._submissions.formed(submission, self._readers.forms(stanza.to.bare()))
+        facts: Submission | MessageFacts = submission if form is None else form
         more = PLAIN if facts.headers is PLAIN_HEADERS else _lines(facts.headers)
         head = (
             f"MESSAGE {target} SIP/2.0\r\nVia: {node.agent.via(branch)}\r\nMax-Forwards: 70\r\n"
-            f"From: <{uri_of(stanza.from_)}>;tag={branch[7:]}\r\nTo: <{target}>\r\nCall-ID: {call_id}\r\n"
-            f"CSeq: 1 MESSAGE\r\n{more}Content-Length: {len(facts.body)}\r\n\r\n"
+            f"From: <{uri_of(stanza.from_)}>;tag={submission.tag or branch[7:]}\r\nTo: <{target}>\r\n"
+            f"Call-ID: {call_id}\r\nCSeq: 1 MESSAGE\r\n{more}Content-Length: {len(facts.body)}\r\n\r\n"
         )
         data = head_bytes(head, HEAD_LINES + len(facts.headers)) + facts.body
-        return Page(self, submission, facts is submission, branch, call_id, data)
+        return Page(self, submission, form, branch, call_id, data)
 
     def _send(self, page: Page) -> list[Effect]:
         submission = page.submission
@@ -207,7 +216,11 @@ class Pager:
             return self._turn(submission)
         assert submission.stanza.to is not None
         patience = PATIENCE if submission.aside is None else ASIDE_PATIENCE
+        if submission.until:
+            patience = min(PATIENCE, max(submission.until - self._node.wall, 0.0) + ANSWER_PATIENCE)
         transaction = self._node.layer.open_client("MESSAGE", page.branch, page, seconds=patience, call_id=page.call_id)
+        if submission.stanza.ticket is None:
+            self._submissions.journal.gone.append((transaction, submission, page))
         return [SendSip(submission.decision.recipient, submission.stanza.to.host, page.data, transaction)]
 
     def _next(self, target: str) -> list[Effect]:

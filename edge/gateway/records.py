@@ -1,8 +1,8 @@
-"""What the gateway writes into the store, and how: one record for each pair and one for each notification dialog.
+"""What the gateway writes into the store, and how: a record for each pair, notification dialog, message that waits.
 
 Times are seconds of the Unix epoch, addresses are texts. A field is only ever added at the end of a record and with a
-default, so that records of an older release can be read. Made and read by `edge.gateway.pairs`, `subscriber` and
-`notifier`.
+default, so that records of an older release can be read. Made and read by `edge.gateway.pairs`, `subscriber`,
+`notifier` and `journal`.
 """
 
 from enum import IntEnum
@@ -22,6 +22,7 @@ class Kind(IntEnum):
 
     PAIR = 1
     NOTIFICATION = 2
+    MESSAGE = 3
 
 
 class DialogRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -71,6 +72,24 @@ class NotificationRecord(msgspec.Struct, array_like=True, frozen=True):
     content_type: str = PIDF
 
 
+class MessageRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A message of an XMPP user that waits (`edge.gateway.journal`): what goes into the MESSAGE for it.
+
+    ``id`` and ``type`` are those of the stanza. ``call_id`` and ``tag``, that of From, say that a request is the same
+    as one before it. ``form`` is what is said first, if that is something else than the plain text.
+    """
+
+    sender: str
+    recipient: str
+    id: str
+    type: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    call_id: str | None = None
+    tag: str = ""
+    form: tuple[tuple[tuple[str, str], ...], bytes] | None = None
+
+
 def dialog_record(dialog: Dialog, local_cseq: int) -> DialogRecord:
     return DialogRecord(
         dialog.call_id, dialog.local_tag, dialog.remote_tag, dialog.local_uri, dialog.remote_uri, dialog.remote_target,
@@ -88,4 +107,5 @@ def dialog_of(record: DialogRecord) -> Dialog:
 
 encode = msgspec.msgpack.Encoder().encode
 decode_pair = msgspec.msgpack.Decoder(PairRecord).decode
+decode_message = msgspec.msgpack.Decoder(MessageRecord).decode
 decode_notification = msgspec.msgpack.Decoder(NotificationRecord).decode

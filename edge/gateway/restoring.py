@@ -1,10 +1,12 @@
-"""The gateway takes up the state of an earlier life: what the store has kept becomes pairs, watches and notifications.
+"""The gateway takes up the state of an earlier life: what the store has kept becomes pairs, watches, notifications.
 
 Called by `edge.gateway.core` once, before any link is up. What belongs to nobody any more is forgotten, and so is a
-notification dialog that has expired meanwhile: its watcher has let it lapse as well.
+notification dialog that has expired meanwhile: its watcher has let it lapse as well. Messages that waited are the
+business of `edge.gateway.resuming`.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 
@@ -13,7 +15,8 @@ from edge.gateway.effects import Effect, Forget, Report
 from edge.gateway.node import Node, bug
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pairs import Pair, Pairs
-from edge.gateway.records import Kind, decode_notification, decode_pair
+from edge.gateway.records import Kind, decode_message, decode_notification, decode_pair
+from edge.gateway.resuming import Resuming
 from edge.gateway.subscriber import Subscribers
 from edge.xmpp.authorization import State
 from edge.xmpp.jid import JID
@@ -26,32 +29,41 @@ class Unusable(ValueError):
 
 
 def restore(
-    node: Node, pairs: Pairs, subscribers: Subscribers, notifiers: Notifiers,
+    node: Node, pairs: Pairs, subscribers: Subscribers, notifiers: Notifiers, resuming: Resuming,
     records: Iterable[tuple[int, str, float, bytes]],
 ) -> list[Effect]:
     """Build everything that ``records`` tell of; the pairs first, because dialogs belong to them."""
-    restoring = Restoring(node, pairs, subscribers, notifiers)
+    restoring = Restoring(node, pairs, subscribers, notifiers, resuming)
     dialogs: list[tuple[str, bytes]] = []
-    for kind, key, _, data in records:
+    messages: list[tuple[str, float, bytes]] = []
+    for kind, key, due, data in records:
         if kind == Kind.NOTIFICATION:
             dialogs.append((key, data))
         elif kind == Kind.PAIR:
             restoring.attempt(kind, key, data, restoring.pair)
+        elif kind == Kind.MESSAGE:
+            messages.append((key, due, data))
         else:
             restoring.forget(kind, key)
     for key, data in dialogs:
         restoring.attempt(Kind.NOTIFICATION, key, data, restoring.notification)
+    for key, due, data in sorted(messages):  # in the order in which they came
+        restoring.attempt(Kind.MESSAGE, key, data, partial(restoring.message, key, due))
     return restoring.finish()
 
 
 class Restoring:
     """One reading of all that the store has kept."""
 
-    def __init__(self, node: Node, pairs: Pairs, subscribers: Subscribers, notifiers: Notifiers) -> None:
+    def __init__(
+        self, node: Node, pairs: Pairs, subscribers: Subscribers, notifiers: Notifiers, resuming: Resuming
+    ) -> None:
         self._node = node
         self._pairs = pairs
         self._subscribers = subscribers
         self._notifiers = notifiers
+        self._resuming = resuming
+        self._messages = 0
         self._addresses: dict[str, JID] = {}  # each stands in many records, and becomes one object
         self._effects: list[Effect] = []
         self._forgotten = 0
@@ -87,6 +99,14 @@ class Restoring:
             raise Unusable(record.expires_at)
         self._notifiers.restore(self._pair(record.user, record.contact), record)
 
+    def message(self, key: str, due: float, data: bytes) -> None:
+        """What somebody has said."""
+        effects = self._resuming.take_up(key, due, decode_message(data))
+        if effects is None:
+            raise Unusable(key)
+        self._effects += effects
+        self._messages += 1
+
     def finish(self) -> list[Effect]:
         """What is to be done about it all."""
         pairs = self._pairs
@@ -97,7 +117,7 @@ class Restoring:
         if pairs or self._effects:
             self._effects.append(Report("state.restored", None, {
                 "pairs": len(pairs), "dialogs": len(self._notifiers), "watches": len(self._subscribers),
-                "forgotten": self._forgotten,
+                "messages": self._messages, "forgotten": self._forgotten,
             }))
         return self._effects
 

@@ -6,6 +6,7 @@ believe that it was delivered. A message goes by itself (`edge.gateway.pager`) o
 """
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from sys import maxsize
 from typing import Protocol
 
 from edge.bodies import html
@@ -13,6 +14,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import DELIVERED, FAILED, REJECTED
 from edge.gateway.effects import Effect, Release, Report, SendStanza
+from edge.gateway.journal import Journal, Kept
 from edge.gateway.node import Node
 from edge.gateway.quota import Quota
 from edge.gateway.terms import encryption, formatted
@@ -43,7 +45,7 @@ class Submission:
 
     __slots__ = (
         "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "content", "was_tried",
-        "was_turned", "is_long", "began",
+        "was_turned", "is_long", "began", "number", "tag", "kept", "until",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +64,10 @@ class Submission:
         self.was_tried = False  # in a session that turned out to be over
         self.was_turned = aside is not None  # to the other mode, because the first one was refused or too narrow
         self.is_long = False  # too long to go by itself
+        self.number = 0  # in the order in which they came
+        self.tag = ""  # of From, if that must be the same as in an earlier life
+        self.kept: Kept | None = None  # in the store
+        self.until = 0.0  # the time of day until which it may wait, if it has waited in an earlier life already
         self.began = began  # when it came, on the wheel
 
 
@@ -90,6 +96,8 @@ class Submissions:
 
     def __init__(self, node: Node, typists: Typists, receipts: Receipts) -> None:
         self._node = node
+        self.journal = Journal(node)
+        self._count = 0
         self.typists = typists
         self.receipts = receipts
         self._under_way = Quota()  # by the XMPP system that sends
@@ -134,6 +142,7 @@ class Submissions:
         now = self._node.wheel.now
         submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id, None, now)
         submission.asking, submission.content = asking, content
+        self._count = submission.number = self._count + 1
         return submission
 
     def formed(self, submission: Submission, forms: Set[str]) -> MessageFacts | None:
@@ -158,6 +167,8 @@ class Submissions:
         """The SIP side has it."""
         if submission.aside is not None:
             return submission.aside.over(200)
+        if submission.kept is not None:
+            self.journal.over(submission.kept)
         effects = self._ended(submission, DELIVERED)
         if self._node.verbose:
             effects.append(Report("message.ok", None, self._timed(submission), submission.stanza))
@@ -172,7 +183,7 @@ class Submissions:
         text = f"{code} {failures.sentence_of(response, condition)}: {failures.said_by(response)}"
         fields = self._timed(submission) | {"status": response.status}
         return [
-            error_to(submission.stanza, condition, text, kind, address),
+            *_returned(submission, [error_to(submission.stanza, condition, text, kind, address)]),
             Report("message.failed", code, fields, submission.stanza),
             *self._ended(submission, FAILED),
         ]
@@ -184,7 +195,11 @@ class Submissions:
         if submission.aside is not None:
             return submission.aside.over(408 if code is Code.M02 else 503)
         effects = bounce(submission.stanza, condition or code.condition, text, code, kind, self._timed(submission))
-        return effects + self._ended(submission, FAILED)
+        return _returned(submission, effects) + self._ended(submission, FAILED)
+
+    def resumed(self, submission: Submission) -> None:
+        """One of an earlier life is under way again. It had its place, whatever has come since."""
+        self._under_way.take(submission.decision.sender.name, maxsize)
 
     def _ended(self, submission: Submission, result: int) -> list[Effect]:
         """It is under way no more, and its sender's server may be told so."""
@@ -218,6 +233,10 @@ class Submissions:
         if isinstance(said, Typing):
             return self.typists.writes(stanza, said, decision)
         return self.receipts.received(stanza, said, decision)
+
+
+def _returned(submission: Submission, effects: list[Effect]) -> list[Effect]:
+    return effects if submission.kept is None else submission.kept.returned(effects)
 
 
 def bounce(

@@ -177,6 +177,7 @@ def _prepare(connection: sqlite3.Connection, sync: Sync, migrations: Sequence[Se
     if mode != "wal":
         raise StoreError(Code.K12, "its file system does not allow a write-ahead log")
     connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")
+    connection.execute("PRAGMA secure_delete = ON")  # what people have said does not stay in free pages
     connection.execute(f"PRAGMA wal_autocheckpoint = {BACKSTOP_PAGES}")
 
 

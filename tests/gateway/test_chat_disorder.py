@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.codes import Code
+from edge.gateway.delivery import Delivery
 from edge.gateway.effects import Effect, SendSip, SendStanza
 from edge.sip.message import Response
 from tests.gateway.talking import TEXT, Talk
@@ -73,7 +74,7 @@ class Disorder(Talk):
             self.do(self.bench.sip(page))
         elif what == "hears":
             self.listen()
-        elif what == "returns" and self.stanzas and self.stanzas[0].token is not None:
+        elif what == "returns" and self.stanzas and isinstance(self.stanzas[0].token, Delivery):
             self.returns("service-unavailable")
         elif what == "loses":
             self.requests.clear()
@@ -143,8 +144,9 @@ class Disorder(Talk):
 
     def count(self) -> None:
         """At every moment all that was said is delivered, given back, or waiting."""
-        for stanza in [each for each in self.stanzas if each.token is None]:
+        for stanza in [each for each in self.stanzas if not isinstance(each.token, Delivery)]:
             self.stanzas.remove(stanza)
+            self.gateway.taken([stanza.token])
             text = stanza.data.partition(b" id='")[2].partition(b"'")[0].decode()
             self.fates[text] += b"type='error'" in stanza.data
         finals = [each for each in self.responses if each.status >= 200 and each.cseq.method != "INVITE"]
@@ -163,7 +165,7 @@ class Disorder(Talk):
     def do(self, effects: Iterable[Effect]) -> None:
         effects = list(effects)
         self.invited += sum(isinstance(each, SendSip) and each.data.startswith(b"INVITE ") for each in effects)
-        self.carried += sum(isinstance(each, SendStanza) and each.token is not None for each in effects)
+        self.carried += sum(isinstance(each, SendStanza) and isinstance(each.token, Delivery) for each in effects)
         super().do(effects)
 
     def ends(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edge.codes import Code
 from edge.gateway import pager, submission
-from edge.gateway.effects import Effect, SendSip
+from edge.gateway.effects import Effect, Forget, Remember, SendSip
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, StanzaError
 from tests.gateway.bench import (
@@ -54,7 +54,7 @@ class TestToSip:
         second = go_on(bench.answer(first, 200))
         third = go_on(bench.answer(second, 486))
         fourth = go_on(bench.answer(third, 404))
-        assert bench.answer(fourth, 200) == []
+        assert [type(effect) for effect in bench.answer(fourth, 200)] == [Forget]
         assert said(heard) == [name.encode() for name in names]
         assert failed == ["one", "two"]
         self.nothing_is_left(bench)
@@ -105,7 +105,7 @@ class TestToSip:
         assert (error.id, conditions(effects)) == ("m4", ["resource-constraint"])
         assert [report.code for report in reports(effects)] == [Code.M01]
         assert said(bench.answer(first)) == [b"two"]
-        assert bench.stanzas(message("five")) == []
+        assert [type(effect) for effect in bench.stanzas(message("five"))] == [Remember]
 
     def test_queue_is_that_of_the_partner_not_of_the_user(self) -> None:
         bench = Bench(pending_messages=1)

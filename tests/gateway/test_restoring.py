@@ -51,7 +51,7 @@ class TestGood:
         assert pair is not None and (pair.state, pair.asked_at) == (State.BOTH, WALL - 100)
         assert pair.watch is not None and pair.watch.shown == ("orchard",)
         assert pair.view is not None and len(pair.view.notifications) == 1
-        assert reports(effects)[-1].fields == {"pairs": 1, "dialogs": 1, "watches": 1, "forgotten": 0}
+        assert reports(effects)[-1].fields == {"pairs": 1, "dialogs": 1, "watches": 1, "messages": 0, "forgotten": 0}
 
     def test_dialog_may_come_before_its_pair(self, bench: Bench) -> None:
         bench.gateway.restored(kept(TOLD, PAIR))
@@ -100,7 +100,7 @@ class TestUseless:
     def test_record_is_forgotten(self, bench: Bench, record: PairRecord | NotificationRecord | bytes) -> None:
         effects = bench.gateway.restored(kept(record))
         assert forgotten(effects) == ["key0"]
-        assert reports(effects)[-1].fields == {"pairs": 0, "dialogs": 0, "watches": 0, "forgotten": 1}
+        assert reports(effects)[-1].fields == {"pairs": 0, "dialogs": 0, "watches": 0, "messages": 0, "forgotten": 1}
 
     def test_record_of_an_unknown_kind_is_forgotten(self, bench: Bench) -> None:
         effects = bench.gateway.restored([(7, "key", 0.0, b"")])

@@ -16,7 +16,6 @@ from tests.interop.world import MONTAGUE
 # Where a message was that is lost, and may be
 IN_PROSODY = "in Prosody"  # which was killed with it after it had acknowledged it
 IN_OPENING = "on a stream that Prosody was opening"  # on which it does not count yet
-IN_GATEWAY = "in the gateway"  # which had read it from a component connection, and waited for an answer of SIP
 IN_BUFFER = "on the component connection"  # which the gateway had not read to its end
 
 ID, TO, BODY = re.compile(r" id='([^']+)'"), re.compile(r" to='([^']+)'"), re.compile(r"<body>([^<]+)</body>")
@@ -94,7 +93,7 @@ class Evidence:
         if said.victim == gateway and self._link == "s2s":
             return IN_OPENING if any(said.key in each.uncounted for each in lives) else ""
         if said.victim == gateway and said.key in life.written.get(said.recipient, ()):
-            return IN_GATEWAY if said.key in life.read else IN_BUFFER
+            return "" if said.key in life.read else IN_BUFFER
         return ""
 
     def lines(self, said: Said) -> str:

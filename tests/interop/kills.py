@@ -134,7 +134,7 @@ class Kills(World):
                 print(await self._repeat(seed), flush=True)
             self.ledger.open()
             self.faults += [
-                f"seed {each.seed}, {each.victim} killed: twice: {each}" for each in self.ledger.doubles(AGENT)
+                f"seed {each.seed}, {each.victim} killed: twice: {each}" for each in self.ledger.doubles(AGENT, GATEWAY)
             ]
         finally:
             for talker in talkers:

@@ -96,17 +96,23 @@ class Ledger:
         """It is lost, and that has been seen."""
         self._open.pop(said.key, None)
 
-    def doubles(self, agent: str) -> list[Said]:
+    def doubles(self, agent: str, gateway: str) -> list[Said]:
         """What has arrived twice without a reason, or under two names.
 
         A SIP user may have said it twice. Who listened in the process ``agent``, which was killed, may not have told
-        his server that he had it: an XMPP server then gives it to him again.
+        his server that he had it: an XMPP server then gives it to him again. A ``gateway`` that was killed may not
+        have heard that a SIP user has a message that it had kept, and sends the same request again.
         """
+
+        def explained(said: Said) -> bool:
+            if said.way == XMPP:
+                return said.victim == gateway
+            return said.repeated or said.victim == agent
+
         return [
             said
             for said in self.said.values()
-            if len(said.arrived) > 1
-            and (said.way == XMPP or len(set(said.arrived)) > 1 or not (said.repeated or said.victim == agent))
+            if len(said.arrived) > 1 and (len(set(said.arrived)) > 1 or not explained(said))
         ]
 
     def counts(self) -> dict[str, Counter[str]]:

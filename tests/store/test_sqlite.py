@@ -189,6 +189,17 @@ def test_folder_is_made_and_only_we_may_look_into_it(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_is_forgotten_is_overwritten(path: Path) -> None:
+    store = SqliteStore(path)
+    store.remember(Record(3, "key", 0.0, b"Art thou not Romeo?" * 500))
+    store.commit()
+    store.checkpoint()
+    assert b"Art thou not Romeo?" in path.read_bytes()
+    store.forget(3, "key")
+    store.close()
+    assert not any(b"Romeo" in each.read_bytes() for each in path.parent.iterdir())
+
+
 def test_file_that_others_may_read_becomes_ours_alone(path: Path) -> None:
     path.touch(0o644)
     open_store(path).close()
