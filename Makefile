@@ -11,7 +11,7 @@ DEMO_NAMES := edge.example.net xmpp.example sip.example
 # compat: the default mode hides the twistd plugin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat
 
-.PHONY: run test lint kills bench peers clean
+.PHONY: run test lint kills fuzz flood bench peers clean
 
 run: $(VENV)/.installed certs/edge.pem
 	@$(BIN)/python -m demo
@@ -26,6 +26,14 @@ lint: $(VENV)/.installed-for-tests
 # kills processes while everybody talks: 200 repetitions with each kind of link, ten minutes each
 kills: $(VENV)/.installed-for-tests peers
 	@EDGE_KILLS=200 $(BIN)/python -m pytest -s -n 0 tests/interop/test_kills.py
+
+# parsers bear everything: so many inputs over all of them (nightly 10000000, which take half an hour on four cores)
+fuzz: $(VENV)/.installed-for-tests
+	@EDGE_FUZZ=$${EDGE_FUZZ:-200000} $(BIN)/python -m tests.fuzz
+
+# strangers in any number while partners talk, in full: two minutes
+flood: $(VENV)/.installed-for-tests
+	@EDGE_FLOOD=$${EDGE_FLOOD:-10000} $(BIN)/python -m pytest -s -n 0 tests/interop/test_flood.py
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench

@@ -202,12 +202,12 @@ def _partner_files(document: Document, name: str) -> list[Path]:
         return []  # noted already
     at: KeyPath = ("edge", "partners")
     place = document.beside(name)
-    if not place.is_dir():
-        return [place]
     try:
+        if not place.is_dir():
+            return [place]
         found = sorted(each for each in place.iterdir() if each.suffix == ".toml" and not each.name.startswith("."))
     except OSError as error:
-        document.error(Code.K04, at, f"the folder {quoted(name)} cannot be read: {error.strerror}")
+        document.error(Code.K04, at, f"{quoted(name)} cannot be read: {error.strerror}")
         return []
     if not found:
         document.warn(Code.K04, at, f"the folder {quoted(name)} has no *.toml file: there are no partners")

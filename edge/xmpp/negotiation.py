@@ -310,7 +310,7 @@ def stream_domain(text: str | None) -> Domain | None:
 def is_version_1(text: str | None) -> bool:
     """Whether a header announces stream features at all (RFC 6120 §4.7.5)."""
     major, dot, minor = (text or "").partition(".")
-    return bool(dot) and major.isdecimal() and minor.isdecimal() and int(major) >= 1
+    return bool(dot) and major.isdecimal() and minor.isdecimal() and bool(major.strip("0"))
 
 
 def error_text(event: Event | None) -> str:

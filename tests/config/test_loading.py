@@ -215,6 +215,12 @@ def test_folder_with_too_many_files_is_a_fault(written: Written, monkeypatch: py
     assert "more than 1 files" in text
 
 
+def test_partner_file_with_a_name_that_none_can_have_is_a_fault(written: Written) -> None:
+    faults = written.faults(changed(EDGE, "partners.toml", "x" * 300))
+    (text,) = [text for code, place, text in faults if (code, place) == ("K04", "edge.toml line 3")]
+    assert text.endswith("cannot be read: File name too long")
+
+
 def test_configuration_in_which_nothing_can_pass_is_a_warning(written: Written) -> None:
     reading = written.write(EDGE, JABBER).read()
     assert reading.config is not None

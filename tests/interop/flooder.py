@@ -75,6 +75,7 @@ def drips(data: bytes) -> Stage:
         for octet in data:
             wire[1].write(bytes((octet,)))
             await asyncio.sleep(1)
+            await wire[1].drain()  # which tells if it was closed
 
     return stage
 

@@ -66,7 +66,10 @@ def test_stream_domain_takes_only_what_can_be_a_domain(text: str | None, expecte
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1.0", True), ("1.1", True), ("2.0", True), ("0.9", False), ("", False), (None, False), ("1", False)],
+    [
+        ("1.0", True), ("1.1", True), ("2.0", True), ("01.0", True), ("9" * 5000 + ".0", True), ("0.9", False),
+        ("", False), (None, False), ("1", False), ("00.9", False), ("-1.0", False), ("1." + "x" * 5000, False),
+    ],
 )
 def test_is_version_1_reads_major_and_minor(text: str | None, expected: bool) -> None:
     assert is_version_1(text) is expected
