@@ -151,6 +151,14 @@ class Changing(TestCase):
         await gatherResults([self.office.post("allow", domain=f"{name}.example") for name in ("one", "two")])
         assert {"one", "two"} < self.names()
 
+    async def test_reload_by_a_signal_is_noted_too(self) -> None:
+        await self.office.service._reload_for("SIGHUP")
+        self.file.write_text(PARTNERS + "x = 1\n")
+        await self.office.service._reload_for("SIGHUP")
+        good, bad = self.office.get("audit")["entries"]
+        assert (good["by"], good["verb"], "refused" in good) == ("SIGHUP", "reload", False)
+        assert "EDGE-K01" in bad["refused"]
+
     async def test_change_and_refusal_are_noted(self) -> None:
         verbs = self.office.verbs["POST", "allow"]
         await verbs({"by": "root (uid 0)", "domain": "x.example"})  # type: ignore[misc]
