@@ -97,7 +97,7 @@ def _client(chosen: argparse.Namespace) -> Client:
 
 def _of_allow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domain", metavar="DOMAIN", help='"contoso.com", or "*.contoso.com" for all below it')
-    parser.add_argument("--via", choices=["sip", "xmpp"], default="sip", help="which protocol it speaks (default: sip)")
+    parser.add_argument("--via", choices=["sip", "xmpp"], help="which protocol it speaks (default: as it came, or sip)")
     parser.add_argument("--name", metavar="NAME", help="what the partner is to be called (default: its first label)")
 
 

@@ -52,13 +52,13 @@ class Listing:
         self._turns = DeferredLock()
 
     def allow(self, said: Mapping[str, str]) -> "Deferred[Answer]":
-        """List ``domain`` as a partner: ``via`` "sip" (default) or "xmpp", called ``name``."""
+        """List ``domain`` as a partner called ``name``; ``via`` is by default as it came to us, else "sip"."""
         domain, wildcard = _domain(said)
         shown = _shown(domain, wildcard)
         name = said.get("name", "") or domain.split(".")[0]
         if not NAME.fullmatch(name):
             raise Wrong(f"{_quoted(name)} is no name: 1 to 64 letters, digits or any of . - _ are one")
-        via = said.get("via", "") or "sip"
+        via = said.get("via", "") or self._came_by(domain)
         if via not in ("sip", "xmpp"):
             raise Wrong('via must be "sip" or "xmpp"')
         self._must_be_free(domain, wildcard)
@@ -86,6 +86,14 @@ class Listing:
         return self._turns.run(self._change, name, table, f"+ blocked {shown}", said.get("by", ""))
 
     # --- private ----------------------------------------------------------------------------------------
+
+    def _came_by(self, domain: Domain) -> str:
+        """The protocol that somebody speaks who came without being listed; "sip" for who never came."""
+        found = self._running.directory.discovered.get(domain)
+        if found is not None:
+            return found.protocol
+        protocols = {each.protocol for each in self._running.seen.strangers() if each.domain == domain}
+        return "xmpp" if protocols == {"xmpp"} else "sip"
 
     def _must_be_free(self, domain: Domain, wildcard: bool) -> None:
         directory = self._running.directory

@@ -25,7 +25,7 @@ def partners_command(client: Client, chosen: argparse.Namespace, out: TextIO) ->
 
 def allow_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
     """`edge allow DOMAIN [--via sip|xmpp] [--name NAME]`"""
-    answer = client.post("allow", domain=chosen.domain, via=chosen.via, name=chosen.name or "")
+    answer = client.post("allow", domain=chosen.domain, via=chosen.via or "", name=chosen.name or "")
     _write(out, chosen, answer, changed_lines(answer))
     return GOOD
 
@@ -60,7 +60,7 @@ def seen_lines(answer: dict[str, Any]) -> list[str]:
     if answer["discovered"]:
         rows = [(each["name"], each["protocol"], each["said"]) for each in answer["discovered"]]
         lines += [*([""] if lines else []), *table(("DISCOVERED", "PROTO", "HOW IT IS"), rows)]
-    return [*lines, "To let one in: edge allow DOMAIN --via PROTO. To keep one out: edge block DOMAIN."]
+    return [*lines, "To let one in: edge allow DOMAIN. To keep one out: edge block DOMAIN."]
 
 
 def changed_lines(answer: dict[str, Any]) -> list[str]:

@@ -11,6 +11,8 @@ from twisted.trial.unittest import TestCase
 
 from edge.admin.links import system_named
 from edge.admin.local import Wrong
+from edge.codes import Code
+from edge.gateway.effects import Report
 from tests.admin.office import PARTNERS, Office
 from tests.config.written import EDGE, changed
 
@@ -54,6 +56,18 @@ class Changing(TestCase):
         system = self.office.service._node.directory.named("wingtip")
         assert system is not None and system.protocol == "xmpp"
         assert system_named(self.office.running, "wingtip") is system
+
+    async def test_stranger_is_listed_as_he_came(self) -> None:
+        self.office = Office(self.folder, reactor, changed(EDGE, "[[inside]]", "[xmpp]\nlisten = []\n\n[[inside]]"))
+        for name in ("one.example", "two.example"):
+            fields = {"stream": "s2s in", "remote": name}
+            self.office.running.seen.watch(Report("link.refused", Code.A01, fields))
+        await self.office.post("allow", domain="one.example")
+        await self.office.post("allow", domain="two.example", via="sip")
+        await self.office.post("allow", domain="three.example")
+        directory = self.office.running.directory
+        found = [directory.named(name) for name in ("one", "two", "three")]
+        assert [system.protocol for system in found if system is not None] == ["xmpp", "sip", "sip"]
 
     async def test_file_without_a_last_line_end_gets_one(self) -> None:
         self.file.write_text(PARTNERS.rstrip("\n"))

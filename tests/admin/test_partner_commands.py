@@ -73,7 +73,7 @@ def test_discovered_partners_are_shown_with_those_who_came() -> None:
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        (["allow", "x.example"], {"domain": "x.example", "via": "sip", "name": ""}),
+        (["allow", "x.example"], {"domain": "x.example", "via": "", "name": ""}),
         (["allow", "x.example", "--via", "xmpp", "--name", "n"], {"domain": "x.example", "via": "xmpp", "name": "n"}),
         (["block", "x.example"], {"domain": "x.example", "reason": ""}),
         (["block", "x.example", "--reason", "abuse"], {"domain": "x.example", "reason": "abuse"}),
