@@ -38,7 +38,7 @@ class Call:
     side knows receipts; ``forms``: the formatted texts that it reads.
     """
 
-    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left", "wraps", "forms")
+    __slots__ = ("_chats", "chat", "session", "slot", "fault", "left", "wraps", "forms", "is_ours")
 
     def __init__(self, chats: "Sessions", chat: "Chat", session: Session) -> None:
         self._chats = chats
@@ -49,6 +49,7 @@ class Call:
         self.left = False
         self.wraps = session.invitation is not None and wraps(session.invitation.request.body)
         self.forms = NO_FORM
+        self.is_ours = session.invitation is None  # we have opened it
         if session.invitation is not None:
             self._read(session.invitation.request)
 
@@ -151,7 +152,7 @@ class Conversations:
         """How many there are by (SIP system, "in" or "out"): who has opened them, its users or ours."""
         found: dict[tuple[str, str], int] = {}
         for call in self.calls.values():
-            key = call.chat.sip.name, "in" if call.session.invitation is not None else "out"
+            key = call.chat.sip.name, "out" if call.is_ours else "in"
             found[key] = found.get(key, 0) + 1
         return found
 

@@ -8,6 +8,7 @@ place they send to. Each token given to `Route.send` ends exactly once: handed t
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from OpenSSL import SSL
@@ -19,10 +20,12 @@ from twisted.python.failure import Failure
 
 from edge.codes import Code
 from edge.net.tls_faults import fault_of, has_seen_ours
+from edge.net.tls_hello import offers
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back, and a mistake that was mended, is noticed within a minute
 STEADY = 10.0  # seconds after which the loss of a link that never worked is no longer one more failed dial
+NUMBERS = count(1)  # what the log calls each link, so that its lines are found
 QUEUED_BYTES = 8 << 20  # per route: the queue is limited in messages, but those of a hostile peer are all large ones
 
 
@@ -376,7 +379,9 @@ def cause_of(failure: Failure, transport: object = None) -> Cause:
         return Cause(problem.code, str(problem))
     seen = has_seen_ours(transport)
     if isinstance(problem, SSL.Error) and not isinstance(problem, SSL.SysCallError):
-        return Cause(*fault_of(problem, shown=seen))
+        code, text = fault_of(problem, shown=seen)
+        said = offers(code, transport)
+        return Cause(code, f"{text}; {said}" if said else text)
     if isinstance(problem, _TIMEOUTS):
         return Cause(Code.N02, Code.N02.sentence)
     if isinstance(problem, error.ConnectionRefusedError):

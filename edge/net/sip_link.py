@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
-from edge.net.links import Cause, DialError, cause_of
+from edge.net.links import NUMBERS, Cause, DialError, cause_of
 from edge.net.pending import SLOW, Pending
 from edge.net.sink import Sink
 from edge.net.sip_owner import Owner, Transport, shown_by
@@ -66,7 +66,7 @@ class SipLink(Protocol):
         self.peer = NOBODY
         self.address = ""
         self.port = 0
-        self.since = clock.seconds()
+        self.since, self.number = clock.seconds(), next(NUMBERS)
         self.outbound = ready is not None
         self.lent = False  # the peer opened it, and our requests go on it
         self.alive = False  # the handshake is done, and the link not yet closed
@@ -82,7 +82,7 @@ class SipLink(Protocol):
         self._out: list[bytes] = []
         self._out_bytes = 0
         self.pending = Pending(clock.seconds)  # requests of ours
-        self._paused = False
+        self.paused = False
         self._cause: Cause | None = None  # why we closed it
         self._deadline: IDelayedCall | None = None  # of the handshake, then of a peer that proves nothing
         self._stall: IDelayedCall | None = None
@@ -110,7 +110,7 @@ class SipLink(Protocol):
             self._turn.add(self)
         self._out.append(data)
         self._out_bytes += len(data)
-        if self._out_bytes > WAITING_BYTES and self._paused:
+        if self._out_bytes > WAITING_BYTES and self.paused:
             self._abort(Cause(Code.N03, "the peer does not read what it is sent"))
 
     def send(self, data: bytes, token: object) -> None:
@@ -122,7 +122,7 @@ class SipLink(Protocol):
 
     def flush(self) -> None:
         """Write what has gathered, at once. Called by the `Turn`."""
-        if self._paused and self._stall is not None:
+        if self.paused and self._stall is not None:
             if self._stall.getTime() - self._clock.seconds() <= STALLED - SLOW:
                 self._owner.link_busy(self)
         elif self._out and self.alive:
@@ -175,8 +175,8 @@ class SipLink(Protocol):
         return {
             "partner": ",".join(sorted(self.peer.systems)),
             "direction": "out" if self.outbound else "in",
-            "peer_ip": self.address,
-            "peer_port": self.port,
+            "link_id": self.number,
+            **{"peer_ip": self.address, "peer_port": self.port},
             "names": ",".join(sorted(self.peer.names)[:10]),
             **shown_by(self._handshake),
         }
@@ -224,13 +224,13 @@ class SipLink(Protocol):
 
     def pauseProducing(self) -> None:
         """The peer reads more slowly than we write."""
-        self._paused = True
+        self.paused = True
         if self._stall is None:
             self._stall = self._clock.callLater(STALLED, self._stalled)
 
     def resumeProducing(self) -> None:
         """The peer has read again."""
-        self._paused = False
+        self.paused = False
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None

@@ -66,5 +66,8 @@ def shown_by(handshake: Handshake | None) -> dict[str, object]:
         "tls_version": handshake.tls_version if handshake else "",
         "cipher": handshake.cipher if handshake else "",
         "cert_sha256": fingerprint_of(leaf) if leaf else "",
+        "cert_subject": leaf.subject.rfc4514_string() if leaf else "",
         "cert_issuer": leaf.issuer.rfc4514_string() if leaf else "",
+        "cert_serial": f"{leaf.serial_number:x}" if leaf else "",
+        "cert_not_after": f"{leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}" if leaf else "",
     }

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
-from edge.net.links import Cause, DialError, cause_of
+from edge.net.links import NUMBERS, Cause, DialError, cause_of
 from edge.net.outbox import Outbox
 from edge.net.sink import Sink
 from edge.net.sip_owner import Transport
@@ -78,7 +78,7 @@ class XmppLink(Protocol):
         self.security = Security()
         self.answer = ""  # what the authoritative server said
         self.address, self.port = "", 0
-        self.since = clock.seconds()
+        self.since, self.number = clock.seconds(), next(NUMBERS)
         self.alive = False  # the stream is authenticated, and nobody has begun to close it
         self.worked = False  # a stanza came, or the answer to a ping
         self.handshake: Handshake | None = None  # what TLS showed, once there is TLS
@@ -186,8 +186,8 @@ class XmppLink(Protocol):
             "stream": self.negotiation.role,
             "local": self.negotiation.local,
             "remote": self.negotiation.remote,
-            "peer_ip": self.address,
-            "peer_port": self.port,
+            "link_id": self.number,
+            **{"peer_ip": self.address, "peer_port": self.port},
             **self.security.facts(),
         }
 

@@ -29,6 +29,8 @@ class Security:
     issuer: str = ""
     not_after: datetime | None = None
     names: tuple[str, ...] = ()  # that the certificate carries, whatever they are worth
+    subject: str = ""
+    serial: str = ""  # in hexadecimal
     changed_from: str = ""  # the fingerprint that the same domain showed before, if it was another one
     proofs: dict[tuple[Domain, Domain], str] = field(default_factory=dict)  # (theirs, ours): "external" | "dialback"
 
@@ -46,6 +48,8 @@ class Security:
             leaf.issuer.rfc4514_string(),
             leaf.not_valid_after_utc,
             presented(leaf)[:NAMES],
+            subject=leaf.subject.rfc4514_string(),
+            serial=f"{leaf.serial_number:x}",
         )
 
     @property
@@ -60,7 +64,9 @@ class Security:
             "cipher": self.cipher,
             "auth": self.authenticated,
             "cert_sha256": self.fingerprint,
+            "cert_subject": self.subject,
             "cert_issuer": self.issuer,
+            "cert_serial": self.serial,
             "names": ",".join(self.names),
             "cert_not_after": "" if self.not_after is None else f"{self.not_after:%Y-%m-%dT%H:%M:%SZ}",
             "cert_fault": "" if self.fault is None else self.fault,

@@ -19,6 +19,17 @@ def test_silence_ends_a_session_only_if_the_request_has_left(left: bool, request
     assert [each.data.partition(b" ")[0].decode() for each in talk.requests] == requests
 
 
+def test_sessions_are_counted_by_who_has_opened_them() -> None:
+    talk = Talk()
+    chats = talk.bench.gateway.chats
+    assert chats.sessions() == {}
+    talk.meets()
+    assert chats.sessions() == {("sip", "in"): 1}
+    other = Talk()
+    other.says("one")
+    assert other.bench.gateway.chats.sessions() == {("sip", "out"): 1}
+
+
 def test_reason_is_that_of_the_request_that_failed_last() -> None:
     talk = Talk()
     talk.says("one")

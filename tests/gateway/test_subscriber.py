@@ -146,6 +146,18 @@ class TestResuming:
         watching.lives(20)
         assert self.up(watching) == ["2 romeo1"]
 
+    def test_refreshes_are_counted_by_how_they_end(self, watching: Watching) -> None:
+        refreshes = watching.bench.node.counters.refreshes
+        watching.lives(20)
+        assert refreshes == {}  # the first request is none
+        for status, expected in ((200, {"ok": 1}), (503, {"ok": 1, "failed": 1})):
+            bench = watching.bench
+            path = Path(bench.node.directory.systems[0])
+            bench.gateway.path_failed(path)
+            watching.asked(bench.gateway.path_up(path) + bench.passes(1))
+            watching.answer(status)
+            assert refreshes == {("sip", result): number for result, number in expected.items()}
+
     def test_subscribe_under_way_is_not_sent_twice(self, watching: Watching) -> None:
         assert self.up(watching) == []
         watching.answer()

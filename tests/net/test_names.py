@@ -52,6 +52,8 @@ class Asking(TestCase):
         assert await asking.ask("pool.test", dns.SRV) == []
         assert await asking.ask("gone.test", dns.A) == []
         assert await asking.addresses(HostPort("gone.test", 5061)) == []
+        assert len(await asking.ask("pool.test", dns.A)) == 2
+        assert asking.lookups == {("SRV", "none"): 1, ("A", "none"): 2, ("AAAA", "none"): 1, ("A", "ok"): 1}
 
     async def test_hosts_file_goes_before_dns(self) -> None:
         path = folder_of(self) / "hosts"

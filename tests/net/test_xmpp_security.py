@@ -14,6 +14,7 @@ from tests.net.loopback import PUBLIC
 THEM, OTHER, US = Domain("xmpp.example"), Domain("other.example"), Domain("sip.example")
 ENDS = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
 ONE, TWO = PUBLIC.issue(dns=[THEM], not_after=ENDS), PUBLIC.issue(dns=[THEM])
+ONE_LEAF = x509.load_pem_x509_certificate(ONE.chain)
 
 
 def shown(issued: Issued | None, fault: Code | None = None) -> Security:
@@ -27,6 +28,8 @@ def test_security_says_what_rfc_7590_asks_for() -> None:
     facts = security.facts()
     assert facts["tls_version"] == "TLSv1.3" and facts["cipher"] == "TLS_AES_256_GCM_SHA384"
     assert facts["auth"] == "external" and len(str(facts["cert_sha256"])) == 64
+    assert facts["cert_subject"] == ONE_LEAF.subject.rfc4514_string()
+    assert facts["cert_serial"] == f"{ONE_LEAF.serial_number:x}"
     assert facts["cert_not_after"] == f"{ENDS:%Y-%m-%dT%H:%M:%SZ}" and security.issuer == "CN=CA of everybody"
 
 
