@@ -56,6 +56,7 @@ class _Generation:
     dialling: dict[tuple[int, Path | None, str], SSL.Context]  # identity, trust bundle, lowest version
     stores: dict[Path | None, crypto.X509Store | None]
     asks: bool  # whether anybody wants to know what was revoked
+    lowest: str  # version of TLS that is taken from whoever comes
 
 
 class Contexts:
@@ -170,7 +171,7 @@ class Contexts:
         now = self._now
         index = now.identities.index_of(_domain(name)) if name else 0
         connection = Recorded(now.accepting[index], accepted=True, generation=now.number)
-        connection.alpn = tuple(alpn)
+        connection.alpn, connection.lowest = tuple(alpn), now.lowest
         return self._asking(connection, now)
 
     def client_connection(self, system: System, ours: Domain | None) -> SSL.Connection:
@@ -179,6 +180,7 @@ class Contexts:
         index = 0 if ours is None else now.identities.index_of(ours)
         context = now.dialling[index, system.ca, system.min_version]
         connection = Recorded(context, accepted=False, generation=now.number)
+        connection.lowest = system.min_version
         if now.asks:
             connection.request_ocsp()
         return self._asking(connection, now)
@@ -201,7 +203,7 @@ class Contexts:
         }
         stores = {bundle: context.get_cert_store() for (_, bundle, _), context in dialling.items()}
         asks = any(system.trust.revocation != "off" for system in listed)
-        made = _Generation(number, ours, accepting, dialling, stores, asks)
+        made = _Generation(number, ours, accepting, dialling, stores, asks, lowest)
         for context in accepting:
             context.set_tlsext_servername_callback(lambda connection: _choose(made, connection))
             context.set_alpn_select_callback(_select)

@@ -33,6 +33,7 @@ class Recorded(SSL.Connection):
         self.alpn: tuple[bytes, ...] = ()  # protocols that are taken, if the peer offers any
         self.accepted = accepted
         self.generation = generation
+        self.lowest = ""  # version of TLS that is taken, "1.2" or "1.3"
         self.waiting: Callable[[Handshake], Deferred[None] | None] | None = None  # what the verdict has to wait for
         self._born = context  # OpenSSL calls back into the first context also after another one was put in its place
 

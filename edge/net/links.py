@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from edge.codes import Code
 from edge.net.tls_faults import fault_of, has_seen_ours
 from edge.net.tls_hello import offers
+from edge.net.tls_hello import offers
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back, and a mistake that was mended, is noticed within a minute

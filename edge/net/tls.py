@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from edge.net.gate import Chunkwise, Pausable, Wire, stands_before
 from edge.net.pace import Pace
 from edge.net.tcp import tune
+from edge.net.tls_hello import LONGEST
 
 
 class ChunkwiseTLS(TLSMemoryBIOProtocol):
@@ -27,6 +28,7 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
     _known = False
     _waiting: list[bytes] | None = None  # what was read, while it is not this one's turn
     _unread = False  # and nothing more is read meanwhile
+    hello: bytes | None = b""  # what the far end said first, while the handshake goes on (`edge.net.tls_hello`)
 
     def keep_to(self, pace: Pace, known: bool) -> None:
         """Shake hands at this pace; ``known``: before all strangers."""
@@ -74,6 +76,8 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
         return True
 
     def _take(self, data: bytes) -> None:
+        if self.hello is not None:
+            self.hello = None if self._handshakeDone else (self.hello + data)[:LONGEST]
         super().dataReceived(data)  # type: ignore[no-untyped-call]  # so Twisted has it
         link = self.wrappedProtocol
         if link is not None:
