@@ -39,6 +39,7 @@ class Actor:
     address: str = "192.0.2.1"
     down: bool = False
     silent: bool = False
+    paused: bool = False
     unreached: list[tuple[System, Domain, bytes, object]] | None = None  # what waits for a link, if that is awaited
     inbox: deque[bytes] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)

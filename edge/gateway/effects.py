@@ -22,6 +22,10 @@ class SipLink(Protocol):
     def address(self) -> str:
         """The peer's IP address, for the ``received`` parameter (RFC 3261 §18.2.1)."""
 
+    @property
+    def paused(self) -> bool:
+        """Whether the peer does not read what it is sent, so that all that comes waits in memory."""
+
 
 class XmppLink(Protocol):
     """What the core knows of an XMPP link: what its far end proved to be."""

@@ -9,10 +9,10 @@ Called by `edge.gateway.submission`, `pager` and `chat`; `edge.driver` asks at t
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from edge.codes import Code
-from edge.gateway.effects import Effect, Forget, Remember, Report, SendStanza
+from edge.gateway.effects import Effect, Forget, Remember, Report, SendStanza, SipLink
 from edge.gateway.node import Node
 from edge.gateway.records import Kind, MessageRecord, encode
 from edge.mapping.messages import MessageFacts
@@ -121,10 +121,11 @@ class Journal:
         node.unsaved[waiting.kept] = None
 
     def unwritten(self) -> list[Effect]:
-        """At the end of a turn: keep what no link has taken."""
+        """At the end of a turn: keep what no link has taken, and what lies before one whose peer does not read."""
         gone, self.gone = self.gone, []
         for transaction, waiting, written in gone:
-            if transaction.link is None and transaction.state is NonInviteClient.TRYING:
+            link = cast(SipLink | None, transaction.link)
+            if (link is None or link.paused) and transaction.state is NonInviteClient.TRYING:
                 self.waits(waiting, written)
         return self._node.save() if self._node.unsaved else []
 

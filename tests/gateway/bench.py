@@ -33,6 +33,7 @@ class Link:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.address = "192.0.2.1"
+        self.paused = False
 
 
 class Bench:

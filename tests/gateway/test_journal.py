@@ -65,6 +65,11 @@ class TestKept:
         assert decode_message(kept.data).body == b"one"
         assert ends(bench) == []
 
+    def test_what_lies_before_a_peer_that_does_not_read_is(self, bench: Bench) -> None:
+        written(bench, *sends(bench.stanzas(message("one"))))
+        bench.link.paused = True
+        assert [decode_message(each.data).body for each in remembered(ends(bench))] == [b"one"]
+
     def test_keys_sort_as_the_messages_came_whichever_is_kept_first(self, bench: Bench) -> None:
         kept = remembered(bench.stanzas(message("one"), message("two"))) + remembered(ends(bench))
         assert [decode_message(each.data).body for each in sorted(kept, key=lambda each: each.key)] == [b"one", b"two"]
