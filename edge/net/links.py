@@ -21,7 +21,6 @@ from twisted.python.failure import Failure
 from edge.codes import Code
 from edge.net.tls_faults import fault_of, has_seen_ours
 from edge.net.tls_hello import offers
-from edge.net.tls_hello import offers
 
 FIRST_PAUSE = 1.0  # seconds before a failed dial is repeated; doubled each time
 LONGEST_PAUSE = 60.0  # seconds; a partner that comes back, and a mistake that was mended, is noticed within a minute
@@ -143,9 +142,10 @@ class Route(Generic[L]):
         return None if self.cause is None else self._clock.seconds() - self._failing_since
 
     @property
-    def oldest(self) -> float:
-        """For how many seconds the oldest message has waited; 0 if none waits."""
-        return self._clock.seconds() - self._queue[0].deadline + self._seconds if self._queue else 0.0
+    def waiting(self) -> tuple[int, float]:
+        """How many messages wait that say something, and for how many seconds the oldest has."""
+        left = [each.deadline for each in self._queue if each.data]
+        return len(left), self._clock.seconds() - left[0] + self._seconds if left else 0.0
 
     def send(self, data: bytes, token: object) -> None:
         """Hand ``data`` to the link, or let it wait for one."""
