@@ -58,6 +58,21 @@ def test_key_is_that_of_the_examples() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("receiving", "originating", "stream_id"),
+    [
+        ("jabber.example", "bber.example", "1"), ("bber.example", "jabber.example", "1"),
+        ("jabber.exampl", "ebber.example", "1"),
+        ("jabber.example", "jabber.example", "11"), ("jabber.example jabber.example", "1", ""),
+    ],
+)  # fmt: skip
+def test_key_of_domains_that_end_alike_is_another(receiving: str, originating: str, stream_id: str) -> None:
+    """CVE-2016-0756."""
+    keys = Keys(b"ours")
+    key = keys.key(Domain("jabber.example"), Domain("jabber.example"), "1")
+    assert not keys.made(key, Domain(receiving), Domain(originating), stream_id)
+
+
 def test_key_is_known_by_the_one_who_made_it_and_nobody_else() -> None:
     keys = Keys(b"a")
     key = keys.key(THEM, US, "id1")
