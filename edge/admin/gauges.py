@@ -45,8 +45,9 @@ def gauges(running: Running, endings: Iterable[Ending]) -> Gauges:
     oldest: dict[str, float] = {}
     for name, protocol, route in ways(running):
         listed = listed_as(running, name)
-        queues[listed] = queues.get(listed, 0) + len(route)
-        oldest[listed] = max(oldest.get(listed, 0.0), route.oldest)
+        number, seconds = route.waiting
+        queues[listed] = queues.get(listed, 0) + number
+        oldest[listed] = max(oldest.get(listed, 0.0), seconds)
         if route.link is None:
             if route.state != "idle":
                 links[listed, protocol, "out", route.state] += 1

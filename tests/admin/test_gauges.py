@@ -47,6 +47,7 @@ def test_links_that_prove_nothing_are_counted_apart(tmp_path: Path) -> None:
 def test_way_without_a_link_tells_its_state_and_what_waits(tmp_path: Path) -> None:
     office = Office(tmp_path)
     route = office.way()
+    route.send(b"", None)  # to have it dialled: nobody waits for that
     route.send(b"one", None)
     office.reactor.advance(2)
     route.send(b"two", None)
