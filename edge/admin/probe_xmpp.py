@@ -128,11 +128,7 @@ class StreamProbe(Probe):
             elif isinstance(output, Restart):
                 self._parser.reset()
             elif isinstance(output, StartTLS):
-                creator = self.kit.contexts.dialling(
-                    self.aim.domain, self.aim.system, self.aim.local, [ALPN] if self.reach.direct else []
-                )
-                tcp = cast(Transport, self.transport)
-                self._tls = begin_tls(tcp, cast("IProtocol", self), creator, True, self.kit.reactor)
+                self._begin_tls()
             elif isinstance(output, Verify):
                 self._judge(output)
             elif isinstance(output, Unproved):
@@ -144,6 +140,13 @@ class StreamProbe(Probe):
             elif isinstance(output, End):
                 code = output.code or Code.N03
                 self.end(code, output.text or "the peer closed the stream")
+
+    def _begin_tls(self) -> None:
+        aim, kit = self.aim, self.kit
+        alpn = [ALPN] if self.reach.direct else []
+        creator = kit.contexts.dialling(aim.domain, aim.system, aim.local, alpn)
+        tcp = cast(Transport, self.transport)
+        self._tls = begin_tls(tcp, cast(IProtocol, self), creator, True, kit.reactor)
 
     def _judge(self, claim: Verify) -> None:
         assert self._handshake is not None

@@ -1,0 +1,81 @@
+"""Who came last, and whom he may have meant to be."""
+
+from edge.admin.arrivals import ADDRESSES, Arrivals
+from edge.codes import Code
+from edge.domains import Domain
+from edge.gateway.effects import Report
+from edge.partners import Directory, HostPort, System
+
+SIP = System("contoso", False, "sip", (Domain("contoso.com"),), hosts=(HostPort("sip.contoso.com", 5061),))
+XMPP = System("verona", False, "xmpp", (Domain("verona.example"),), link="s2s")
+
+
+class Book(Arrivals):
+    """With a clock that can be set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        super().__init__(Directory((SIP, XMPP)), lambda: self.now)
+
+    def hear(self, event: str, code: Code | None = None, **fields: object) -> None:
+        self.watch(Report(event, code, fields))
+
+
+def test_link_that_was_let_in_is_remembered_with_its_proof() -> None:
+    book = Book()
+    book.hear("link.up", partner="verona", stream="s2s in", peer_ip="203.0.113.5", auth="external")
+    found = book.good(XMPP)
+    assert found is not None and (found.when, found.address, found.how) == (1000.0, "203.0.113.5", "external")
+    assert book.good(SIP) is None
+
+
+def test_link_that_we_have_dialled_is_no_arrival() -> None:
+    book = Book()
+    book.hear("link.up", partner="contoso", direction="out")
+    book.hear("link.up", partner="verona", stream="s2s out")
+    book.hear("link.refused", Code.N01, partner="contoso", direction="out")
+    assert book.good(SIP) is book.good(XMPP) is book.bad(SIP) is None
+
+
+def test_stream_that_was_refused_is_that_of_whom_it_named() -> None:
+    book = Book()
+    book.hear("link.refused", Code.C03, stream="s2s in", remote="verona.example", text="the name", partner="")
+    found = book.bad(XMPP)
+    assert found is not None and found.fault is not None
+    assert (found.fault.code, found.fault.text) == (Code.C03, "the name")
+
+
+def test_sip_link_that_was_refused_is_that_of_the_names_in_its_certificate() -> None:
+    book = Book()
+    book.hear("link.refused", Code.C02, direction="in", names="strange.example,sip.contoso.com", partner="")
+    assert book.bad(SIP) is not None and book.bad(XMPP) is None
+
+
+def test_link_without_a_name_is_found_by_its_address() -> None:
+    book = Book()
+    book.hear("link.refused", Code.T05, direction="in", peer_ip="203.0.113.17")
+    assert book.bad(SIP) is None
+    assert book.bad(SIP, ("203.0.113.17",)) is not None
+
+
+def test_last_refusal_counts() -> None:
+    book = Book()
+    book.hear("link.refused", Code.T05, direction="in", peer_ip="203.0.113.17")
+    book.now = 2000.0
+    book.hear("link.refused", Code.C02, direction="in", names="contoso.com")
+    found = book.bad(SIP, ("203.0.113.17",))
+    assert found is not None and found.fault is not None and found.fault.code is Code.C02
+
+
+def test_addresses_without_names_have_an_end() -> None:
+    book = Book()
+    for number in range(ADDRESSES + 1):
+        book.hear("link.refused", Code.T05, direction="in", peer_ip=f"address {number}")
+    assert book.bad(SIP, ("address 0",)) is None and book.bad(SIP, ("address 1",)) is not None
+
+
+def test_what_a_peer_says_is_made_fit_for_a_terminal() -> None:
+    book = Book()
+    book.hear("link.refused", Code.A11, direction="in", names="contoso.com", text="\x1b[2J")
+    found = book.bad(SIP)
+    assert found is not None and "\x1b" not in str(found.fault)

@@ -1,0 +1,176 @@
+"""A test of a partner from its question to its answer, with a network that is not: who is dialled, and what is told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from edge.admin.local import Wrong
+from edge.admin.probing import AT_ONCE, LONGEST, Probing
+from edge.codes import Code
+from edge.domains import Domain
+from edge.net.locate import Candidate
+from edge.net.names import LocateError
+from edge.partners import HostPort, System
+from tests.admin.office import PARTNERS, Office
+
+ADDRESS = "203.0.113.17"
+WILD = '\n[[partner]]\nname = "wild"\ndomains = ["*.wild.example"]\nvia = "sip"\n'
+
+
+class Dns:
+    """In the place of the locator. ``public`` is what was asked for last."""
+
+    def __init__(self, *found: str, fault: Code | None = None, silent: bool = False) -> None:
+        self.found, self.fault, self.silent, self.public = found or (ADDRESS,), fault, silent, False
+
+    def sip(self, system: System, domain: Domain, *, public: bool = False) -> "Deferred[list[Candidate]]":
+        self.public = public
+        if self.silent:
+            return Deferred()
+        if self.fault:
+            return fail(LocateError(self.fault))
+        return succeed([Candidate(Domain(f"sip.{domain}"), each, 5061) for each in self.found])
+
+    xmpp = sip
+
+    def services(self, name: str) -> "Deferred[list[HostPort] | None]":
+        return succeed(None)
+
+    def addresses(self, host: Domain) -> "Deferred[list[str]]":
+        return fail(LocateError(Code.D02)) if self.fault else succeed([*self.found])
+
+
+class Trial:
+    """One gateway, asked by `edge test`."""
+
+    def __init__(self, folder: Path, dns: Dns, partners: str = PARTNERS) -> None:
+        self.office = Office(folder, partners=partners)
+        self.dns = dns
+        running = replace(self.office.running, locator=dns)  # type: ignore[arg-type]
+        self.probing = Probing(running)
+        self.told: list[Any] = []
+
+    def ask(self, partner: str = "") -> "Trial":
+        self.probing.test({"partner": partner} if partner else {}).addCallback(self.told.append)
+        return self
+
+    @property
+    def dialled(self) -> Sequence[Any]:
+        return self.office.reactor.tcpClients
+
+    def refuse(self) -> "Trial":
+        for _, _, factory, _, _ in [*self.dialled]:
+            factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        return self
+
+    @property
+    def test(self) -> dict[str, Any]:
+        (answer,) = self.told
+        (test,) = answer["tests"]
+        return dict(test)
+
+    def step(self, name: str) -> dict[str, Any]:
+        return next(step for step in self.test["steps"] if step["step"] == name)
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    return Trial(tmp_path, Dns())
+
+
+def test_answer_says_who_was_tested_and_when(trial: Trial) -> None:
+    trial.ask("contoso").refuse()
+    test = trial.test
+    assert (test["partner"], test["domain"], test["how"]) == ("contoso", "contoso.com", "sip, static, mutual TLS")
+    assert (test["ours"], test["local"], test["outcome"]) == ("edge.example.net", "xmpp.example", "FAIL")
+    assert trial.step("tcp")["code"] == "EDGE-N01"
+
+
+def test_partner_can_be_named_by_a_domain_of_its(trial: Trial) -> None:
+    trial.ask("sub.fabrikam.com").refuse()
+    assert (trial.test["partner"], trial.test["domain"]) == ("fabrikam", "sub.fabrikam.com")
+
+
+def test_partner_nobody_has_listed_is_not_tested(trial: Trial) -> None:
+    with pytest.raises(Wrong, match="there is no partner"):
+        trial.ask("strange.example")
+
+
+def test_partner_behind_a_wildcard_has_to_be_named(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns(), PARTNERS + WILD)
+    with pytest.raises(Wrong, match="name one of its domains"):
+        trial.ask("wild")
+    trial.ask("some.wild.example").refuse()
+    assert trial.test["domain"] == "some.wild.example"
+
+
+def test_each_address_is_dialled_at_the_same_time(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns("203.0.113.17", "203.0.113.18", "2001:db8::17")).ask("contoso")
+    assert [where for where, *_ in trial.dialled] == ["203.0.113.17", "203.0.113.18", "2001:db8::17"]
+    trial.refuse()
+    assert "[2001:db8::17]:5061" in str(trial.step("tcp")["details"])
+
+
+def test_way_that_dns_does_not_know_is_not_dialled(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns(fault=Code.D01)).ask("fabrikam")
+    assert trial.step("dns")["code"] == "EDGE-D01" and not trial.dialled
+
+
+def test_blocked_partner_is_not_looked_for(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns(), PARTNERS.replace("spam.example", "contoso.com")).ask("contoso")
+    assert trial.step("policy")["code"] == "EDGE-A02" and "ticket 4711" in trial.step("policy")["text"]
+    assert not trial.dialled
+
+
+def test_test_has_an_end_whatever_happens(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns(silent=True)).ask("fabrikam")
+    trial.office.reactor.advance(LONGEST)
+    assert trial.test["late"] and trial.step("dns")["code"] == "EDGE-D06"
+
+
+def test_connection_that_is_under_way_is_given_up_with_the_test(trial: Trial) -> None:
+    trial.ask("contoso")
+    _, _, factory, _, _ = trial.dialled[0]
+    tls = factory.buildProtocol(None)
+    tls.makeConnection(StringTransport())
+    trial.office.reactor.advance(LONGEST)
+    assert trial.step("tls")["code"] == "EDGE-N02"
+
+
+def test_all_are_tested_a_few_at_a_time(tmp_path: Path) -> None:
+    more = "".join(
+        f'\n[[partner]]\nname = "p{number}"\ndomains = ["p{number}.example"]\nvia = "sip"\n' for number in range(9)
+    )
+    trial = Trial(tmp_path, Dns(), PARTNERS + more).ask()
+    assert len(trial.dialled) == AT_ONCE
+    for each in range(12):  # ours and eleven partners
+        _, _, factory, _, _ = trial.dialled[each]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+    assert len(trial.told[0]["tests"]) == 12 and trial.told[0]["more"] == 0
+
+
+def test_component_that_is_down_is_dialled(trial: Trial) -> None:
+    trial.ask("office")
+    assert [where for where, *_ in trial.dialled] == [ADDRESS]
+    trial.refuse()
+    assert trial.test["how"] == "xmpp, component"
+
+
+def test_links_that_are_up_are_told_of(trial: Trial) -> None:
+    trial.office.link()
+    trial.ask("contoso").refuse()
+    assert trial.step("inbound")["text"] == "1 link of theirs to us up now"
+
+
+def test_last_refusal_is_told_of(trial: Trial) -> None:
+    sink = trial.office.running.driver
+    sink.link_event("link.refused", code=Code.C02, direction="in", names="sip.contoso.com", peer_ip="203.0.113.9")
+    trial.ask("contoso").refuse()
+    assert (trial.step("inbound")["status"], trial.step("inbound")["code"]) == ("warn", "EDGE-C02")
