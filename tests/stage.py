@@ -53,6 +53,7 @@ class Stage:
         self.clock = Clock()
         self.clock.advance(1000.0)
         self.cast = {name: (kind, how, domains, settings) for name, kind, how, domains, settings in cast}
+        self.blocked_partners: set[str] = set()
         self.systems = self.listed()
         directory = self.directory = Directory(self.systems, self.blocked())
         self.taken: list[object] = []
@@ -71,7 +72,10 @@ class Stage:
 
     def listed(self) -> list[System]:
         """Who of the cast is on our list."""
-        return [_system(name, *said) for name, said in self.cast.items() if said[0] in ("inside", "partner")]
+        return [
+            _system(name, *said) for name, said in self.cast.items()
+            if said[0] in ("inside", "partner") or name in self.blocked_partners
+        ]
 
     def blocked(self) -> list[Block]:
         return [
@@ -81,7 +85,9 @@ class Stage:
 
     def relist(self, name: str, kind: str, settings: dict[str, str]) -> None:
         """The partner list is reloaded, with something else in it about ``name``."""
-        _, how, domains, before = self.cast[name]
+        was, how, domains, before = self.cast[name]
+        if kind == "blocked" and was == "partner":
+            self.blocked_partners.add(name)  # nobody has taken its entry away
         self.cast[name] = kind, how, domains, before | settings
         changes = self.directory.become(Directory(self.listed(), self.blocked()))
         for actor in self.actors.values():

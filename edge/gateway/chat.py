@@ -207,11 +207,12 @@ class Chats:
         return effects + Farewell(self._node, self._all.calls.values(), self._leave).begin()
 
     def relisted(self, changes: Changes) -> list[Effect]:
-        """Another partner list: who is not on it any more has no sessions, and gets none."""
-        gone = {system.name for system in changes.removed}
+        """Another partner list: who is blocked, or not on it any more, has no sessions, and gets none."""
         effects: list[Effect] = []
-        for chat in [each for each in self._all.chats.values() if {each.sip.name, each.xmpp.name} & gone]:
-            effects += self._unopened.give_back(chat, Code.A01, Code.A01.sentence)
+        directory = self._node.directory
+        for chat in [each for each in self._all.chats.values() if changes.moved and each.fault_by(directory)]:
+            fault = chat.fault_by(directory) or Code.A01
+            effects += self._unopened.give_back(chat, fault, fault.sentence)
             for call in (chat.spare, chat.call):
                 if call is not None:
                     effects += self._leave(call)
@@ -324,10 +325,9 @@ class Chats:
     def _open(self, chat: Chat) -> list[Effect]:
         """Open a session with the SIP user, or do without, if that is what he wants by now."""
         node = self._node
-        named = node.directory.named
-        if self._is_leaving or named(chat.sip.name) is None or named(chat.xmpp.name) is None:
-            why = (Code.N03, LEAVING) if self._is_leaving else (Code.A01, Code.A01.sentence)
-            effects = self._unopened.give_back(chat, *why)
+        fault = Code.N03 if self._is_leaving else chat.fault_by(node.directory)
+        if fault is not None:
+            effects = self._unopened.give_back(chat, fault, LEAVING if self._is_leaving else fault.sentence)
             self._all.rest(chat)
             return effects
         if self._modes.of(chat.sip, chat.user) == PAGE and not any(each.is_long for each in chat.queue):

@@ -10,7 +10,7 @@ from edge.gateway.receipts import wraps
 from edge.gateway.submission import Submission
 from edge.gateway.terms import NO_FORM, formatted, forms_of
 from edge.mapping.messages import MessageFacts
-from edge.partners import System
+from edge.partners import Directory, System
 from edge.sip.message import Request, Response
 from edge.sip.session import Session
 from edge.sip.subscription import UsageKey
@@ -121,6 +121,10 @@ class Chat:
         self.queue: deque[Submission] = deque()
         self.pending: Submission | None = None
         self.tries = 0
+
+    def fault_by(self, directory: Directory) -> Code | None:
+        """Why these two do not talk any more; None if they still do."""
+        return directory.fault_between(self.sip, self.user.host, self.xmpp, self.contact.host)
 
     @property
     def pair(self) -> tuple[JID, JID]:

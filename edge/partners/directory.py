@@ -248,6 +248,13 @@ class Directory:
             return False
         return one.inside != other.inside or (one.transit and other.transit)
 
+    def fault_between(self, one: System, its: Domain, other: System, others: Domain) -> Code | None:
+        """Why two domains do not talk any more that belonged to these systems; None if they still do."""
+        for system, domain in ((one, its), (other, others)):
+            if self.system_of(domain) is not system:
+                return self.fault_of(domain)
+        return None if self.may_talk(one, other) else Code.A08
+
     @staticmethod
     def may_watch(watcher: System, presentity: System) -> bool:
         """Whether presence goes this way (`System.direction` of the partner, or of both if both are partners)."""

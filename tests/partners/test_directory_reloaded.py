@@ -7,7 +7,7 @@ import pytest
 from edge.codes import Code
 from edge.domains import domain
 from edge.partners import Block, Directory, System
-from tests.partners.test_directory import CONTOSO, FABRIKAM, OFFICE, names, names_of, system
+from tests.partners.test_directory import CONTOSO, FABRIKAM, JABBER, OFFICE, names, names_of, system
 
 
 def wild(name: str, below: str) -> System:
@@ -58,3 +58,31 @@ def test_who_is_blocked_proves_nothing() -> None:
     assert (peer.systems, peer.fault) == (frozenset(), Code.A02)
     both = directory.identify("sip", names("contoso.com", "fabrikam.com"))
     assert (both.systems, both.fault) == ({"fabrikam"}, None)
+
+
+@pytest.mark.parametrize(
+    ("systems", "block", "fault"),
+    [
+        ([OFFICE, CONTOSO], None, None),
+        ([OFFICE], None, Code.A01),
+        ([OFFICE, CONTOSO], Block(names_of("contoso.com")), Code.A02),
+        ([OFFICE, dataclasses.replace(CONTOSO, domains=names_of("another.example"))], None, Code.A01),
+        ([dataclasses.replace(OFFICE, inside=False), CONTOSO], None, Code.A01),
+    ],
+)
+def test_who_talked_before_may_go_on_or_is_told_why_not(
+    systems: list[System], block: Block | None, fault: Code | None
+) -> None:
+    office, contoso = dataclasses.replace(OFFICE), dataclasses.replace(CONTOSO)
+    directory = Directory([office, contoso])
+    directory.become(Directory(systems, [block] if block else []))
+    assert directory.fault_between(contoso, domain("contoso.com"), office, domain("office.example")) is fault
+
+
+def test_who_may_not_talk_any_more_is_told_so() -> None:
+    partner, other = (dataclasses.replace(each, transit=True) for each in (CONTOSO, JABBER))
+    directory = Directory([OFFICE, partner, other])
+    both = partner, domain("contoso.com"), other, domain("jabber.example")
+    assert directory.fault_between(*both) is None
+    directory.become(Directory([OFFICE, CONTOSO, JABBER]))
+    assert directory.fault_between(*both) is Code.A08
