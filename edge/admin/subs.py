@@ -165,6 +165,8 @@ def _watch(running: Running, pair: Pair) -> Half:
         if watch.doubted_at:
             half["presence"] += ", in doubt"
             half["age_seconds"] = max(0, round(now - watch.doubted_at))
+        if watch.heard_at:
+            half["age_seconds"] = max(0, round(running.gateway.node.wall - watch.heard_at))
     return half
 
 

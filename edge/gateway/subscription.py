@@ -212,6 +212,7 @@ class Subscriptions:
         except RemoteProtocolError as error:
             fields: dict[str, object] = {"partner": pair.sip.name, "reason": str(error)}
             return [Report("presence.unreadable", error.code, fields, (pair.user, pair.contact))]
+        watch.heard_at = node.wall
         if not news:
             node.counters.suppressed[pair.xmpp.name, UNCHANGED] += 1
         elif watch.shown != before:

@@ -38,13 +38,14 @@ class Watch:
     session, so there is no dialog. ``done``: the partner has said its last word, and nothing is asked again.
     ``document`` is what he was told last, in the language ``lang``, ``shown`` the resources in it that are available,
     which is all that a restart leaves of it; since ``doubted_at`` nobody can confirm them (0: they are true).
+    ``heard_at`` is the time of day when the partner last said something of the user (0: not in this life).
     ``attempts`` have failed since a dialog last lived. ``active_at`` is when he last gave a sign of life. In
     ``slot`` runs the timer of the dialog or, without one, that of the next attempt.
     """
 
     __slots__ = (
         "_subscriptions", "pair", "usage", "leaving", "asleep", "done", "document", "lang", "shown", "doubted_at",
-        "attempts", "active_at", "slot",
+        "heard_at", "attempts", "active_at", "slot",
     )
 
     def __init__(self, subscriptions: "Subscriptions", pair: Pair, now: float) -> None:
@@ -58,6 +59,7 @@ class Watch:
         self.lang = ""
         self.shown: tuple[str, ...] = ()
         self.doubted_at = 0.0
+        self.heard_at = 0.0
         self.attempts = 0
         self.active_at = now
         self.slot: Slot[object] | None = None
