@@ -116,13 +116,18 @@ class System:
 
     def differing(self, other: "System") -> tuple[str, ...]:
         """The names of the fields in which ``other`` is not the same."""
-        return tuple(each.name for each in fields(self)
-                     if each.compare and getattr(self, each.name) != getattr(other, each.name))
+        if self == other:  # as most do, of thousands
+            return ()
+        return tuple(name for name in _COMPARED if getattr(self, name) != getattr(other, name))
 
     def become(self, other: "System") -> None:
         """Take over what is said about ``other``. Only for a reload, between two inputs of the gateway."""
-        for each in fields(self):
-            object.__setattr__(self, each.name, getattr(other, each.name))
+        for name in _FIELDS:
+            object.__setattr__(self, name, getattr(other, name))
+
+
+_FIELDS = tuple(each.name for each in fields(System))
+_COMPARED = tuple(each.name for each in fields(System) if each.compare)
 
 
 @dataclass(frozen=True, slots=True)
