@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from twisted.internet.interfaces import IDelayedCall
@@ -55,16 +55,15 @@ class Stage:
         self.cast = {name: (kind, how, domains, settings) for name, kind, how, domains, settings in cast}
         self.blocked_partners: set[str] = set()
         self.systems = self.listed()
-        directory = self.directory = Directory(self.systems, self.blocked())
+        self.directory = Directory(self.systems, self.blocked(), self.template())
         self.taken: list[object] = []
         self.dials: dict[Path, IDelayedCall] = {}  # what is wished for and not up
         by_name = {system.name: system for system in self.systems}
         self.actors = {}
-        for name, kind, how, domains, settings in cast:
+        for name, _, how, domains, settings in cast:
             protocol = "sip" if how == "sip" else "xmpp"
-            fault = Code.A01 if kind == "unlisted" and protocol == "xmpp" else None
             proved = settings["proved"].split(",") if "proved" in settings else domains
-            peer = directory.identify(protocol, frozenset(domain(each.removeprefix("*.")) for each in proved), fault)
+            peer = self.peer(name, frozenset(domain(each.removeprefix("*.")) for each in proved))
             self.actors[name] = Actor(name, protocol, peer, by_name.get(name))
         self.tokens = count(1)
         self.store = MemoryStore()
@@ -76,6 +75,27 @@ class Stage:
             _system(name, *said) for name, said in self.cast.items()
             if said[0] in ("inside", "partner") or name in self.blocked_partners
         ]
+
+    def template(self) -> System | None:
+        """What discovered partners are like: as somebody says who is not listed."""
+        for kind, how, _, settings in self.cast.values():
+            if kind == "unlisted" and settings.get("unknown_domains") == "discover":
+                return replace(_system("discovered", kind, how, [], settings), discovered=True)
+        return None
+
+    def peer(self, name: str, names: frozenset[Domain]) -> Peer:
+        """What somebody proves to be, who shows a good certificate with these names."""
+        kind, how, _, _ = self.cast[name]
+        if kind == "unlisted" and self.template() is not None:
+            proved = frozenset[str]() if how == "sip" else frozenset(map(str, names))
+            return Peer("sip" if how == "sip" else "xmpp", names, proved, open=how == "sip")
+        fault = Code.A01 if kind == "unlisted" and how != "sip" else None
+        return self.directory.identify("sip" if how == "sip" else "xmpp", names, fault)
+
+    def actor(self, system: System) -> Actor:
+        """Who plays a system: a discovered one is called by his domain."""
+        found = (name for name, (_, _, domains, _) in self.cast.items() if system.name in domains)
+        return self.actors[next(found)] if system.discovered else self.actors[system.name]
 
     def blocked(self) -> list[Block]:
         return [
@@ -89,10 +109,10 @@ class Stage:
         if kind == "blocked" and was == "partner":
             self.blocked_partners.add(name)  # nobody has taken its entry away
         self.cast[name] = kind, how, domains, before | settings
-        changes = self.directory.become(Directory(self.listed(), self.blocked()))
+        changes = self.directory.become(Directory(self.listed(), self.blocked(), self.template()))
         for actor in self.actors.values():
             actor.system = self.directory.named(actor.name)
-            actor.peer = self.directory.identify(actor.protocol, actor.peer.names)
+            actor.peer = self.peer(actor.name, actor.peer.names)
         self.driver.reloaded(changes)
 
     def birth(self) -> None:
@@ -101,6 +121,7 @@ class Stage:
         wheel: Wheel[object] = Wheel(self.clock.seconds())
         node = Node(EDGE, 5061, self.directory, ids, wheel, TransactionLayer(wheel, ids))
         self.gateway = Gateway(node, Service(EDGE, "0"))
+        self.directory.discovered.holders.append(self.gateway.policy)
         self.driver = Driver(self.clock, self.gateway, wall=lambda: 1_700_000_000 + self.clock.seconds())
         self.driver.attach(self, XmppStage(self), self)
         self.driver._report = self._heard(self.driver._report)  # type: ignore[method-assign]
@@ -123,7 +144,8 @@ class Stage:
         self.driver.stop()
         self.taken.clear()
         self.clock.advance(after)
-        self.directory = Directory([system for system in self.listed() if system.name != without], self.blocked())
+        listed = [system for system in self.listed() if system.name != without]
+        self.directory = Directory(listed, self.blocked(), self.template())
         for dial in self.dials.values():
             dial.cancel()
         self.dials.clear()
@@ -135,7 +157,8 @@ class Stage:
 
     # what becomes of a way
     def paths(self, actor: Actor) -> list[Path]:
-        system = actor.system
+        domains = self.cast[actor.name][2]
+        system = actor.system or next((each for each in self.directory.discovered if each.name in domains), None)
         if system is None:
             return []
         if system.protocol == "sip":
@@ -159,7 +182,7 @@ class Stage:
 
     def _dialled(self, path: Path) -> None:
         del self.dials[path]
-        if self.actors[path.system.name].down:
+        if self.actor(path.system).down:
             self.dialled(path, REDIAL)
             self.driver.path_failed(*path, Code.N01, Code.N01.sentence)
         else:
@@ -189,7 +212,7 @@ class Stage:
 
     # SipPool and Turn
     def send(self, system: System, name: Domain, data: bytes, token: object) -> None:
-        actor = self.actors[system.name]
+        actor = self.actor(system)
         if actor.down:
             self.clock.callLater(0, self.returns, Path(system), token)
             return
@@ -239,7 +262,7 @@ class XmppStage:
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         stage = self._stage
         system = stage.directory.system_of(recipient)
-        actor = stage.actors[system.name] if system is not None else None
+        actor = stage.actor(system) if system is not None else None
         if actor is None:  # who is not listed (any more), or somebody behind a component
             domains = {each: stage.actors[name] for name, (_, _, said, _) in stage.cast.items() for each in said}
             actor = domains.get(str(recipient))
@@ -268,7 +291,7 @@ def _names(domains: list[str]) -> tuple[tuple[Domain, ...], tuple[Domain, ...]]:
 
 def _system(name: str, kind: str, how: str, domains: list[str], settings: dict[str, str]) -> System:
     exact, wildcards = _names(domains)
-    keys = "direction", "im_mode", "html", "encrypted", "allow", "traffic", "identity"
+    keys = "direction", "im_mode", "html", "encrypted", "allow", "traffic", "identity", "subscribe"
     plain = {key: settings[key] for key in keys if key in settings}
     return System(
         name=name,
@@ -286,6 +309,8 @@ def _system(name: str, kind: str, how: str, domains: list[str], settings: dict[s
         messages_per_s=float(settings.get("messages_per_s", "100")),
         burst=int(settings.get("burst", "500")),
         transit=settings.get("transit") == "true",
+        local_users=int(settings.get("local_users", "1000")),
+        suspicious_rate=float(settings.get("suspicious_rate", "1")),
         **plain,
     )
 

@@ -20,6 +20,9 @@ verification_marker or map:ROW=VALUE. Then the scenes:
 
     the partner list loses lync / blocks lync / takes lync back / says burst=5 of lync     reloaded, while all goes on
 
+Somebody unlisted whose line says ``unknown_domains=discover`` may be discovered, with the settings of that line
+(messages_per_s, burst, local_users, suspicious_rate and the like).
+
 ``{any}`` matches anything, ``{name}`` binds and must match again, ``{900 times x}`` is that. SIP headers that every
 message must have are filled in when they are left out; a response goes with the latest request received, or with that
 of its Call-ID. Everything that arrives must be received.
@@ -102,7 +105,8 @@ class Performance:
             stage.settle()
             return
         if match := re.fullmatch(r"the partner list (loses|blocks|takes|says (\S.*) of) (\S+)(?: back)?", line):
-            kind = {"loses": "unlisted", "blocks": "blocked"}.get(match[1], "partner")
+            was = stage.cast[match[3]][0]
+            kind = {"loses": "unlisted", "blocks": "blocked", "takes": "partner"}.get(match[1], was)
             said = dict(word.split("=", 1) for word in (match[2] or "").split())
             stage.relist(match[3], kind, said)
             stage.settle()

@@ -94,6 +94,8 @@ class Notifiers:
         except RemoteProtocolError as error:
             return node.refuse(transaction, error.code, error.status, text=str(error))
         pair = self._pairs.open(user, contact, decision.sender, decision.recipient)
+        if pair.sip.subscribe == "deny":
+            pair.step(Input.IN_UNSUBSCRIBED)  # whatever was so before
         return self._accept(transaction, self._told.view_of(pair), usage, outputs)
 
     def _refreshed(self, transaction: ServerTransaction, notification: Notification) -> list[Effect]:
@@ -140,6 +142,8 @@ class Notifiers:
         if pair.user_sees:
             if view.snapshot is None and view.probe is None:
                 effects.append(self._probe(view))
+        elif pair.sip.subscribe == "deny":
+            pass  # he waits for permission, as anybody does whom nobody answers
         elif not fetch and not (pair.user_asked and node.wall - pair.asked_at < ASK_AGAIN):
             report = Report("sub.new", Code.P01, {"partner": pair.sip.name}, (pair.user, pair.contact))
             effects += [self._ask(pair), report]
@@ -245,6 +249,8 @@ class Notifiers:
     def resume(self, pair: Pair) -> list[Effect]:
         """The contact's server can be reached again, and everything may have changed: ask anew (RFC 8048 §7.2)."""
         view = pair.view
+        if pair.sip.subscribe == "deny" and (pair.user_sees or pair.user_asked):
+            return self._reject(pair, "deactivated")
         if view is None or not view.notifications:
             return []
         if pair.user_sees:
@@ -273,7 +279,11 @@ class Notifiers:
         if not self._node.directory.may_watch(pair.sip, pair.xmpp):
             return self._reject(pair, "rejected")
         view = pair.view
-        return self._told.retell(view) if view is not None and pair.user_sees else []
+        if pair.sip.subscribe == "deny":
+            return self._reject(pair, "deactivated")  # he asks again at once, and hears nothing more
+        if view is None or not view.notifications or pair.user_asked:
+            return []
+        return self._told.retell(view) if pair.user_sees else [self._ask(pair)]  # nobody was asked so far
 
     def dismiss(self, pair: Pair) -> list[Effect]:
         """The partner list no longer knows one of the two: the user's subscriptions end for good."""

@@ -21,7 +21,8 @@ FAREWELL = 0.25  # what a stanza that says that somebody is gone counts for, com
 MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing to do for; a few milliseconds
 NOTE = "Presence is not known: there is no connection to {domain}"
 
-TOLD = frozenset(("presence", "direction", "presence_format"))  # of `System`: what decides what its users are told
+# of `System`: what decides what its users are told
+TOLD = frozenset(("presence", "direction", "presence_format", "subscribe"))
 
 RESUME, WITHDRAW, RETELL = "resumed", "withdrawn", "retold"
 """After an outage: ask for everything. While it lasts: nobody there is to seem online. After a reload: say it anew."""

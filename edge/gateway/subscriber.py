@@ -48,6 +48,8 @@ class Subscribers:
         if not self._node.directory.may_watch(decision.sender, decision.recipient):
             report = Report("policy.denied", Code.A03, {"partner": decision.sender.name}, stanza)
             return [tell(user, contact, "unsubscribed"), report]
+        if decision.sender.subscribe == "deny":
+            return []  # as if nobody had decided yet
         if pair is not None and pair.watch is not None:
             pair.watch.active_at = self._node.wheel.now
             return self._return(pair.watch, stanza) if pair.watch.leaving else self._repeat(pair.watch, stanza)
@@ -97,7 +99,15 @@ class Subscribers:
             # His server holds an authorization from an earlier life of ours, and tells us that a session begins
             # (RFC 8048 §5.2.2). Whether it still stands is for the SIP side to say; he is not told `subscribed` again.
             watch.pair.step(Input.OUT_SUBSCRIBED)
-        return self._dialogs.subscribe(watch)
+        return self._accepted(watch.pair) + self._dialogs.subscribe(watch)
+
+    def _accepted(self, pair: Pair) -> list[Effect]:
+        """His domain need not wait for the user, for whom we stand: he is told `subscribed` at once."""
+        if pair.xmpp.subscribe != "accept" or not pair.contact_asked:
+            return []
+        pair.step(Input.OUT_SUBSCRIBED)
+        self._node.unsaved[pair] = None
+        return [tell(pair.user, pair.contact, "subscribed")]
 
     def _return(self, watch: Watch, stanza: Presence) -> list[Effect]:
         """Who had left comes back before his old dialog is over: that one may end unheard, he gets a new one."""
@@ -112,6 +122,7 @@ class Subscribers:
         effects: list[Effect] = []
         if stanza.type == "subscribe" and pair.step(Input.IN_SUBSCRIBE) is Action.AUTO_REPLY:
             effects.append(tell(pair.user, pair.contact, "subscribed"))
+        effects += self._accepted(pair)
         if watch.document is not None or watch.usage is not None or watch.done:
             effects += self._recall(watch, stanza)
         if watch.asleep:
@@ -152,6 +163,12 @@ class Subscribers:
         pair.step(Input.OUT_UNSUBSCRIBED)
         return [*gone, tell(pair.user, pair.contact, "unsubscribed"), *self._dialogs.leave(watch)]
 
+    def _denied(self, watch: Watch) -> list[Effect]:
+        """The partner list does not let him see anybody any more: the user goes, and he is told nothing else."""
+        gone = self._dialogs.withdraw(watch, "")
+        watch.pair.step(Input.IN_UNSUBSCRIBE)
+        return gone if watch.leaving else [*gone, *self._dialogs.leave(watch)]
+
     def dismiss(self, pair: Pair) -> list[Effect]:
         """The partner list no longer knows one of the two: the contact sees the user go, and the dialog is ended.
 
@@ -185,6 +202,8 @@ class Subscribers:
         """The user's system can be reached again: see what is true now, in the same dialog if it lives."""
         if pair.watch is None or not self._node.directory.may_watch(pair.xmpp, pair.sip):
             return []
+        if pair.xmpp.subscribe == "deny":
+            return self._denied(pair.watch)
         return self._dialogs.resume(pair.watch)
 
     def repeat(self, pair: Pair) -> list[Effect]:
@@ -194,9 +213,12 @@ class Subscribers:
             return []
         if not self._node.directory.may_watch(pair.xmpp, pair.sip):
             return self._revoke(watch)
+        if pair.xmpp.subscribe == "deny":
+            return self._denied(watch)
+        accepted = self._accepted(pair)
         if watch.asleep:
-            return [] if pair.user_sees else self._dialogs.wake(watch)  # else the answer to our probe will tell
-        return [shown(presence) for presence in watch.known(self._pairs.profile(pair.xmpp, pair.sip))]
+            return accepted if pair.user_sees else accepted + self._dialogs.wake(watch)  # else our probe will tell
+        return accepted + [shown(each) for each in watch.known(self._pairs.profile(pair.xmpp, pair.sip))]
 
     def withdraw(self, pair: Pair, note: str) -> list[Effect]:
         """The user's system has been out of reach too long: nobody there is to seem online."""

@@ -1,5 +1,7 @@
 """What the partner list says about single messages; tests/transcripts/policy shows it from outside."""
 
+from edge.gateway.counters import UNLISTED
+from edge.gateway.guard import FEWEST, STRANGERS
 from tests.transcript import Performance
 
 CAST = """[lync]  partner  sip  contoso.example  {settings}
@@ -82,3 +84,81 @@ lync receives:
     SIP/2.0 400 {any}
 """
     played("identity=unverified", scenes)
+
+
+# -- where one side is on no list ------------------------------------------------------------------------------------
+
+OPEN = """[stranger]  unlisted  sip  {domains}  unknown_domains=discover
+[capulet]  inside  component  capulet.example
+"""
+
+ASKS = """
+capulet sends:
+    <message from="juliet@capulet.example" to="iago@s{number}.example" type="chat" id="m{number}"><body>?</body>
+    </message>
+"""
+
+HEARD = """
+stranger receives:
+    MESSAGE sip:iago@s{number}.example SIP/2.0
+stranger sends:
+    SIP/2.0 200 OK
+"""
+
+TOO_MANY = """
+capulet receives:
+    <message type="error" id="m{number}"><error type="wait"><resource-constraint xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">EDGE-L01 a user may write to {any}</text></error></message>
+"""  # noqa: E501
+
+
+def test_user_of_ours_may_write_to_so_many_strangers() -> None:
+    numbers = range(STRANGERS + 1)
+    text = OPEN.format(domains=" ".join(f"s{number}.example" for number in numbers))
+    text += "".join((ASKS + HEARD).format(number=number) for number in numbers[:-1])
+    text += (ASKS + TOO_MANY).format(number=STRANGERS, any="{any}") + (ASKS + HEARD).format(number=0)
+    Performance(text).play()
+
+
+SAYS = """
+stranger sends:
+    MESSAGE sip:juliet@capulet.example SIP/2.0
+    From: <sip:iago@s0.example>;tag={number}
+    To: <sip:juliet@capulet.example>
+    Content-Type: text/plain
+
+    Listen
+"""
+
+
+def test_stranger_most_of_whose_messages_fail_is_slowed_down() -> None:
+    text = OPEN.format(domains="s0.example") + "\ncapulet is down\n"
+    text += "".join(
+        SAYS.format(number=number) + "\nstranger receives:\n    SIP/2.0 504 {any}\n" for number in range(FEWEST)
+    )
+    text += "\ncapulet is up\n\n61 seconds pass\n"
+    good = "\ncapulet receives:\n    <message><body>Listen</body></message>\nstranger receives:\n    SIP/2.0 200 OK\n"
+    slow = '\nstranger receives:\n    SIP/2.0 500 {any}\n    Retry-After: 1\n    Warning: 399 edge "EDGE-L01 {any}"\n'
+    text += SAYS.format(number=100) + good + SAYS.format(number=101) + slow
+    text += "\n1 second passes\n" + SAYS.format(number=102) + good
+    performance = Performance(text)
+    performance.play()
+    (stranger,) = performance.stage.directory.discovered
+    policy = performance.stage.gateway.policy
+    assert not policy.holds(stranger)
+    policy.forget(stranger)
+    assert set(performance.stage.gateway.node.counters.messages) == {
+        (UNLISTED, "sip", "in", result) for result in ("delivered", "failed", "rejected")
+    }
+
+
+def test_stranger_whom_somebody_sees_is_held() -> None:
+    text = OPEN.format(domains="s0.example") + """
+capulet sends:
+    <presence from="juliet@capulet.example" to="iago@s0.example" type="subscribe"/>
+stranger receives:
+    SUBSCRIBE sip:iago@s0.example SIP/2.0
+"""
+    performance = Performance(text)
+    performance.play()
+    (stranger,) = performance.stage.directory.discovered
+    assert performance.stage.gateway.policy.holds(stranger)
