@@ -3,8 +3,8 @@
 A transcript opens with its cast, one line for each system: ``[name]  inside|partner  sip|s2s|component  domains``
 or ``[name]  unlisted|blocked  sip|s2s  domains`` for somebody whom the partner list does not know, or names as blocked.
 Behind the domains may stand ``key=value``: allow, traffic, identity, transit, messages_per_s, burst, direction,
-outbound, notes, format, piggyback, im_mode, html, encrypted, message_bytes, resume_per_s, or, with _ for a blank,
-verification_marker or map:ROW=VALUE. Then the scenes:
+outbound, notes, format, piggyback, subscribe, im_mode, html, encrypted, message_bytes, resume_per_s, or, with _ for a
+blank, verification_marker or map:ROW=VALUE. Then the scenes:
 
     lync sends:            followed by an indented SIP message or stanzas
     capulet receives:      the next thing that arrives there must match; only what is written is compared
