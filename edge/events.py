@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from edge.codes import Code
+from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Report
 from edge.mapping.addresses import jid_of
+from edge.partners import Directory
 from edge.sip.message import Request
 from edge.sip.uri import SipUri
 from edge.xmpp.jid import JID
@@ -23,18 +25,20 @@ HASH_BYTES = 6  # of a hash that is shown: enough to tell a million people apart
 LONGEST = 200  # characters of one value
 
 NAMES = {"status": "sip_status", "generation": "config_gen"}  # what the log calls a field of a report
+BY_RULE = frozenset({"A02", "A03", "A04", "A07", "A08", "L01"})  # what somebody has written down in the partner list
 OURS = frozenset({"user", "where"})  # fields that hold no word of a peer's
 
 
 class Facts:
     """``key`` makes the hashes: random, so that they mean nothing after this process, unless somebody has set it.
 
-    ``addresses``: people are named as well.
+    ``addresses``: people are named as well. ``directory``: what the partner list refuses is told with its line there.
     """
 
-    def __init__(self, key: bytes = b"", addresses: bool = False) -> None:
+    def __init__(self, key: bytes = b"", addresses: bool = False, directory: Directory | None = None) -> None:
         self._key = key[:64] or secrets.token_bytes(KEY_BYTES)  # BLAKE2 takes no longer one
         self._addresses = addresses
+        self._directory = directory
 
     def of(self, report: Report) -> dict[str, object]:
         """The fields of one line, in the order in which they are told; those with nothing in them are left out."""
@@ -49,6 +53,10 @@ class Facts:
         for name, value in self._about(report.about).items():
             if value and name not in facts:
                 facts[name] = value
+        if report.code is not None and report.code.name in BY_RULE and self._directory is not None:
+            rule = _rule(self._directory, report.code, facts)
+            if rule:
+                facts["rule"] = rule
         return facts
 
     def scrubbed(self, text: str) -> str:
@@ -135,6 +143,17 @@ def direction_of(report: Report) -> str:
 def sentence(code: Code | None) -> str:
     """What a code means, as a line of text shows it."""
     return f" ({code.sentence})" if code is not None else ""
+
+
+def _rule(directory: Directory, code: Code, facts: Mapping[str, object]) -> str:
+    """Where it stands that something is not allowed: "partners.toml line 41"."""
+    if code is Code.A02:
+        for name in ("from_domain", "to_domain", "domain", "remote"):
+            block = directory.block_of(Domain(str(facts.get(name) or "")))
+            if block is not None:
+                return block.place
+    system = directory.named(str(facts.get("partner") or "").partition(",")[0])
+    return system.place if system is not None else ""
 
 
 _USER = re.compile(r"[^\s<>\"@]+@")

@@ -134,7 +134,7 @@ class EdgeService(TwistedService):
         rng = random.SystemRandom()
         contexts = self._contexts = Contexts(config.identities, config.ca, config.directory.trusting)
         self._locator = Locator(reactor, config.dns_servers, rng)
-        self.facts = Facts(config.log.key, config.log.addresses)
+        self.facts = Facts(config.log.key, config.log.addresses, config.directory)
         self.journal: Journal | None = None
         self._driver = Driver(reactor, gateway, facts=self.facts)
         self._seen = Seen(time)

@@ -5,8 +5,10 @@ import re
 import pytest
 
 from edge.codes import Code
+from edge.domains import domain
 from edge.events import HASH_BYTES, LONGEST, Facts, direction_of, protocol_of, sentence
 from edge.gateway.effects import Report
+from edge.partners import Block, Directory, System
 from edge.xmpp.jid import JID
 from tests.gateway.bench import JULIET_JID, ROMEO_JID, Bench, message, presence
 
@@ -112,3 +114,14 @@ def test_link_tells_what_is_spoken_and_who_has_made_it(fields: dict[str, object]
     assert (protocol_of(report), direction_of(report)) == told
     facts = Facts(KEY).of(report)
     assert (facts["protocol"], facts["direction"]) == told
+
+
+def test_refusal_by_the_partner_list_tells_its_line_there() -> None:
+    listed = System("contoso", False, "sip", (domain("sip.example"),), traffic="im-only", place="partners.toml line 7")
+    block = Block((domain("xmpp.example"),), place="partners.toml line 41")
+    facts = Facts(KEY, directory=Directory([listed], [block]))
+    said: dict[str, object] = {"partner": "contoso"}
+    assert facts.of(Report("policy.denied", Code.A04, said, message()))["rule"] == "partners.toml line 7"
+    assert facts.of(Report("policy.denied", Code.A02, said, message()))["rule"] == "partners.toml line 41"
+    for code, about in ((Code.S01, said), (Code.A04, {"partner": "gone"}), (Code.A04, {})):
+        assert "rule" not in facts.of(Report("policy.denied", code, about, message()))
