@@ -49,6 +49,7 @@ class Shown:
     purposes: tuple[str, ...] | None  # None: not limited
     chain: tuple[str, ...]  # as it was sent, each with its issuer and its end
     weak: str = ""  # what is weak about it
+    ends: tuple[datetime, ...] = ()  # of each in the chain
     issuer_at: str = ""  # where that of its issuer is to be had, if it says so
 
 

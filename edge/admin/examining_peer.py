@@ -5,7 +5,7 @@ Pure; the other half of `edge.admin.examining`.
 
 from datetime import UTC, datetime
 
-from edge.admin.evidence import Facts, Fault, Reach
+from edge.admin.evidence import Facts, Fault, Reach, Shown
 from edge.admin.remedies import remedy
 from edge.admin.shown import count
 from edge.admin.steps import FAIL, OK, WARN, XMPP, Step, failed, words_of
@@ -73,18 +73,29 @@ def _told(facts: Facts, step: Step, fault: Fault, reach: Reach, ends: str) -> St
         step.found = f"{shown.subject or 'no subject'}  SAN={names}"
     elif fault.code is Code.C12:
         step.wanted, step.found = ", ".join(sorted(facts.system.trust.pins)), shown.pin
-    elif fault.code in (Code.C02, Code.C09):
-        step.found = ends if fault.code is Code.C02 else f"good from {shown.not_before:%Y-%m-%d %H:%M} UTC on"
+    elif fault.code is Code.C02:
+        step.found = ends
+    elif fault.code is Code.C09:
+        now = datetime.fromtimestamp(facts.when, UTC)
+        step.found = f"good from {shown.not_before:%Y-%m-%d %H:%M} UTC on; our clock says {now:%Y-%m-%d %H:%M} UTC"
     elif fault.code is Code.C05:
         step.wanted, step.found = "serverAuth", _purpose(shown.purposes)
     elif fault.code is Code.C11 and shown.weak:
         step.found = shown.weak
     elif fault.code is Code.T02:
         step.wanted, step.found = f"TLS {facts.system.min_version}", reach.tls_version
+    elif fault.code is Code.C07 and _dead(facts, shown):
+        step.found = _dead(facts, shown)
     else:
         step.found = f"issued by {shown.issuer}, SHA-256 {shown.fingerprint}"
     step.details = ["sent:", *(f"  {each}" for each in shown.chain)]
     return step
+
+
+def _dead(facts: Facts, shown: Shown) -> str:
+    """The certificates of issuers that were sent although their time is over."""
+    sent = list(zip(shown.chain, shown.ends, strict=False))[1:]
+    return "; ".join(text for text, end in sent if end.timestamp() < facts.when)
 
 
 def _purpose(purposes: tuple[str, ...] | None) -> str:

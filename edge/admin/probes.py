@@ -21,7 +21,7 @@ from edge.admin.evidence import Fault, Reach, Shown
 from edge.certificates.contexts import Contexts
 from edge.certificates.examination import weakness
 from edge.certificates.handshake import Handshake, Recorded
-from edge.certificates.peers import presented, purposes
+from edge.certificates.peers import issuer_address, presented, purposes
 from edge.certificates.trust import fingerprint_of, pin_of
 from edge.codes import Code
 from edge.domains import Domain
@@ -216,7 +216,7 @@ def shown_by(handshake: Handshake) -> Shown | None:
         subject=_printed(leaf.subject), names=presented(leaf), issuer=_printed(leaf.issuer),
         not_before=leaf.not_valid_before_utc, not_after=leaf.not_valid_after_utc, fingerprint=fingerprint_of(leaf),
         pin=pin_of(leaf), purposes=named, chain=tuple(map(_link, handshake.chain)), weak=weak,
-        issuer_at=_issuer_at(leaf),
+        issuer_at=(issuer_address(leaf) or "")[:TEXT], ends=tuple(each.not_valid_after_utc for each in handshake.chain),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from edge.gateway.counters import Counters
 from edge.gateway.effects import Effect, Forget, Remember, Report, RespondSip, SipLink
 from edge.gateway.settings import PresenceSettings
 from edge.identifiers import Identifiers
+from edge.mapping.dates import time_of_date
 from edge.partners import Directory
 from edge.sip.layer import Output, Send, TransactionLayer
 from edge.sip.message import Request, response_bytes
@@ -125,6 +126,8 @@ class Node:
         }
         if code is Code.A01:
             fields |= self._stranger(transaction)
+        elif code in (Code.C02, Code.C09):
+            fields |= self._skew(transaction.request)
         effects.append(Report(event, code, fields, transaction.request))
         return effects
 
@@ -145,6 +148,11 @@ class Node:
             return {"to_domain": request.request_uri.host}
         except RemoteProtocolError:
             return {}
+
+    def _skew(self, request: Request) -> dict[str, object]:
+        """By how many seconds the sender's clock is ahead of ours, if he says what time it is (RFC 3261 §20.17)."""
+        theirs = time_of_date(request.headers.get("date") or "")
+        return {} if theirs is None else {"clock_ahead_s": round(theirs - self.wall)}
 
 
 def is_aside(id: str) -> bool:

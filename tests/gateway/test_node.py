@@ -9,6 +9,7 @@ from edge.domains import domain
 from edge.gateway import core
 from edge.gateway.effects import Effect, Forget, Path, RespondSip
 from edge.gateway.node import ALLOW, bug, performed, speaker, warning
+from edge.mapping.dates import date_of
 from edge.partners import Changes, Peer
 from edge.sip.layer import Deliver, Send
 from edge.sip.transaction import ServerTransaction
@@ -208,3 +209,13 @@ def test_report_of_a_bug_has_its_place_and_no_text_of_a_peers() -> None:
         fields = bug(error).fields
     assert (fields["error"], fields["reason"]) == ("ValueError", "")
     assert str(fields["where"]).startswith("tests.gateway.test_node.test_report_of_a_bug")
+
+
+def test_refusal_for_the_time_of_a_certificate_compares_the_clocks(bench: Bench) -> None:
+    dated = ("Date", date_of(bench.node.wall + 312))
+    (output,) = bench.layer.receive_request(bench.link, bench._request("MESSAGE", [dated], b""), "")
+    assert isinstance(output, Deliver)
+    (report,) = reports(bench.node.refuse(output.transaction, Code.C09))
+    assert report.fields["clock_ahead_s"] == 312
+    (report,) = reports(bench.node.refuse(delivered(bench), Code.C09))
+    assert "clock_ahead_s" not in report.fields, "who does not say what time it is, of him nothing is known"
