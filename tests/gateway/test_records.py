@@ -6,9 +6,11 @@ import pytest
 from edge.gateway.records import (
     BLOCK,
     DialogRecord,
+    MessageRecord,
     NotificationRecord,
     PairRecord,
     WatchRecord,
+    decode_message,
     decode_notification,
     decode_pair,
     dialog_of,
@@ -43,6 +45,14 @@ def test_pair_is_read_as_it_was_written(watch: WatchRecord | None) -> None:
 def test_notification_is_read_as_it_was_written() -> None:
     record = NotificationRecord("romeo@sip.example", "juliet@xmpp.example", RECORD, "presence;id=7", True, 1.5)
     assert decode_notification(encode(record)) == record
+
+
+@pytest.mark.parametrize("form", [None, ((("Content-Type", "message/cpim"),), b"\xff\x00")])
+def test_message_is_read_as_it_was_written(form: tuple[tuple[tuple[str, str], ...], bytes] | None) -> None:
+    headers = (("Content-Type", "text/plain"), ("Subject", "Ü"))
+    people = "juliet@xmpp.example/b", "romeo@sip.example"
+    record = MessageRecord(*people, "m1", "chat", headers, b"\xc3\x9c", "call", "tag", form)
+    assert decode_message(encode(record)) == record
 
 
 def test_notification_of_an_older_release_is_told_in_pidf() -> None:
