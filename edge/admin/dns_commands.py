@@ -6,9 +6,10 @@ The files say who we are, the resolver they name says what the world sees, `edge
 import argparse
 from collections.abc import Iterable, Sequence
 from random import SystemRandom
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 from twisted.internet.defer import Deferred
+from twisted.internet.selectreactor import SelectReactor
 from twisted.python.failure import Failure
 
 from edge.admin.shown import as_json, printable
@@ -21,7 +22,6 @@ from edge.net.addresses import is_global
 from edge.net.locate import FEDERATION, Locator
 from edge.net.names import LocateError
 from edge.net.published import TTL, XMPP, Finding, Published, judge, look_up
-from edge.net.tcp import Reactor
 from edge.partners import HostPort
 
 GOOD, FINDING, UNUSABLE = 0, 1, 2
@@ -142,18 +142,16 @@ def _finding(finding: Finding) -> dict[str, str]:
 
 def _run(config: Config, domains: dict[Domain, str]) -> list[Answer]:
     """In a reactor of our own, for as long as it takes."""
-    from twisted.internet import reactor  # who asks nothing of DNS need not have one
-
-    clock = cast(Any, reactor)
+    reactor: Any = SelectReactor()
+    locator = Locator(reactor, config.dns_servers, SystemRandom())
     outcome: list[list[Answer] | Failure] = []
-    locator = Locator(cast(Reactor, reactor), config.dns_servers, SystemRandom())
 
     def begin() -> None:
         asked = Deferred.fromCoroutine(gather(config, domains, locator))
-        asked.addBoth(outcome.append).addBoth(lambda _: clock.stop())
+        asked.addBoth(outcome.append).addBoth(lambda _: reactor.stop())
 
-    clock.callWhenRunning(begin)
-    clock.run(installSignalHandlers=False)
+    reactor.callWhenRunning(begin)
+    reactor.run(installSignalHandlers=False)
     found = outcome[0]
     if isinstance(found, Failure):
         found.raiseException()

@@ -96,7 +96,7 @@ class XmppLink(Protocol):
         self._outbound = ready is not None
         self._ready = ready
         self._parser = StreamParser()
-        self._fresh = True  # nothing has come
+        self._fresh = True  # nothing has come, or nothing since TLS began
         self._encrypted = False
         self._shaking = False  # a TLS handshake is going on
         self._received: list[bytes] = []
@@ -222,7 +222,7 @@ class XmppLink(Protocol):
         """Everything that one read from the socket brought has been given to `dataReceived`."""
         if self._received:
             data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
-            self._received.clear()
+            self._received, self._fresh = [], False
             self._take(data)
 
     def pauseProducing(self) -> None:
@@ -239,7 +239,7 @@ class XmppLink(Protocol):
         """The connection is going away; `connectionLost` follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        cause = self._retire(cause_of(reason, None if self.negotiation.ready else self._wire))
+        cause = self._retire(cause_of(reason, self._wire if self._fresh else None))
         self._parser.reset()
         name = "link.down" if self._announced else "link.refused"
         if self._announced or not self.orderly:
@@ -284,7 +284,7 @@ class XmppLink(Protocol):
             elif isinstance(output, Restart):
                 self._parser.reset()
             elif isinstance(output, StartTLS):
-                self._shaking = self._encrypted = True
+                self._shaking = self._encrypted = self._fresh = True
                 self._wire = begin_tls(self._wire, self, self._owner.creator(self), self._outbound, self._clock)
             elif isinstance(output, Verify):
                 self._judge(output)

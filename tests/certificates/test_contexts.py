@@ -391,18 +391,3 @@ def test_session_of_one_partner_is_of_no_use_to_another(bundle: Path, version: i
     again.set_session(session)
     shake(again, server)
     assert identified(ours, directory, Handshake.of(server)) == ({"other"}, None)
-
-
-@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
-@pytest.mark.parametrize("asks", [True, False])
-def test_connection_we_dial_knows_whether_our_certificate_was_asked_for(
-    version: int, asks: bool, bundle: Path
-) -> None:
-    partner = system(*PARTNER)
-    theirs = peer(OURS.issue(dns=["wonderland.example"]), version)
-    if not asks:
-        theirs.set_verify(SSL.VERIFY_NONE, lambda *_: True)
-    client = client_of(contexts(bundle, partner), "wonderland.example", partner)
-    shake(client, SSL.Connection(theirs, None))
-    assert isinstance(client, Recorded)
-    assert (client.shown, client.taken) == (asks, asks)

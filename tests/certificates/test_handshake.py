@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 
 from edge.certificates.contexts import Contexts
-from edge.certificates.handshake import MAX_STAPLE, Handshake
+from edge.certificates.handshake import MAX_STAPLE, Handshake, Recorded
 from edge.certificates.identity import parse
 from edge.certificates.trust import Trust
 from edge.codes import Code
@@ -103,3 +104,17 @@ def test_verdict_on_a_chain_that_is_no_good_waits_for_nobody(ours: Contexts) -> 
     ours.consult(Oracle())
     assert ours.waiting(accepted(ours, somebody([make(dns("b.example"), number=9)]))) is None
     assert ours.waiting(accepted(ours, somebody([]))) is None
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize("asks", [True, False])
+def test_connection_we_dial_knows_whether_our_certificate_was_asked_for(
+    version: int, asks: bool, ours: Contexts, to: System
+) -> None:
+    theirs = somebody([THEIRS], version)
+    if not asks:
+        theirs.set_verify(SSL.VERIFY_NONE, lambda *_: True)
+    client = client_of(ours, "b.example", to)
+    shake(client, SSL.Connection(theirs, None))
+    assert isinstance(client, Recorded)
+    assert (client.shown, client.taken) == (asks, asks)

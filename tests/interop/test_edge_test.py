@@ -9,8 +9,6 @@ import io
 import json
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,7 +30,7 @@ from tests.interop import broken
 from tests.interop.broken import Behaviour, Broken, Hole
 from tests.interop.dns import Dns, Service
 from tests.interop.edge import NAME, Edge, Keys, System
-from tests.interop.process import Addresses
+from tests.interop.process import Addresses, wait_until
 from tests.interop.prosody import Prosody
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")]
@@ -236,13 +234,6 @@ class Findings:
 
 
 def command(edge: Edge, *words: str) -> tuple[int, str]:
-    """In this process, where that can be done: who asks DNS himself takes the reactor for good."""
-    if words[0] == "dns":
-        done = subprocess.run(
-            [sys.executable, "-m", "edge.admin.cli", *words, "--config", edge.file],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         status = main([*words, "--config", str(edge.file)])
@@ -381,6 +372,17 @@ def test_records_of_our_own_domains_are_judged_without_the_gateway(findings: Fin
         f"published  _xmpp-server._tcp.{HOUSE} -> {NAME}:{findings.edge.xmpp}", f"EDGE-D05   {NAME} has addresses",
     ):  # fmt: skip
         assert words in output, output
+
+
+@pytest.mark.parametrize("name", ["goes-on-ours", "goes-on-ours-12", "x-goes"])
+def test_link_that_carries_traffic_finds_the_same(name: str, findings: Findings) -> None:
+    command(findings.edge, "link", "retry", name)
+
+    def codes() -> set[str]:
+        _, output = command(findings.edge, "links", name, "--json")
+        return {row["code"] for row in json.loads(output)["links"]}
+
+    wait_until(lambda: "EDGE-T06" in codes(), "the link says why", 10)
 
 
 def test_gateway_has_not_suffered(findings: Findings) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
+from edge.certificates.handshake import Recorded
 from edge.codes import Code
 from edge.net import links
 from edge.net.links import DialError, Route, cause_of, permanent
@@ -258,6 +260,16 @@ def test_cause_is_found(problem: Exception, code: Code) -> None:
     cause = cause_of(Failure(problem))
     assert cause.code is code
     assert cause.text
+
+
+def test_peer_that_goes_when_it_has_seen_our_certificate_probably_minds_it() -> None:
+    connection = Recorded(SSL.Context(SSL.TLS_METHOD), accepted=False)
+    connection.shown = True
+    wire = SimpleNamespace(getHandle=lambda: connection)
+    for problem in (error.ConnectionLost(), error.ConnectionDone(), SSL.SysCallError(-1, "Unexpected EOF")):
+        assert cause_of(Failure(problem), wire).code is Code.T06
+    assert cause_of(Failure(error.TimeoutError()), wire).code is Code.N02
+    assert cause_of(Failure(tls("tlsv1 alert handshake failure")), wire).code is Code.T05
 
 
 def test_route_that_is_woken_dials_at_once(setting: Setting) -> None:
