@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from cryptography import x509
-from cryptography.x509.oid import AuthorityInformationAccessOID
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
@@ -233,13 +232,3 @@ def _printed(name: x509.Name) -> str:
 def _link(certificate: x509.Certificate) -> str:
     ends = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     return f"{_printed(certificate.subject) or 'no subject'}, issued by {_printed(certificate.issuer)}, ends {ends}"
-
-
-def _issuer_at(leaf: x509.Certificate) -> str:
-    try:
-        access = leaf.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
-        return ""
-    found = [each.access_location for each in access if each.access_method == AuthorityInformationAccessOID.CA_ISSUERS]
-    texts = [each.value for each in found if isinstance(each, x509.UniformResourceIdentifier)]
-    return texts[0][:TEXT] if texts else ""
