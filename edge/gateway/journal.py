@@ -32,19 +32,22 @@ class Kept:
     ``due`` (seconds of the Unix epoch) is how long it may wait for its turn or for a link.
     """
 
-    __slots__ = ("_journal", "key", "due", "error", "is_over", "_data")
+    __slots__ = ("_journal", "key", "due", "error", "is_over", "_record")
 
-    def __init__(self, journal: "Journal", key: str, due: float, data: bytes) -> None:
+    def __init__(self, journal: "Journal", key: str, due: float, record: MessageRecord | None) -> None:
         self._journal = journal
         self.key = key
         self.due = due
         self.error: SendStanza | None = None
         self.is_over = False
-        self._data = data
+        self._record = record
 
     def saved(self) -> Remember | Forget:
-        data, self._data = self._data, b""
-        return Forget(Kind.MESSAGE, self.key) if self.is_over else Remember(Kind.MESSAGE, self.key, self.due, data)
+        """What the store is told, once each."""
+        record, self._record = self._record, None
+        if self.is_over or record is None:
+            return Forget(Kind.MESSAGE, self.key)
+        return Remember(Kind.MESSAGE, self.key, self.due, encode(record))
 
     def returned(self, effects: list[Effect]) -> list[Effect]:
         """It goes back: it is forgotten when the error stanza among ``effects`` has got there, and not before."""
@@ -117,7 +120,7 @@ class Journal:
         if not self._base:
             self._base = max(self._read, int(node.wall * 1e6))
         due = node.wall + waiting.decision.recipient.pending_seconds
-        waiting.kept = Kept(self, f"{self._base + waiting.number:017d}", due, encode(record))
+        waiting.kept = Kept(self, f"{self._base + waiting.number:017d}", due, record)
         node.unsaved[waiting.kept] = None
 
     def unwritten(self) -> list[Effect]:
@@ -132,7 +135,7 @@ class Journal:
     def read(self, key: str, due: float) -> Kept:
         """What an earlier life has kept."""
         self._read = max(self._read, int(key))
-        return Kept(self, key, due, b"")
+        return Kept(self, key, due, None)
 
     def over(self, kept: Kept) -> None:
         """The SIP side has it, or its sender knows that it may not: forget it."""
