@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from platform import python_version
+from pyexpat import EXPAT_VERSION
 from typing import TextIO
 
 from edge import __version__
@@ -24,6 +26,9 @@ from edge.admin.probe_commands import test_command
 from edge.admin.sub_commands import explain_command, sub_command, subs_command
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
+
+# with what reads XML, because its weaknesses are asked about most
+VERSION = f"edge {__version__} (Python {python_version()}, {EXPAT_VERSION.replace('_', ' ')})"
 
 UNUSABLE = 2  # as argparse exits
 
@@ -67,7 +72,7 @@ def asking(run: Callable[[Client, argparse.Namespace, TextIO], int]) -> Run:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edge", description="A federation gateway between SIP/SIMPLE and XMPP.")
-    parser.add_argument("--version", action="version", version=f"edge {__version__}")
+    parser.add_argument("--version", action="version", version=VERSION)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, command in COMMANDS.items():
         one = verbs.add_parser(name, help=command.help, description=command.help)

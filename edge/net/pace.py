@@ -49,15 +49,17 @@ class Pace:
 
     def _go_on(self) -> None:
         done = 0
-        while (self._known or self._strangers) and done < TOGETHER and self._is_time():
-            step = (self._known or self._strangers).popleft()
-            worked = step()
-            self._left -= worked
-            done += worked
-        self._call = None
-        if self._known or self._strangers:
-            pause = 0.0 if self._left >= 1 else 1 / STEPS_PER_SECOND
-            self._call = self._clock.callLater(pause, self._go_on)
+        try:
+            while (self._known or self._strangers) and done < TOGETHER and self._is_time():
+                step = (self._known or self._strangers).popleft()
+                worked = step()
+                self._left -= worked
+                done += worked
+        finally:  # a step that fails is the end of its connection, and of nothing else
+            self._call = None
+            if self._known or self._strangers:
+                pause = 0.0 if self._left >= 1 else 1 / STEPS_PER_SECOND
+                self._call = self._clock.callLater(pause, self._go_on)
 
 
 class Creator(Protocol):

@@ -7,7 +7,7 @@ itself at STARTTLS.
 from collections.abc import Callable
 from typing import cast
 
-from twisted.internet.interfaces import IAddress, IProtocol
+from twisted.internet.interfaces import IAddress, IProtocol, ITCPTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -70,7 +70,11 @@ class ChunkwiseTLS(TLSMemoryBIOProtocol):
         if self._unread:
             self._unread = False
             cast(Pausable, self.transport).resumeProducing()
-        self._take(b"".join(waiting))
+        try:
+            self._take(b"".join(waiting))
+        except BaseException:  # Twisted sees only what fails while it reads
+            cast(ITCPTransport, self.transport).abortConnection()
+            raise
         if self._handshakeDone:
             self._pace = None
         return True

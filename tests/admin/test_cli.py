@@ -1,5 +1,6 @@
 """The command `edge` as a process: usage, exit status, and where it looks for the gateway."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
     assert caught.value.code == 0
-    assert capsys.readouterr().out == f"edge {__version__}\n"
+    assert re.fullmatch(rf"edge {re.escape(__version__)} \(Python 3[\d.]+, expat [\d.]+\)\n", capsys.readouterr().out)
 
 
 def test_command_runs_as_a_process(written: Written) -> None:

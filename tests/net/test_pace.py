@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
@@ -78,6 +79,19 @@ def test_step_of_a_connection_that_is_gone_takes_nobodys_turn() -> None:
     steps.ask("there")
     steps.clock.advance(1 / pace.STEPS_PER_SECOND)
     assert steps.done[-1] == "there"
+
+
+def test_step_that_fails_does_not_hold_up_the_next() -> None:
+    steps = filled()
+
+    def fails() -> bool:
+        raise ZeroDivisionError
+
+    steps.pace.do(fails, False)
+    steps.ask("next")
+    with pytest.raises(ZeroDivisionError):
+        steps.clock.advance(1 / pace.STEPS_PER_SECOND)
+    advance(steps.clock, lambda: steps.done == ["next"])
 
 
 def advance(clock: Clock, happened: Callable[[], bool]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
+import pytest
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
@@ -137,6 +138,20 @@ def test_handshake_of_a_connection_that_is_gone_is_forgotten() -> None:
     far.near.connectionLost(Failure(ConnectionDone()))
     clock.advance(1)
     assert not clock.getDelayedCalls()
+
+
+def test_connection_whose_handshake_fails_for_a_bug_is_dropped() -> None:
+    factory = tls_factory(Link)
+    clock, factory.pace = busy()
+    far = Far(factory)
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    far.near._checkHandshakeStatus = fails  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        clock.advance(1)
+    assert far.transport.disconnecting or far.transport.disconnected
 
 
 def test_partners_are_known_by_their_address() -> None:
