@@ -125,13 +125,14 @@ class Street:
 
     def add(
         self, name: str, behaviour: Behaviour | None = None, *, hosts: list[str] | None = None, via: str = "sip",
-        tls: Keys | None = None, **keys: Any,
+        tls: Keys | None = None, xmpp: Keys | None = None, **keys: Any,
     ) -> None:  # fmt: skip
         if behaviour is not None:
             hosts = [self.stack.enter_context(Broken(self.addresses, "broken", behaviour)).written]
         listed: Keys = {} if hosts is None else {"hosts": hosts}
         names: Keys = {"peer_names": [f"{name}.example"]} if hosts is not None and via == "sip" else {}
-        self.partners.append(System(name, f"{name}.example", via, {**listed, **keys}, tls={**names, **(tls or {})}))
+        of_tls: Keys = {**names, **(tls or {})}
+        self.partners.append(System(name, f"{name}.example", via, {**listed, **keys}, tls=of_tls, xmpp=xmpp or {}))
 
     def sip(self, name: str, issued: Issued | Made, *, tls: Keys | None = None, more: bytes = b"") -> None:
         """One that has nothing wrong but its certificate."""
@@ -252,10 +253,13 @@ def findings(
         (edge.folder / MADE).write_bytes(ROOT.pem)
         server = Prosody(tmp_path_factory.mktemp("verona"), addresses, VERONA, street.good("verona"), authority.pem)
         street.add("verona", hosts=[f"{server.address}:{server.s2s}"], via="xmpp")
+        folder = tmp_path_factory.mktemp("padua")  # whose server trusts somebody else, and asks us by dialback
+        other = Prosody(folder, addresses, "padua.example", street.good("padua"), STRANGER.pem)
+        ways: Keys = {"auth": ["external", "dialback-tls"]}
+        street.add("padua", hosts=[f"{other.address}:{other.s2s}"], via="xmpp", xmpp=ways)
         for name in ("no-srv", "no-address", "outside", "silent-dns"):
             street.add(name)
-        at = stack.enter_context(Broken(addresses, "broken", broken.goes))
-        street.add("elsewhere", hosts=[at.written])
+        street.add("elsewhere", broken.goes)
         mute = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         mute.bind((addresses.of("mute"), 0))
         services = [
@@ -269,6 +273,7 @@ def findings(
         resolver = Dns(tmp_path_factory.mktemp("dns"), addresses, hosts, services, [silent])
         stack.enter_context(resolver.start())
         stack.enter_context(server.start(accounts={"nurse": "pencil"}, dns=resolver.server))
+        stack.enter_context(other.start(accounts={}, dns=resolver.server, dialback=True, secure_auth=False))
         nobody = f"{addresses.of('closed')}:{addresses.port('closed')}"
         component: Keys = {"link": "component", "hosts": [nobody]}
         inside = [
@@ -296,7 +301,7 @@ def test_finding_is_the_exit_status(findings: Findings) -> None:
     assert findings.status == 1
 
 
-@pytest.mark.parametrize("name", ["good", "full", "verona"])
+@pytest.mark.parametrize("name", ["good", "full", "verona", "padua"])
 def test_good_partner_is_good_all_the_way(name: str, findings: Findings) -> None:
     assert findings.said[name]["outcome"] == "ok", findings.said[name]
     status, output = command(findings.edge, "test", name)
@@ -307,6 +312,12 @@ def test_xmpp_partner_is_pinged_and_answers_on_a_stream_of_its_own(findings: Fin
     assert "SASL EXTERNAL" in findings.step("verona", "auth")["text"]
     assert "answered in" in findings.step("verona", "ping")["text"]
     assert "1 link of theirs to us up now" in findings.step("verona", "inbound")["text"]
+
+
+def test_xmpp_partner_that_does_not_trust_us_is_tested_by_dialback(findings: Findings) -> None:
+    assert findings.said["padua"]["outcome"] == "ok", findings.said["padua"]
+    assert findings.step("padua", "auth")["text"].startswith("dialback in ")
+    assert "answered in" in findings.step("padua", "ping")["text"]
 
 
 def test_partner_that_cannot_serve_is_a_warning(findings: Findings) -> None:
