@@ -370,7 +370,7 @@ def telling(earlier: DialError | None, later: DialError) -> DialError:
 
 def permanent(code: Code) -> bool:
     """True when dialling again will not help before somebody has changed something."""
-    return code in (Code.D01, Code.D02, Code.T01) or code.name[0] in "CA"
+    return code in (Code.D01, Code.D02, Code.D04, Code.D05, Code.T01) or code.name[0] in "CA"
 
 
 def cause_of(failure: Failure, transport: object = None) -> Cause:

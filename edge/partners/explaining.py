@@ -33,6 +33,10 @@ def explain(directory: Directory, sender: Domain, recipient: Domain) -> Explanat
     """May users of ``sender`` write to those of ``recipient``, and see them, over a link that proves ``sender``?"""
     steps: list[Step] = []
     systems: list[System] = []
+    if directory.discovered.template is not None:  # nobody is discovered because somebody asks
+        directory = Directory(directory.systems, directory.blocks, directory.discovered.template)
+        directory.discover(sender, recipient)
+        directory.discover(recipient, sender)
     for role, domain in (("from", sender), ("to", recipient)):
         step, system = _found(directory, role, domain)
         steps.append(step)
@@ -69,6 +73,8 @@ def _found(directory: Directory, role: str, domain: Domain) -> tuple[Step, Syste
     system = directory.system_of(domain)
     if system is None:
         return Step(role, f"{shown} is on no list", Code.A01), None
+    if system.discovered:
+        return Step(role, f"{shown} is on no list, and discovered if it proves that name ({system.place})"), system
     how = "" if domain in system.domains else f" by the wildcard *.{unicode(_wildcard(system, domain))}"
     return Step(role, f"{shown} belongs to {_called(system)}{how} ({system.place})"), system
 
@@ -103,8 +109,13 @@ def _of_partners(directory: Directory, decision: Admit) -> list[Step]:
         if decision.doubt == "as-asserted":
             said += ", unless it asserts that it has verified him"
         steps.append(Step("identity", said))
+    if sender.subscribe != "ask-user":
+        who = "nobody is asked, and nothing is shown" if sender.subscribe == "deny" else "nobody is waited for"
+        steps.append(Step("presence", f'{_called(sender)} has subscribe = "{sender.subscribe}": {who}'))
     if not sender.inside:
         said = f"{_called(sender)} may send {sender.messages_per_s:g} messages a second, {sender.burst} at once"
+        if sender.discovered:
+            said += f", to {sender.local_users} of our users in an hour"
         steps.append(Step("limits", said))
     return steps
 
@@ -113,8 +124,10 @@ def _route(system: System, domain: Domain) -> str:
     if system.hosts is not None:
         return f"{_called(system)} is reached at {', '.join(map(str, system.hosts))}"
     service = "_sipfederationtls._tcp" if system.protocol == "sip" else "_xmpps-server._tcp, _xmpp-server._tcp"
-    return f"{_called(system)} is reached by DNS: {service}.{unicode(domain)}"
+    where = ", at public addresses only" if system.discovered else ""
+    return f"{_called(system)} is reached by DNS: {service}.{unicode(domain)}{where}"
 
 
 def _called(system: System) -> str:
-    return f"{'inside' if system.inside else 'partner'} {system.name}"
+    kind = "inside" if system.inside else "discovered partner" if system.discovered else "partner"
+    return f"{kind} {system.name}"

@@ -70,7 +70,7 @@ def test_message_is_given_back_with_the_cause_when_it_cannot_wait_for_the_next_d
     assert setting.unsent == [(1, Code.N04), (2, Code.N04)]
 
 
-@pytest.mark.parametrize("code", [Code.D01, Code.D02, Code.T01, Code.C01, Code.C03, Code.A11])
+@pytest.mark.parametrize("code", [Code.D01, Code.D02, Code.D04, Code.D05, Code.T01, Code.C01, Code.C03, Code.A11])
 def test_whole_queue_is_given_back_at_once_when_the_cause_is_permanent(setting: Setting, code: Code) -> None:
     setting.route.send(b"x", 1)
     setting.route.send(b"y", 2)

@@ -95,3 +95,26 @@ def test_what_is_explained_is_what_is_decided(settings: dict[str, str]) -> None:
         else:
             assert explanation.im is explanation.presence is decision.code
             assert explanation.steps[-1].code is decision.code
+
+
+def test_a_domain_that_would_be_discovered() -> None:
+    template = System(
+        "", False, "sip", (), discovered=True, messages_per_s=20, burst=20, subscribe="deny",
+        place="partners.toml line 2",
+    )
+    directory = Directory([OFFICE, CONTOSO], [SPAM], template)
+    assert told(directory, "stranger.example", "office.example") == [
+        "from: stranger.example is on no list, and discovered if it proves that name (partners.toml line 2)",
+        "to: office.example belongs to inside office (edge.toml line 9)",
+        "pair: discovered partner stranger.example (sip) and inside office (xmpp) may talk",
+        'presence: discovered partner stranger.example has subscribe = "deny": nobody is asked, and nothing is shown',
+        "limits: discovered partner stranger.example may send 20 messages a second, 20 at once, to 1000 of our users "
+        "in an hour",
+        "route: inside office is reached by DNS: _xmpps-server._tcp, _xmpp-server._tcp.office.example",
+    ]
+    assert told(directory, "office.example", "stranger.example")[-1] == (
+        "route: discovered partner stranger.example is reached by DNS: _sipfederationtls._tcp.stranger.example, at "
+        "public addresses only"
+    )
+    assert told(directory, "contoso.com", "stranger.example")[-1] == "to: stranger.example is on no list [EDGE-A06]"
+    assert len(directory.discovered) == 0, "to ask changes nothing"
