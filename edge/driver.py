@@ -3,7 +3,7 @@
 `edge.net` and the timer call it, it calls `edge.gateway.core` and hands the effects to the pools. It decides nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time
 from typing import Protocol, assert_never, cast
 
@@ -111,7 +111,7 @@ class Driver:
         self._ticker.clock = reactor
         self._logged: dict[tuple[str, str, str], int] = {}
         self._period_ends = 0.0
-        self._recorder: Recorder | None = None
+        self.recorder: Recorder | None = None  # whoever puts one here pays for each message
         self._watchers: list[Callable[[Report], None]] = []
         self._left: Deferred[None] | None = None  # while we are leaving
         self._leave_until = 0.0
@@ -121,19 +121,31 @@ class Driver:
         self._sip = sip
         self._xmpp = xmpp
         self._turn = turn
-        self._recorder = recorder
+        self.recorder = recorder
 
     def watch(self, watcher: Callable[[Report], None]) -> None:
         """Have ``watcher`` told of every event, also of those that are too many for the log."""
         self._watchers.append(watcher)
 
-    def start(self, store: Store) -> None:
-        """Take up what ``store`` has kept, keep there what is to come, and let time flow. `StoreError` if it cannot."""
+    def start(self, store: Store, takes: Callable[[Record], bool] = lambda record: False) -> None:
+        """Take up what ``store`` has kept, keep there what is to come, and let time flow. `StoreError` if it cannot.
+
+        What ``takes`` takes is somebody else's, see `keep`.
+        """
         self._store = store
         self._begin()
         self._gateway.node.wall = self._wall()
-        self._perform(self._gateway.restored(self._store.load()))
+        self._perform(self._gateway.restored(record for record in self._store.load() if not takes(record)))
         self._ticker.start(TICK)
+
+    def keep(self, kind: int, records: Mapping[str, bytes | None]) -> None:
+        """Keep what does not come from the gateway, by key; None is to be kept no longer. Committed with the rest."""
+        for key, data in records.items():
+            if data is None:
+                self._store.forget(kind, key)
+            else:
+                self._store.remember(Record(kind, key, 0.0, data))
+            self._unsaved = True
 
     def reloaded(self, changes: Changes) -> None:
         """The partner list has become another one."""
@@ -164,16 +176,16 @@ class Driver:
 
     def sip_received(self, link: SipLink, messages: Sequence[Request | Response]) -> None:
         self._begin()
-        if self._recorder is not None:
+        if self.recorder is not None:
             for message in messages:
-                self._recorder.sip_in(link, message)
+                self.recorder.sip_in(link, message)
         self._perform(self._gateway.sip_received(link, messages))
 
     def stanzas_received(self, link: XmppLink, stanzas: Sequence[Stanza]) -> None:
         self._begin()
-        if self._recorder is not None:
+        if self.recorder is not None:
             for stanza in stanzas:
-                self._recorder.xmpp_in(link, stanza)
+                self.recorder.xmpp_in(link, stanza)
         self._perform(self._gateway.stanzas_received(link, stanzas))
 
     def taken(self, tokens: Sequence[object]) -> None:
@@ -253,7 +265,7 @@ class Driver:
                 return
 
     def _perform_all(self, effects: list[Effect]) -> None:
-        recorder = self._recorder
+        recorder = self.recorder
         for effect in effects:  # it may grow meanwhile
             try:
                 if isinstance(effect, RespondSip):

@@ -40,7 +40,7 @@ from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
 from edge.admin.tally import Tally
 from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
-from edge.certificates.upkeep import Upkeep
+from edge.certificates.upkeep import KIND, Upkeep
 from edge.codes import Code
 from edge.config import Config, ConfigurationError, Reading, load
 from edge.config.difference import renewed_bundles
@@ -206,7 +206,7 @@ class EdgeService(TwistedService):
         gc.disable()  # a hundred thousand pairs take half the time if nobody looks for garbage among them
         try:  # here and not before, because now we are the process and the user that will write it
             self._store = open_store(self._config.state, "full" if self._config.state_sync == "full" else "normal")
-            self._driver.start(self._store)
+            self._driver.start(self._store, lambda record: self._upkeep.restore(record.kind, record.data))
         except StoreError as error:
             print(f"error {error.code} {error}", file=sys.stderr)
             raise SystemExit(1) from None
@@ -264,6 +264,7 @@ class EdgeService(TwistedService):
     def _checkpoint(self) -> "Deferred[None]":
         """In a thread, because it waits for the disk. One that fails is followed by the next."""
         assert self._store is not None
+        self._driver.keep(KIND, self._upkeep.book.unsaved())
         threads = cast(IReactorThreads, self._reactor)
         done = deferToThreadPool(threads, threads.getThreadPool(), self._store.checkpoint)
         return done.addErrback(self._store_failed)
@@ -343,6 +344,8 @@ class EdgeService(TwistedService):
         judged = (*directory.systems, *directory.discovered)
         changes = changes.with_proofs(system for system in judged if system.ca in renewed)
         self._driver.reloaded(changes)
+        for system in changes.removed:
+            self._upkeep.book.forget(system.name)
         links = len(self.sip.links) + len(self.xmpp.links)
         closed = self.sip.relisted(changes) + self.xmpp.relisted(changes)
         ended = max(0, before - sum(self._gateway.subscriptions().values()))

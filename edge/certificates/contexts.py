@@ -8,7 +8,7 @@ Nothing is ever resumed: a resumed session shows the old certificate and no veri
 session cache are off, and a handshake in which the callback did not run proves nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,10 +68,11 @@ class Contexts:
     whose own bundle bears the chain, so that a partner's private CA vouches for nobody else.
     Raises `OSError` or `OpenSSL.SSL.Error` when a trust bundle or an identity cannot be used.
 
-    ``revocation`` is asked what is known of a peer's certificate; `edge.service` puts a `Revocation` there.
+    ``noted`` is told of each verdict; `edge.certificates.upkeep` keeps the book of them.
     """
 
     def __init__(self, ours: Identity | Identities, ca: Path | None, systems: Iterable[System]) -> None:
+        self.noted: Callable[[Peer, Handshake], None] = _nobody_notes
         self._revocation: Revocation | None = None
         self._ca, self._systems = ca, tuple(systems)
         self._now = self._made(_identities(ours), ca, self._systems, 0)
@@ -126,11 +127,15 @@ class Contexts:
         expected: frozenset[Domain] = frozenset(),
     ) -> Peer:
         """Who the far end of a SIP link is, see `edge.certificates.verdict.sip_peer`."""
-        return verdict.sip_peer(directory, handshake, self, dialled, expected)
+        peer = verdict.sip_peer(directory, handshake, self, dialled, expected)
+        self.noted(peer, handshake)
+        return peer
 
     def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain) -> Peer:
         """Who the far end of an XMPP stream is, see `edge.certificates.verdict.xmpp_peer`."""
-        return verdict.xmpp_peer(directory, handshake, self, remote)
+        peer = verdict.xmpp_peer(directory, handshake, self, remote)
+        self.noted(peer, handshake)
+        return peer
 
     def authorities(self, handshake: Handshake) -> frozenset[Path | None]:
         """The trust bundles of our systems under which the peer's chain is good, each tried alone."""
@@ -319,3 +324,7 @@ def _note(connection: SSL.Connection, where: int, value: int) -> None:
 
 _STEP = SSL.SSL_CB_CONNECT_LOOP
 _GONE_ON = (b"session ticket", b"read finished")  # TLS 1.3; before that
+
+
+def _nobody_notes(peer: Peer, handshake: Handshake) -> None:
+    """Until there is a book."""

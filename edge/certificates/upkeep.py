@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -24,6 +25,8 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.net.addresses import is_public
 from edge.partners import Peer, System
+
+KIND = 16  # of its records in the store; those of `edge.gateway.records` are below
 
 Report = Callable[..., None]  # the name of an event, and its facts by keyword
 
@@ -53,6 +56,7 @@ class Upkeep:
         self._expirations = Expirations()
         self._next: IDelayedCall | None = None
         contexts.consult(self.revocation)
+        contexts.noted = self.saw
 
     def configured(
         self, name: Domain, systems: Sequence[System], files: Sequence[Files], lists: Iterable[Path] = ()
@@ -108,6 +112,16 @@ class Upkeep:
                     same_key=change.same_key,
                     same_issuer=change.same_issuer,
                 )
+
+    def restore(self, kind: int, data: bytes) -> bool:
+        """Take up a record of an earlier life, if it is one of these; what cannot be read was never seen."""
+        if kind != KIND:
+            return False
+        try:
+            self.book.restore(data)
+        except msgspec.DecodeError:
+            self._report("cert.forgotten", text="a record of a peer's certificate cannot be read")
+        return True
 
     def findings(self) -> Sequence[Finding]:
         """What there is to say about ours now, for `edge cert list`."""

@@ -219,11 +219,7 @@ class XmppPool:
         """`edge.net.xmpp_owner.Owner`: who the far end is, and what it may do."""
         verdict = self._trust.judge(claim.remote, claim.local, handshake, () if link.key else self._links)
         if verdict.peer.fault is None:
-            before = self._certificates.seen(claim.remote, link.security)
-            if link.security.changed_from:
-                now, then = link.security.issuer, link.security.changed_from
-                facts = {**link.facts(), "issuer": now, "issuer_before": before, "cert_sha256_before": then}
-                self._sink.link_event("cert.changed", **facts)
+            self._certificates.seen(claim.remote, link.security)
         return verdict
 
     def dial_back(self, link: XmppLink, question: Dialback) -> None:

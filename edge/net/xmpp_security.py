@@ -77,16 +77,14 @@ class Certificates:
     """The last certificate of each domain, for as long as the process lives."""
 
     def __init__(self) -> None:
-        self._last: dict[Domain, tuple[str, str]] = {}
+        self._last: dict[Domain, str] = {}
 
-    def seen(self, remote: Domain, security: Security) -> str:
-        """Remember what ``remote`` shows; if it is not what it showed last, return who had issued that."""
+    def seen(self, remote: Domain, security: Security) -> None:
+        """Remember what ``remote`` shows; ``security.changed_from`` tells if that is not what it showed last."""
         if not security.fingerprint or security.fault is not None:
-            return ""  # whoever showed it is not known to be ``remote``
-        fingerprint, issuer = self._last.get(remote, (security.fingerprint, ""))
+            return  # whoever showed it is not known to be ``remote``
+        last = self._last.get(remote, security.fingerprint)
         if remote in self._last or len(self._last) < REMEMBERED:
-            self._last[remote] = security.fingerprint, security.issuer
-        if fingerprint == security.fingerprint:
-            return ""
-        security.changed_from = fingerprint
-        return issuer
+            self._last[remote] = security.fingerprint
+        if last != security.fingerprint:
+            security.changed_from = last

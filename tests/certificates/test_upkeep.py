@@ -12,7 +12,7 @@ from edge.certificates.expiry import LOOK_SECONDS as DATES
 from edge.certificates.identity import Files, parse
 from edge.certificates.reload import LOOK_SECONDS, RETIRE_SECONDS, Renewed
 from edge.certificates.revocation import Ledger
-from edge.certificates.upkeep import Upkeep
+from edge.certificates.upkeep import KIND, Upkeep
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Peer, System
@@ -129,6 +129,21 @@ def test_changed_certificate_of_a_partner_is_told(folder: Path) -> None:
     ((event, facts),) = gateway.told
     assert (event, facts["partner"]) == ("cert.changed", "contoso")
     assert (facts["same_key"], facts["same_issuer"]) == (False, True)
+
+
+def test_what_was_seen_outlives_the_process(folder: Path) -> None:
+    gateway, first = Gateway(folder, ours()), leaf()
+    gateway.contexts.noted(THEM, shown(first, ROOT))
+    records = gateway.upkeep.book.unsaved()
+    later = Gateway(folder, ours())
+    for data in records.values():
+        assert data is not None and later.upkeep.restore(KIND, data)
+    assert not later.upkeep.restore(1, b"") and later.upkeep.restore(KIND, b"no record")
+    assert later.events == ["cert.forgotten"]
+    later.contexts.noted(THEM, shown(first, ROOT))
+    assert later.events == ["cert.forgotten"], "it is the same certificate"
+    later.contexts.noted(THEM, shown(leaf(number=7), ROOT))
+    assert later.events == ["cert.forgotten", "cert.changed"]
 
 
 def test_certificate_that_proves_nothing_is_kept_with_its_reason(folder: Path) -> None:
