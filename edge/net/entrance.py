@@ -18,6 +18,9 @@ from edge.net.sink import Sink
 COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
 FROM_ONE = 50  # places for any one address, so that one host cannot take all there are
 PER_SECOND = 100.0  # strangers; as many handshakes as there is time for (`edge.net.pace`)
+TRIES = 100  # of one stranger's address in a `WINDOW`; the pace is for all, and one must not use it up
+WINDOW = 10.0  # seconds
+ADDRESSES = 10_000  # of strangers that are counted in a window; with more of them than that none is alone to blame
 AT_ONCE = 200  # strangers after a quiet time: when we come back all of them do
 CROWD = 50  # connections without a proof, so many that their memory is worth to be given back; 5 MB
 CALM = 5.0  # seconds between two looks whether a crowd has gone
@@ -51,6 +54,8 @@ class Entrance:
         self._hosts: Counter[str] = Counter()
         self._known: dict[str, None] = {}
         self._left, self._at = float(AT_ONCE), clock.seconds()
+        self._tries: Counter[str] = Counter()  # of strangers, since `_window`
+        self._window = clock.seconds()
         self._turned_away = 0
         self._complained = -COMPLAIN
         self._looking: IDelayedCall | None = None  # whether the crowd has gone
@@ -66,7 +71,7 @@ class Entrance:
             self._taken[known] < self._places
             and self._hosts[host] < self._from_one
             and len(self._inside) + len(self._proved) < self._connections
-            and (known or self._is_time())
+            and (known or (self._is_rare(host) and self._is_time()))
         ):
             return True
         self._turned_away += 1
@@ -119,6 +124,15 @@ class Entrance:
             self._looking = self._clock.callLater(CALM, self._look)
         else:
             give_back()
+
+    def _is_rare(self, host: str) -> bool:
+        """Whether this stranger has not come too often of late. Who comes when there is no place is not counted."""
+        now = self._clock.seconds()
+        if now - self._window >= WINDOW or len(self._tries) >= ADDRESSES:
+            self._tries.clear()
+            self._window = now
+        self._tries[host] += 1
+        return self._tries[host] <= TRIES
 
     def _is_time(self) -> bool:
         """Whether one more stranger may come in now."""

@@ -7,6 +7,7 @@ used here, and what it does is written for speed.
 import asyncio
 import contextlib
 import random
+import select
 import socket
 import ssl
 import struct
@@ -200,9 +201,33 @@ def flood(host: str, sip: int, xmpp: int, seconds: float) -> None:
     print(f"flooded {dict(counts)}", flush=True)
 
 
+def volley(host: str, sip: int, number: int) -> None:
+    """Take many places in silence, and then ask for all handshakes in one moment; again and again, until stdin ends."""
+    rounds = 0
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        wires = []
+        for _ in range(number):
+            wire = socket.socket()
+            wire.bind(source())
+            wire.connect((host, sip))
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+            wires.append(wire)
+        time.sleep(1.0)
+        for wire in wires:
+            with contextlib.suppress(OSError):
+                wire.sendall(HELLO)
+        time.sleep(1.0)
+        for wire in wires:
+            wire.close()
+        rounds += 1
+    print(f"volleys {rounds}", flush=True)
+
+
 def main(what: str, host: str, sip: str, xmpp: str, number: str) -> None:
     if what == "half-open":
         asyncio.run(half_open(host, int(sip), int(xmpp), int(number)))
+    elif what == "volley":
+        volley(host, int(sip), int(number))
     else:
         flood(host, int(sip), int(xmpp), float(number))
 

@@ -189,7 +189,7 @@ def house(tmp_path: Path, authority: Authority, addresses: Addresses) -> Iterato
 def stranger(house: House, what: str, number: float) -> "Iterator[Callable[[], str]]":
     """Somebody who floods the gateway; call what this gives to wait for what he has to say of it."""
     command = [sys.executable, "-m", "tests.interop.flooder", what, house.edge.address]
-    command += [str(house.edge.sip), str(house.edge.xmpp), str(number)]
+    command += [str(house.edge.sip), str(house.edge.xmpp), f"{number:g}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -230,6 +230,11 @@ def test_messages_go_on_in_a_flood_of_handshakes(house: House) -> None:
         wait_until(lambda: house.memory < memory + SLACK, "their memory is free", FREE_WITHIN)
     finally:
         print(f"memory afterwards {house.memory >> 20} MB, files {house.files}")
+
+
+def test_messages_go_on_when_many_strangers_ask_for_a_handshake_in_one_moment(house: House) -> None:
+    with stranger(house, "volley", PLACES / 4), house.measured("volleys of handshakes"):
+        time.sleep(max(4.0, WATCHED))
 
 
 def test_messages_go_on_when_no_file_can_be_opened_any_more(house: House) -> None:

@@ -91,12 +91,13 @@ def test_entrance_knows_where_those_are_whom_we_have_dialled() -> None:
 
 def test_entrance_lets_strangers_in_at_a_pace_and_partners_at_once() -> None:
     clock, _, door = made(places=10_000)
-    assert [door.admits("203.0.113.1") for _ in range(entrance.AT_ONCE + 1)] == [True] * entrance.AT_ONCE + [False]
+    admitted = [door.admits(f"203.0.113.{number}") for number in range(entrance.AT_ONCE + 1)]
+    assert admitted.index(False) == entrance.AT_ONCE
     door.proved("partner", "192.0.2.1")
     assert door.admits("192.0.2.1")
     clock.advance(1)
-    admitted = [door.admits("203.0.113.1") for _ in range(500)].count(True)
-    assert admitted == entrance.PER_SECOND
+    admitted = [door.admits(f"203.0.113.{number}") for number in range(500)]
+    assert admitted.count(True) == entrance.PER_SECOND
 
 
 def test_entrance_forgets_the_partner_that_it_has_not_seen_for_longest() -> None:
@@ -123,3 +124,21 @@ def test_entrance_gives_memory_back_when_a_crowd_has_gone(monkeypatch: pytest.Mo
     door.enter(0, "203.0.113.1")
     door.stop()
     assert not clock.getDelayedCalls()
+
+
+def test_entrance_lets_a_new_partner_in_while_one_stranger_comes_all_the_time() -> None:
+    clock, _, door = made(places=10_000)
+    for _ in range(100):
+        for _ in range(500):
+            door.admits("203.0.113.1")
+        clock.advance(0.01)
+    assert door.admits("192.0.2.1")
+    clock.advance(entrance.WINDOW)
+    assert door.admits("203.0.113.1")
+
+
+def test_entrance_counts_a_bounded_number_of_strangers() -> None:
+    _, _, door = made(places=1_000_000)
+    for number in range(3 * entrance.ADDRESSES):
+        door.admits(f"host {number}")
+    assert len(door._tries) <= entrance.ADDRESSES
