@@ -15,7 +15,7 @@ from edge.certificates.book import PeerBook, Seen
 from edge.certificates.examination import Finding
 from edge.certificates.identity import Identities, Identity
 from edge.certificates.revocation import Age
-from edge.certificates.trust import fingerprint_of, pin_of
+from edge.certificates.trust import fingerprint_of, pin_of, serial_of
 
 PURPOSES = {
     ExtendedKeyUsageOID.SERVER_AUTH: "server",
@@ -79,7 +79,7 @@ def _own(identity: Identity, index: int, findings: Sequence[Finding], now: datet
         "not_after": _stamp(identity.not_after),
         "days": (identity.not_after - now).days,
         "issuer": identity.issuer,
-        "serial": f"{leaf.serial_number:x}",
+        "serial": serial_of(leaf),
         "key": key_of(leaf),
         "purposes": purposes,
         "chain": len(identity.chain),

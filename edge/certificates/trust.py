@@ -42,6 +42,12 @@ def fingerprint_of(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(SHA256()).hex()
 
 
+def serial_of(certificate: x509.Certificate) -> str:
+    """The serial number of a certificate as openssl prints it: whole octets in capitals, most significant first."""
+    digits = f"{certificate.serial_number:X}"
+    return digits.zfill(len(digits) + len(digits) % 2)
+
+
 def pin_of(certificate: x509.Certificate) -> str:
     """The pin of a certificate's key; "" if the key is of a kind that cannot be read."""
     try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 from OpenSSL import SSL
 
 from edge.certificates.contexts import Handshake
-from edge.certificates.trust import fingerprint_of
+from edge.certificates.trust import fingerprint_of, serial_of
 from edge.net.links import Cause
 from edge.partners import Peer
 from edge.sip.framing import Framer
@@ -68,6 +68,6 @@ def shown_by(handshake: Handshake | None) -> dict[str, object]:
         "cert_sha256": fingerprint_of(leaf) if leaf else "",
         "cert_subject": leaf.subject.rfc4514_string() if leaf else "",
         "cert_issuer": leaf.issuer.rfc4514_string() if leaf else "",
-        "cert_serial": f"{leaf.serial_number:x}" if leaf else "",
+        "cert_serial": serial_of(leaf) if leaf else "",
         "cert_not_after": f"{leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}" if leaf else "",
     }

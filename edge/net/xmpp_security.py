@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from edge.certificates.contexts import Handshake
 from edge.certificates.peers import presented
+from edge.certificates.trust import serial_of
 from edge.codes import Code
 from edge.domains import Domain
 
@@ -30,7 +31,7 @@ class Security:
     not_after: datetime | None = None
     names: tuple[str, ...] = ()  # that the certificate carries, whatever they are worth
     subject: str = ""
-    serial: str = ""  # in hexadecimal
+    serial: str = ""  # as openssl prints it
     changed_from: str = ""  # the fingerprint that the same domain showed before, if it was another one
     proofs: dict[tuple[Domain, Domain], str] = field(default_factory=dict)  # (theirs, ours): "external" | "dialback"
 
@@ -49,7 +50,7 @@ class Security:
             leaf.not_valid_after_utc,
             presented(leaf)[:NAMES],
             subject=leaf.subject.rfc4514_string(),
-            serial=f"{leaf.serial_number:x}",
+            serial=serial_of(leaf),
         )
 
     @property

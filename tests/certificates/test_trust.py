@@ -2,12 +2,15 @@
 
 import base64
 import hashlib
+import subprocess
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge.certificates.trust import Trust, fingerprint_of, parse_pin, pin_of
-from tests.certificates.made import make
+from edge.certificates.trust import Trust, fingerprint_of, parse_pin, pin_of, serial_of
+from tests.certificates.made import DAY, NOW, key, make, named
 
 
 def test_pin_is_the_digest_of_the_key_and_of_nothing_else() -> None:
@@ -15,6 +18,19 @@ def test_pin_is_the_digest_of_the_key_and_of_nothing_else() -> None:
     spki = first.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert pin_of(first.certificate) == "sha256/" + base64.b64encode(hashlib.sha256(spki).digest()).decode()
     assert pin_of(renewed.certificate) == pin_of(first.certificate) != pin_of(other.certificate)
+
+
+def test_serial_number_is_printed_as_openssl_does() -> None:
+    for number in (0x7, 0x4D2, 0xFEDCBA9876543210, 0x1FEDCBA98765):
+        builder = x509.CertificateBuilder(
+            named("x"), named("x"), key().public_key(), number, NOW - DAY, NOW + DAY,
+        )  # fmt: skip
+        certificate = builder.sign(key(), hashes.SHA256())
+        pem = certificate.public_bytes(Encoding.PEM)
+        said = subprocess.run(
+            ["openssl", "x509", "-noout", "-serial"], input=pem, capture_output=True, check=True, timeout=30
+        ).stdout.decode()
+        assert said.strip() == f"serial={serial_of(certificate)}"
 
 
 def test_fingerprint_is_that_of_the_whole_certificate() -> None:
