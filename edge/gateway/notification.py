@@ -14,6 +14,7 @@ from edge.gateway.presentities import Presentities, Rendered, Snapshot
 from edge.gateway.quota import Quota
 from edge.gateway.records import BLOCK, Kind, NotificationRecord, dialog_of, dialog_record, encode
 from edge.gateway.view import ANSWER, EXPIRY, PACE, Notification, View, presence_to
+from edge.partners import System
 from edge.sip.message import Response
 from edge.sip.notifier import Notifier
 from edge.sip.subscription import Closed, Left, Missed, Output, Rearm, Renewed, Reply, SendRequest, UsageKey
@@ -62,6 +63,12 @@ class Notifications:
             self._watched[pair.user] = self._watched.get(pair.user, 0) + 1
             self._quota.take(pair.sip.name, MAX_OF_SYSTEM)
         return view
+
+    def moves(self, pair: Pair, sip: System) -> None:
+        """The watcher is about to be one of another system."""
+        if pair.view is not None:
+            self._quota.give(pair.sip.name)
+            self._quota.take(sip.name, MAX_OF_SYSTEM)
 
     def add(self, view: View, usage: Notifier) -> Notification:
         """A new dialog."""

@@ -285,6 +285,10 @@ class Notifiers:
             return []
         return self._told.retell(view) if pair.user_sees else [self._ask(pair)]  # nobody was asked so far
 
+    def moves(self, pair: Pair, sip: System) -> None:
+        """The user is about to be one of another system; his dialogs go on."""
+        self._told.moves(pair, sip)
+
     def dismiss(self, pair: Pair) -> list[Effect]:
         """The partner list no longer knows one of the two: the user's subscriptions end for good."""
         view = pair.view

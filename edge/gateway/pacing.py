@@ -6,6 +6,7 @@ A system that answers 503 with Retry-After speaks for the whole server (RFC 3261
 
 from edge.gateway.ending import spread_out
 from edge.gateway.pairs import Pair
+from edge.partners import System
 from edge.timers import Wheel
 
 LONGEST_REST = 3600.0  # seconds that a SIP system is left alone because it said so
@@ -25,6 +26,11 @@ class Pacing:
 
     def leaves(self, pair: Pair) -> None:
         self._crowds[pair.sip.name] -= 1
+
+    def moves(self, pair: Pair, sip: System) -> None:
+        """The user of a watch is about to be one of another system."""
+        self.leaves(pair)
+        self._crowds[sip.name] = self._crowds.get(sip.name, 0) + 1
 
     def rest(self, pair: Pair, seconds: float) -> None:
         """The pair's system wants to be left alone."""

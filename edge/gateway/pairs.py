@@ -140,6 +140,16 @@ class Pairs:
                 if not self._behind[path]:
                     del self._behind[path]
 
+    def move(self, pair: Pair, sip: System, xmpp: System) -> None:
+        """The two are of other systems now."""
+        for path in pair.paths:
+            self._behind[path] -= 1
+            if not self._behind[path]:
+                del self._behind[path]
+        pair.sip, pair.xmpp = sip, xmpp
+        for path in pair.paths:
+            self._behind[path] = self._behind.get(path, 0) + 1
+
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every path that matters to somebody."""

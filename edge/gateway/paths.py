@@ -111,8 +111,14 @@ class Paths:
         self._pairs.forget_profiles()
         effects: list[Effect] = []
         if changes.moved:
+            reached: dict[Path, None] = {}
             for pair in [pair for pair in self._pairs if not self._is_listed(pair)]:
-                effects += self._dismiss(pair)
+                if self._moves(pair):
+                    reached |= dict.fromkeys(pair.paths)
+                else:
+                    effects += self._dismiss(pair)
+            for path in reached:
+                effects += [Reach(path), *self._begin(path, RETELL)]
         for system, fields in changes.changed:
             if not TOLD.isdisjoint(fields):
                 for path in [each for each in self._pairs.paths if each.system is system]:
@@ -159,6 +165,19 @@ class Paths:
             and directory.system_of(pair.contact.host) is pair.xmpp
             and directory.may_talk(pair.sip, pair.xmpp)
         )
+
+    def _moves(self, pair: Pair) -> bool:
+        """Who was discovered is listed now under a name of his own: all goes on, as it is said there."""
+        if not (pair.sip.discovered or pair.xmpp.discovered):
+            return False
+        directory = self._node.directory
+        sip, xmpp = directory.system_of(pair.user.host), directory.system_of(pair.contact.host)
+        if sip is None or xmpp is None or sip.protocol != "sip" or not directory.may_talk(sip, xmpp):
+            return False
+        self._notifiers.moves(pair, sip)
+        self._subscribers.moves(pair, sip, xmpp)
+        self._pairs.move(pair, sip, xmpp)
+        return True
 
     def _dismiss(self, pair: Pair) -> list[Effect]:
         """Both halves of a pair end, as far as the two can still be told; it is as if they had never met."""

@@ -13,7 +13,7 @@ from edge.gateway.pairs import Pair, Pairs
 from edge.gateway.records import WatchRecord
 from edge.gateway.subscription import Subscriptions
 from edge.gateway.watch import Watch, send, shown, tell
-from edge.partners import Admit
+from edge.partners import Admit, System
 from edge.sip.subscription import usage_key
 from edge.sip.transaction import ServerTransaction
 from edge.xmpp.authorization import Action, Input
@@ -168,6 +168,10 @@ class Subscribers:
         gone = self._dialogs.withdraw(watch, "")
         watch.pair.step(Input.IN_UNSUBSCRIBE)
         return gone if watch.leaving else [*gone, *self._dialogs.leave(watch)]
+
+    def moves(self, pair: Pair, sip: System, xmpp: System) -> None:
+        """The two are about to be of other systems; the dialog goes on."""
+        self._dialogs.moves(pair, sip, xmpp)
 
     def dismiss(self, pair: Pair) -> list[Effect]:
         """The partner list no longer knows one of the two: the contact sees the user go, and the dialog is ended.

@@ -21,6 +21,7 @@ from edge.gateway.records import WatchRecord, dialog_of
 from edge.gateway.sessions import Question, Sessions
 from edge.gateway.watch import GRACE, NEXT, Watch, send, shown, tell
 from edge.mapping.addresses import uri_of
+from edge.partners import System
 from edge.sip.message import Response
 from edge.sip.subscriber import Subscriber
 from edge.sip.subscription import (
@@ -77,6 +78,13 @@ class Subscriptions:
         self._pacing.joins(pair)
         self._node.unsaved[pair] = None
         return watch
+
+    def moves(self, pair: Pair, sip: System, xmpp: System) -> None:
+        """The two are about to be of other systems."""
+        if pair.watch is not None:
+            self._quota.give(pair.xmpp.name)
+            self._quota.take(xmpp.name, MAX_OF_SYSTEM)
+            self._pacing.moves(pair, sip)
 
     def restore(self, pair: Pair, record: WatchRecord) -> None:
         """A watch of an earlier life; `resume` will take it up."""

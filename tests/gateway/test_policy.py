@@ -89,7 +89,7 @@ lync receives:
 # -- where one side is on no list ------------------------------------------------------------------------------------
 
 OPEN = """[stranger]  unlisted  sip  {domains}  unknown_domains=discover
-[capulet]  inside  component  capulet.example
+[capulet]  inside  s2s  capulet.example
 """
 
 ASKS = """
