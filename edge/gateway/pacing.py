@@ -10,10 +10,11 @@ from edge.partners import System
 from edge.timers import Wheel
 
 LONGEST_REST = 3600.0  # seconds that a SIP system is left alone because it said so
+MOST = 10_000  # systems; when there are more, as discovered partners come and go, those without watches are left out
 
 
 class Pacing:
-    """What is known of each SIP system; there are as many as are configured."""
+    """What is known of each SIP system."""
 
     def __init__(self, wheel: Wheel[object]) -> None:
         self._wheel = wheel
@@ -22,7 +23,7 @@ class Pacing:
 
     def joins(self, pair: Pair) -> None:
         """One more watch."""
-        self._crowds[pair.sip.name] = self._crowds.get(pair.sip.name, 0) + 1
+        self._joins(pair.sip)
 
     def leaves(self, pair: Pair) -> None:
         self._crowds[pair.sip.name] -= 1
@@ -30,7 +31,7 @@ class Pacing:
     def moves(self, pair: Pair, sip: System) -> None:
         """The user of a watch is about to be one of another system."""
         self.leaves(pair)
-        self._crowds[sip.name] = self._crowds.get(sip.name, 0) + 1
+        self._joins(sip)
 
     def rest(self, pair: Pair, seconds: float) -> None:
         """The pair's system wants to be left alone."""
@@ -47,6 +48,12 @@ class Pacing:
     def crowd(self, pair: Pair) -> float:
         """Seconds in which all who watch users of the system may ask it again."""
         return self._crowds[pair.sip.name] / pair.sip.resume_per_s
+
+    def _joins(self, sip: System) -> None:
+        if len(self._crowds) >= MOST:
+            self._crowds = {each: crowd for each, crowd in self._crowds.items() if crowd}
+            self._resting = {each: until for each, until in self._resting.items() if until > self._wheel.now}
+        self._crowds[sip.name] = self._crowds.get(sip.name, 0) + 1
 
 
 def name(pair: Pair) -> str:

@@ -28,6 +28,7 @@ KINDS = (
     (IN, "pending"), (IN, "active"),  # by users of the SIP system
 )
 ASLEEP, TO_SYSTEM, BY_SYSTEM = 0, 1, 3  # where they stand in KINDS
+MOST_PROFILES = 10_000  # of pairs of systems; then all are made anew, because discovered partners come and go
 
 
 class Pair:
@@ -195,5 +196,7 @@ class Pairs:
         key = watcher.name, presentity.name
         profile = self._profiles.get(key)
         if profile is None:
+            if len(self._profiles) >= MOST_PROFILES:
+                self._profiles.clear()
             profile = self._profiles[key] = watcher.presence.over(presentity.presence)
         return profile

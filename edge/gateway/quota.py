@@ -4,18 +4,23 @@ Used by `pager`, `subscriber` and `notifier`, each with one `Quota` for what it 
 """
 
 
+MOST = 10_000  # systems; when there are more, as discovered partners come and go, those that have nothing are left out
+
+
 class Quota:
     """Counts things and their bytes by the system that caused them. What is taken must be given back."""
 
     __slots__ = ("_taken",)
 
     def __init__(self) -> None:
-        self._taken: dict[str, list[int]] = {}  # number and bytes; one entry for each configured system at most
+        self._taken: dict[str, list[int]] = {}  # number and bytes
 
     def take(self, system: str, most: int, size: int = 0, most_bytes: int = 0) -> bool:
         """Count one thing of ``size`` bytes; False, and nothing counted, if there are ``most`` of them already."""
         taken = self._taken.get(system)
         if taken is None:
+            if len(self._taken) >= MOST:
+                self._taken = {name: each for name, each in self._taken.items() if each[0]}
             taken = self._taken[system] = [0, 0]
         if taken[0] >= most or (size and taken[1] + size > most_bytes):
             return False

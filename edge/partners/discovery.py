@@ -7,6 +7,7 @@ Used by `edge.partners.directory`; who has something to do with systems (links, 
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 from edge.domains import Domain
@@ -71,7 +72,7 @@ class Discovered:
     # --- private ----------------------------------------------------------------------------------------
 
     def _made_room(self) -> bool:
-        for system in tuple(self)[:LOOKED_AT]:
+        for system in tuple(islice(self._found.values(), LOOKED_AT)):
             self.drop(system)
             if not any(holder.holds(system) for holder in self.holders):
                 for holder in self.holders:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.gateway import pacing as pacing_module
 from edge.gateway.pacing import LONGEST_REST, Pacing
 from edge.gateway.pairs import Pair
 from edge.xmpp.jid import JID
@@ -58,3 +59,16 @@ def test_many_who_wait_do_not_come_together(bench: Bench) -> None:
     waits = [pacing.rest_of(pair) for pair in pairs]
     assert min(waits) >= 10 and max(waits) <= 10 + 20
     assert max(sum(start <= wait < start + 1 for wait in waits) for start in range(10, 30)) < 1.5 * 200
+
+
+def test_systems_without_watches_are_not_remembered_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing_module, "MOST", 1)
+    pacing, gone, here = Pacing(bench.wheel), pair_of(bench, 1), pair_of(bench, 2, system=1)
+    pacing.joins(gone)
+    pacing.rest(gone, 5)
+    pacing.leaves(gone)
+    bench.wheel.advance(bench.wheel.now + 6)
+    pacing.joins(here)
+    assert pacing._crowds == {here.sip.name: 1} and not pacing._resting
+    pacing.moves(here, gone.sip)
+    assert pacing._crowds == {gone.sip.name: 1}

@@ -1,5 +1,8 @@
 """Quotas: exact at the limit, apart for each system, and given back whole."""
 
+import pytest
+
+from edge.gateway import quota as quota_module
 from edge.gateway.quota import Quota
 
 
@@ -39,3 +42,13 @@ def test_thing_without_bytes_needs_no_room_for_them() -> None:
 
 def test_system_that_took_nothing_has_nothing() -> None:
     assert Quota().count("a") == 0
+
+
+def test_systems_that_have_nothing_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota_module, "MOST", 3)
+    quota = Quota()
+    quota.take("kept", 9)
+    for number in range(10):
+        quota.take(str(number), 9)
+        quota.give(str(number))
+    assert len(quota._taken) <= 3 and quota.count("kept") == 1
