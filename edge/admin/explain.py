@@ -62,7 +62,10 @@ def _alone(running: Running, domain: Domain) -> Answer:
         block = directory.block_of(domain)
         reason = f": {block.reason}" if block is not None and block.reason else ""
         text = f"is blocked ({block.place}){reason}" if block is not None else "is on no list"
-        return {"domain": unicode(domain), "system": "", "text": text, "code": str(directory.fault_of(domain)),
+        is_open = directory.is_open_to(domain)
+        text += ", and discovered when it proves that name, or one of ours writes to it" if is_open else ""
+        code = "" if is_open else str(directory.fault_of(domain))
+        return {"domain": unicode(domain), "system": "", "text": text, "code": code,
                 "talks_with": [], "more": 0}  # fmt: skip
     others = [other.name for other in directory.systems if directory.may_talk(system, other)]
     return {

@@ -82,3 +82,14 @@ def test_one_alone_who_is_not_listed_or_blocked(office: Office) -> None:
 def test_what_is_no_address_is_refused(office: Office, one: str, other: str) -> None:
     with pytest.raises(Wrong):
         ask(office, one, other)
+
+
+def test_domain_that_would_be_discovered(tmp_path: Path) -> None:
+    head = 'version = 1\n[defaults]\nunknown_domains = "discover"\n'
+    office = Office(tmp_path, partners=changed(PARTNERS, "version = 1  # ours\n", head))
+    answer = ask(office, "stranger.example")
+    assert answer["code"] == "" and str(answer["text"]).startswith("is on no list, and discovered when it proves")
+    assert ask(office, "spam.example")["code"] == "EDGE-A02"
+    there, _ = office.get("explain", **{"from": "xmpp.example", "to": "stranger.example"})["ways"]
+    assert there["messages"] == "" and "discovered partner stranger.example" in there["steps"][-1]["text"]
+    assert office.get("seen")["discovered"] == []
