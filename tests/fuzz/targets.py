@@ -4,6 +4,7 @@ Besides not failing, what was read must hold what the rest of the gateway builds
 as in one piece, and what is written from it can be read again.
 """
 
+import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -217,14 +218,16 @@ def certificate(data: bytes, pieces: Pieces) -> None:
         assert all(each.isprintable() for each in presented(found))
 
 
-FOLDER = Path(tempfile.mkdtemp(prefix="edge-fuzz-"))
+FOLDER = tempfile.TemporaryDirectory(prefix="edge-fuzz-")  # gone with the process that has made it
 
 
 def configuration(data: bytes, pieces: Pieces) -> None:
+    folder = Path(FOLDER.name) / str(os.getpid())  # several may work at a time
+    folder.mkdir(exist_ok=True)
     main, sep, partners = data.partition(b"# partners.toml\n")
-    (FOLDER / "edge.toml").write_bytes(main)
-    (FOLDER / "partners.toml").write_bytes(partners if sep else b"version = 1\n")
-    reading = read(FOLDER / "edge.toml", NOW)
+    (folder / "edge.toml").write_bytes(main)
+    (folder / "partners.toml").write_bytes(partners if sep else b"version = 1\n")
+    reading = read(folder / "edge.toml", NOW)
     assert reading.config is not None or reading.faults
     for fault in reading.faults:
         assert str(fault).isprintable() or "\n" not in str(fault)
