@@ -25,6 +25,7 @@ from twisted.trial.unittest import TestCase
 import edge.service
 from edge.codes import Code
 from edge.config import load
+from edge.gateway.effects import Report
 from edge.gateway.records import Kind, PairRecord, encode
 from edge.service import TOKEN_BYTES, TOKENS_AT_ONCE, EdgeService, Options, makeService, tokens
 from edge.store import Record, StoreError, open_store
@@ -290,6 +291,17 @@ class TestRunning(TestCase):
         await service.stopService()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((where.host, where.port), timeout=5)
+
+    async def test_clock_that_nobody_keeps_in_step_is_told_at_the_start(self) -> None:
+        for known, expected in ((False, [Code.K10]), (True, []), (None, [])):
+            self.patch(edge.service, "is_synchronised", lambda known=known: known)
+            service = self.service(with_listeners(FREE))
+            reports: list[Report] = []
+            service._driver.watch(reports.append)
+            service.privilegedStartService()
+            service.startService()
+            assert [each.code for each in reports if each.event == "clock.unsure"] == expected
+            await service.stopService()
 
     async def test_clock_ticks_only_while_it_runs(self) -> None:
         service = self.service(with_listeners(FREE))

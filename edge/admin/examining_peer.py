@@ -146,7 +146,7 @@ def streams(facts: Facts, reach: Reach) -> list[Step]:
     elif reach.fell_back:
         auth.status, auth.fault = WARN, Fault(Code.A11, reach.fell_back)
         auth.details.append(reach.fell_back)
-        auth.here, auth.there = remedy(Code.A11, words_of(facts, auth.fault, reach))
+        auth.here, auth.there = remedy(Code.T05, words_of(facts, auth.fault, reach))  # it is our certificate they mind
     if reach.fault is not None and reach.stage == "ping":
         ping = failed(facts, "ping", reach.fault, reach)
     elif "ping" not in reach.milliseconds:

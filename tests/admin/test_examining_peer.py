@@ -154,6 +154,7 @@ def test_external_that_failed_is_a_warning_where_dialback_did() -> None:
     one = reach(**{**STREAM, "proved": "dialback"}, fell_back="the peer refused SASL EXTERNAL: not-authorized")
     auth = told(one, "xmpp")["auth"]
     assert auth.status == "warn" and auth.details == ["the peer refused SASL EXTERNAL: not-authorized"]
+    assert "edge cert chain" in auth.here and auth.there == "trust the issuer of our certificate: CN=Our CA"
 
 
 def test_ping_without_an_answer_means_that_the_way_back_is_shut() -> None:
