@@ -51,7 +51,7 @@ from edge.gateway.counters import Counts
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
-from edge.net.retiring import Retiring
+from edge.net.retiring import Retiring, Stream
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.turn import Turn
@@ -331,7 +331,7 @@ class EdgeService(TwistedService):
                 yield link.handshake.generation, partial(self._retiring.retire, link)
         for stream in self.xmpp.links:
             if stream.handshake is not None:
-                yield stream.handshake.generation, stream.close
+                yield stream.handshake.generation, partial(self._retiring.retire, Stream(stream))
 
     def _apply(self, config: Config) -> Applied:
         """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""

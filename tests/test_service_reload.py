@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet import reactor
@@ -179,12 +180,14 @@ def test_links_that_show_an_old_certificate_are_named_with_what_they_show(tmp_pa
 
     class Link:
         progress, pending, alive, handshake = 0, False, True, Handshake(None, (), (), (), True, generation=3)
+        key, outbox = None, None
+        inbox = SimpleNamespace(heard=1.0)
 
         def leave(self) -> None:
             left.append("sip")
 
         def close(self) -> None:
-            left.append("xmpp")
+            left.append("closed")
 
     class Shaking(Link):
         handshake = None  # type: ignore[assignment]
@@ -193,6 +196,6 @@ def test_links_that_show_an_old_certificate_are_named_with_what_they_show(tmp_pa
     service.xmpp._links.update((Link(), Shaking()))  # type: ignore[arg-type]
     shown: list[tuple[int, Callable[[], None]]] = list(service._show_old())
     assert [generation for generation, _ in shown] == [3, 3]
-    for _, close in shown:
-        close()
-    assert left == ["sip", "xmpp"]
+    for _, retire in shown:
+        retire()
+    assert left == ["sip"] and len(service._retiring) == 2

@@ -119,6 +119,11 @@ class Outbox:
         return True
 
     @property
+    def waiting(self) -> int:
+        """How many tokens nobody has vouched for yet."""
+        return self._tokens.waiting
+
+    @property
     def proved(self) -> bool:
         """Whether the peer has counted something whose token is still here."""
         return self._sent is not None and self._sent.proved

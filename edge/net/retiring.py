@@ -1,15 +1,67 @@
-"""Closes SIP links that are of use, but are to be made anew: when nobody says anything on them.
+"""Closes links that are of use, but are to be made anew: when nobody says anything on them, and nobody waits.
 
-Nothing tells a SIP peer that a link is about to go, and what it sends meanwhile would be lost. So nothing of ours is
-sent any more on a link that retires, and it is closed in the first pause; one without a pause stays as long.
-`edge.service` has those retired that show an old certificate of ours. (For XMPP `XmppLink.close` is as gentle.)
+A SIP peer cannot be told that a link is about to go, and what it sends meanwhile would be lost; an XMPP server answers
+on other streams what it was sent on this one, perhaps after it is gone. So nothing of ours is sent any more on a link
+that retires, and it is closed in the first pause in which all is answered; one without a pause stays as long.
+`edge.service` has those retired that show an old certificate of ours.
 """
+
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from edge.net.sip_link import SipLink
+from edge.codes import Code
+from edge.net.xmpp_dialling import Dial
+from edge.net.xmpp_link import XmppLink
 
 QUIET = 2.0  # seconds without a message; whoever waits for an answer on the link has it by then
+
+
+class Link(Protocol):
+    """A `SipLink`, or a `Stream`."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is open."""
+
+    @property
+    def progress(self) -> object:
+        """Another value for each message that came."""
+
+    @property
+    def pending(self) -> object:
+        """Whether an answer is waited for."""
+
+    def leave(self) -> None:
+        """Send nothing more on it."""
+
+    def close(self) -> None:
+        """Close it in good order."""
+
+
+class Stream:
+    """An XMPP stream as such a link."""
+
+    def __init__(self, link: XmppLink) -> None:
+        self._link = link
+        self.close = link.close
+
+    @property
+    def alive(self) -> bool:
+        return self._link.alive
+
+    @property
+    def progress(self) -> object:
+        return self._link.inbox.heard
+
+    @property
+    def pending(self) -> bool:
+        return self._link.outbox is not None and self._link.outbox.waiting > 0
+
+    def leave(self) -> None:
+        dial = self._link.key
+        if isinstance(dial, Dial) and dial.route is not None:
+            dial.route.link_lost(self._link, Code.N03, "retired", worked=True, orderly=True)
 
 
 class Retiring:
@@ -18,14 +70,14 @@ class Retiring:
     def __init__(self, clock: IReactorTime, quiet: float = QUIET) -> None:
         self._clock = clock
         self._quiet = quiet
-        self._links: dict[SipLink, int] = {}  # and how many messages it had when it was looked at last
+        self._links: dict[Link, object] = {}  # and how many messages it had when it was looked at last
         self._next: IDelayedCall | None = None
 
     def __len__(self) -> int:
         """How many still have to go."""
         return len(self._links)
 
-    def retire(self, link: SipLink) -> None:
+    def retire(self, link: Link) -> None:
         """Close ``link`` in a pause."""
         link.leave()
         self._links[link] = link.progress

@@ -89,8 +89,8 @@ class XmppLink(Protocol):
         self._owner = owner
         self._sink = sink
         self._turn = turn
-        self._outbox: Outbox | None = None  # where stanzas may go out
-        self._inbox = Inbox(clock, owner, sink, self, self._perform)
+        self.outbox: Outbox | None = None  # where stanzas may go out
+        self.inbox = Inbox(clock, owner, sink, self, self._perform)
         self._judged = NOBODY  # by its certificate
         self._writers: list[Outbox | Answers] = []
         self._outbound = ready is not None
@@ -109,15 +109,15 @@ class XmppLink(Protocol):
 
     def send(self, data: bytes, token: object) -> None:
         """Send a stanza at the end of this turn; ``token`` is taken or unsent later. (None: nobody waits for it.)"""
-        if self.alive and self._outbox is not None:
+        if self.alive and self.outbox is not None:
             if data:
-                self._outbox.send(data, token)
+                self.outbox.send(data, token)
         elif token is not None:
             self._sink.unsent(token, Code.N03, Code.N03.sentence)
 
     def give(self, outbox: Outbox) -> None:
         """Stanzas may go out, as soon as the stream is authenticated."""
-        self._outbox = outbox
+        self.outbox = outbox
         self._writers.append(outbox)
 
     def dialled_back(self, question: Dialback, answer: str) -> None:
@@ -129,8 +129,8 @@ class XmppLink(Protocol):
 
     def answered(self, ping: str) -> None:
         """`edge.net.xmpp_pings.Pinger`: an answer for this link has come, on whatever link, and can be believed."""
-        assert self._outbox is not None, "only who asks is answered"
-        taken = self._outbox.answered(ping)
+        assert self.outbox is not None, "only who asks is answered"
+        taken = self.outbox.answered(ping)
         self._hold()  # what was counted meanwhile
         if taken:
             self.worked = True
@@ -138,8 +138,8 @@ class XmppLink(Protocol):
 
     def knock(self) -> str:
         """`edge.net.xmpp_pings.Pinger`: let the peer open its own stream."""
-        assert self._outbox is not None, "only who asks waits for an answer"
-        return self._outbox.knock()
+        assert self.outbox is not None, "only who asks waits for an answer"
+        return self.outbox.knock()
 
     def tick(self, now: float) -> None:
         """Time has come: called every second or so by the pool."""
@@ -156,8 +156,8 @@ class XmppLink(Protocol):
     def close(self) -> None:
         """Send what has gathered, then end the stream in good order (RFC 6120 §4.4)."""
         if self.alive:
-            if self._outbox is not None:
-                self._outbox.flush()
+            if self.outbox is not None:
+                self.outbox.flush()
             self._finish()
         elif self._cause is None:
             self.abort()
@@ -267,9 +267,9 @@ class XmppLink(Protocol):
     def _parse(self, data: bytes) -> None:
         try:
             try:
-                self._inbox.follow(self._parser.feed(data))
+                self.inbox.follow(self._parser.feed(data))
             except StreamError as error:
-                self._inbox.follow(cast("Iterable[Event]", error.events))
+                self.inbox.follow(cast("Iterable[Event]", error.events))
                 raise
         except StreamError as error:
             too_much = error.code is Code.X03 and not self.negotiation.ready
@@ -301,10 +301,10 @@ class XmppLink(Protocol):
             elif isinstance(output, Ready):
                 self._be_ready()
             elif isinstance(output, Managed):
-                answers = self._inbox.answers = Answers(self._clock, self._turn, self._wire, self.negotiation)
+                answers = self.inbox.answers = Answers(self._clock, self._turn, self._wire, self.negotiation)
                 self._writers.append(answers)
-            elif isinstance(output, Asked) and self._inbox.answers is not None:
-                self._inbox.answers.asked()
+            elif isinstance(output, Asked) and self.inbox.answers is not None:
+                self.inbox.answers.asked()
             elif isinstance(output, Counted):
                 self._count(output.h)
             elif isinstance(output, End):
@@ -321,11 +321,11 @@ class XmppLink(Protocol):
     def _be_ready(self) -> None:
         self._parser.raise_limit(self._owner.link_ready(self))
         self._wire.registerProducer(self, True)
-        if self._outbox is not None:
-            managed = self._outbound and self._inbox.answers is not None
-            self._outbox.open(self._wire, self.negotiation.local, self.negotiation.remote, managed)
+        if self.outbox is not None:
+            managed = self._outbound and self.inbox.answers is not None
+            self.outbox.open(self._wire, self.negotiation.local, self.negotiation.remote, managed)
         self.alive = self._announced = True
-        self._inbox.heard = self._clock.seconds()
+        self.inbox.heard = self._clock.seconds()
         self._sink.link_event("link.up", **self.facts())
         self._tell_ready()
         self._owner.link_opened(self)
@@ -337,17 +337,17 @@ class XmppLink(Protocol):
 
     def _count(self, h: int) -> None:
         """The peer has counted stanzas of ours."""
-        if not self._outbound and (self._outbox is not None or not h):
+        if not self._outbound and (self.outbox is not None or not h):
             return  # what goes back on a stream that came in is asked about by pings, and counted in vain
-        if self._outbox is None:
+        if self.outbox is None:
             self._perform(self.negotiation.overclaimed(h, 0))
-        elif not self._outbox.counted(h):
-            self._perform(self.negotiation.overclaimed(h, self._outbox.count))
+        elif not self.outbox.counted(h):
+            self._perform(self.negotiation.overclaimed(h, self.outbox.count))
         self._hold()
 
     def _hold(self) -> None:
-        if self._outbox is not None and self._outbox.proved and self._owner.pings.counted(self):
-            self._outbox.hold()
+        if self.outbox is not None and self.outbox.proved and self._owner.pings.counted(self):
+            self.outbox.hold()
 
     def _finish(self) -> None:
         self.orderly = True
@@ -366,9 +366,9 @@ class XmppLink(Protocol):
             self._give_up_tokens(cause)
 
     def _give_up_tokens(self, cause: Cause) -> None:
-        if self._outbox is not None:
+        if self.outbox is not None:
             code = Code.M02 if cause.code is Code.M02 else Code.N03
-            for token in self._outbox.drain():
+            for token in self.outbox.drain():
                 self._sink.unsent(token, code, cause.text)
 
     def _retire(self, cause: Cause) -> Cause:
@@ -386,15 +386,15 @@ class XmppLink(Protocol):
         return self._cause
 
     def _tick_alive(self, now: float) -> None:
-        outbox = self._outbox
+        outbox = self.outbox
         if outbox is None:
-            if now - self._inbox.heard >= self.idle_seconds:
+            if now - self.inbox.heard >= self.idle_seconds:
                 self.close()
         elif outbox.stalled(now):
             self.abort(Cause(Code.N03, "the peer does not read what it is sent"))
         elif outbox.overdue(now):
             self.fail(Code.M02)
-        elif now - max(self._inbox.heard, outbox.used) >= self.idle_seconds:
+        elif now - max(self.inbox.heard, outbox.used) >= self.idle_seconds:
             self.close()
         elif now - outbox.wrote >= KEEP_ALIVE:
             outbox.keep_alive(now)

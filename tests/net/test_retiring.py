@@ -1,12 +1,13 @@
 """Links that are to be made anew are closed in a pause, and none before."""
 
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
-from edge.net.retiring import QUIET, Retiring
-from edge.net.sip_link import SipLink
+from edge.net.retiring import QUIET, Retiring, Stream
+from tests.net.cable import THEM, US, World, message, pong
 
 
 class Link:
@@ -28,7 +29,7 @@ class Links:
 
     def retire(self) -> Any:
         link = Link()
-        self.retiring.retire(cast(SipLink, link))
+        self.retiring.retire(link)
         return link
 
 
@@ -85,3 +86,38 @@ def test_stop_leaves_the_others_as_they_are(links: Links) -> None:
     links.retiring.stop()
     assert not links.clock.getDelayedCalls() and link.told == ["leave"]
     links.retiring.stop()
+
+
+# --- XMPP -----------------------------------------------------------------------------------------------
+
+
+def test_stream_waits_for_what_it_has_sent_and_the_next_goes_on_another(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send("one")
+    old, back = world.go_out(), world.come_in()
+    (link,) = [each for each in world.pool.links if each.outbox is not None]
+    retiring = Retiring(world.reactor)
+    retiring.retire(Stream(link))
+    world.reactor.pump([QUIET] * 3)
+    world.send("two", message("two", f"juliet@{US}", f"romeo@{THEM}").encode())
+    assert len(world.dials) == 2 and b"id='two'" in world.go_out().all
+    assert not old.hears().endswith(b"</stream:stream>") and not world.sink.back
+    back.says(pong(old))
+    assert world.sink.done == ["one"]
+    world.reactor.pump([QUIET] * 2)
+    assert old.hears().endswith(b"</stream:stream>")
+
+
+def test_stream_that_a_server_has_opened_is_closed_in_a_pause(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    far = world.come_in()
+    (link,) = world.pool.links
+    retiring = Retiring(world.reactor)
+    retiring.retire(Stream(link))
+    for number in range(3):
+        world.reactor.advance(QUIET / 2)
+        far.says(message(f"m{number}"))
+        world.reactor.advance(QUIET / 2)
+        assert not far.hears()
+    world.reactor.advance(QUIET)
+    assert far.hears().endswith(b"</stream:stream>") and len(world.sink.stanzas) == 3

@@ -31,4 +31,4 @@ def test_inbox_notes_when_a_stanza_came(world: World) -> None:
     assert not link.worked
     world.reactor.advance(5)
     far.says(message())
-    assert link.worked and link._inbox.heard == world.reactor.seconds()
+    assert link.worked and link.inbox.heard == world.reactor.seconds()
