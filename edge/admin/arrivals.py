@@ -14,6 +14,7 @@ from edge.gateway.effects import Report
 from edge.partners import Directory, System
 
 SHOWN = 200  # characters of what a peer says
+PARTNERS = 20_000  # of whom it is known; the list may have as many, and domains found by discovery come and go
 ADDRESSES = 1000  # from which somebody came who had no name that points to a partner
 
 _EVENTS = frozenset({"link.up", "link.refused"})
@@ -38,18 +39,15 @@ class Arrivals:
         if report.event == "link.up":
             how = printable(str(fields.get("auth") or "certificate")[:SHOWN])
             for name in _words(fields, "partner"):
-                self._good[name] = Arrival(self._wall(), address, None, how)
+                _put(self._good, name, Arrival(self._wall(), address, None, how), PARTNERS)
             return
         fault = Fault(report.code or Code.N03, printable(str(fields.get("text") or "")[:SHOWN]))
         arrival = Arrival(self._wall(), address, fault)
         names = self._partners(fields)
         for name in names:
-            self._bad[name] = arrival
+            _put(self._bad, name, arrival, PARTNERS)
         if not names and address:
-            self._nameless.pop(address, None)
-            self._nameless[address] = arrival
-            if len(self._nameless) > ADDRESSES:
-                del self._nameless[next(iter(self._nameless))]
+            _put(self._nameless, address, arrival, ADDRESSES)
 
     def good(self, system: System) -> Arrival | None:
         """The last that was let in."""
@@ -79,6 +77,14 @@ def _came_in(fields: Mapping[str, object]) -> bool:
     if "stream" in fields:
         return fields["stream"] == "s2s in"
     return fields.get("direction") == "in"
+
+
+def _put(book: dict[str, Arrival], key: str, arrival: Arrival, most: int) -> None:
+    """The newest last; of too many the oldest goes."""
+    book.pop(key, None)
+    book[key] = arrival
+    if len(book) > most:
+        del book[next(iter(book))]
 
 
 def _words(fields: Mapping[str, object], name: str) -> list[str]:

@@ -1,5 +1,8 @@
 """Who came last, and whom he may have meant to be."""
 
+import pytest
+
+from edge.admin import arrivals
 from edge.admin.arrivals import ADDRESSES, Arrivals
 from edge.codes import Code
 from edge.domains import Domain
@@ -72,6 +75,15 @@ def test_addresses_without_names_have_an_end() -> None:
     for number in range(ADDRESSES + 1):
         book.hear("link.refused", Code.T05, direction="in", peer_ip=f"address {number}")
     assert book.bad(SIP, ("address 0",)) is None and book.bad(SIP, ("address 1",)) is not None
+
+
+def test_partners_that_come_and_go_have_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "PARTNERS", 2)
+    book = Book()
+    for name in ("one", "two", "contoso", "two"):
+        book.hear("link.up", direction="in", partner=name, peer_ip="203.0.113.17")
+        book.hear("link.refused", Code.C02, direction="in", partner=name, peer_ip="203.0.113.17")
+    assert list(book._good) == list(book._bad) == ["contoso", "two"]
 
 
 def test_what_a_peer_says_is_made_fit_for_a_terminal() -> None:
