@@ -21,6 +21,7 @@ from edge.admin.client import Client, Refused, Unreachable, socket_of
 from edge.admin.commands import audit_command, code_command, moment, reload_command, status_command
 from edge.admin.dns_commands import dns_command
 from edge.admin.link_commands import link_command, links_command
+from edge.admin.onboard_commands import SPEAKS, onboard_command
 from edge.admin.partner_commands import allow_command, block_command, partners_command
 from edge.admin.probe_commands import test_command
 from edge.admin.sub_commands import explain_command, sub_command, subs_command
@@ -111,6 +112,11 @@ def _of_block(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="TEXT", help="why, for administrators; never sent anywhere")
 
 
+def _of_onboard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("partner", metavar="PARTNER", help="a partner, or one of its domains")
+    parser.add_argument("--for", dest="kind", choices=sorted(SPEAKS), help="what they run (default: lync, or prosody)")
+
+
 def _of_links(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("partner", nargs="?", metavar="PARTNER", help="only this one, with the ways that are idle")
 
@@ -179,6 +185,7 @@ COMMANDS = {
     "explain": Command("tell whether two may talk, and why", _of_explain, asking(explain_command)),
     "link": Command("close the links with a partner, or dial it now", _of_link, asking(link_command)),
     "links": Command("list the links, and the ways that are down", _of_links, asking(links_command)),
+    "onboard": Command("write a page for a partner's administrator", _of_onboard, onboard_command),
     "partners": Command("list the partners, and how each is", _of_partners, asking(partners_command)),
     "reload": Command("put the configuration files into force", _of_reload, asking(reload_command)),
     "status": Command("tell what the gateway is, and how it is", _nothing, asking(status_command)),
