@@ -16,6 +16,7 @@ import pytest
 from cryptography import x509
 
 from demo.authority import Authority
+from tests.interop import world as world_module
 from tests.interop.edge import NAME, Edge, System
 from tests.interop.kamailio import Kamailio
 from tests.interop.process import Addresses, wait_until
@@ -282,3 +283,32 @@ def test_server_that_is_taken_off_the_list_and_comes_back(
         romeo.expect("MESSAGE", body="So am I")
         juliet.presence(there, type="probe")
         juliet.expect("presence", from_=there, status="In the orchard")
+
+
+@pytest.mark.parametrize("kind", ["prosody s2s", "ejabberd s2s"])
+def test_streams_are_made_anew_amid_traffic(
+    kind: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    addresses: Addresses,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(world_module, "Edge", Brisk)
+    with ExitStack() as stack, ThreadPoolExecutor(1) as beside:
+        world = World(kind, stack, tmp_path_factory, authority, addresses, names=["juliet"], patience=20)
+        juliet = stack.enter_context(world.xmpp_user("juliet").log_in())
+        over = Event()
+        stack.callback(over.set)
+        traffic = beside.submit(talk, tmp_path_factory.mktemp("sipp"), world.kamailio, addresses, over)
+        wait_until(lambda: len(juliet.bodies()) > RATE, "messages flow", SOON)
+        authority.issue("", dns=[NAME, CAPULET, MONTAGUE]).write(world.edge.folder, "edge")
+        wait_until(lambda: world.edge.says("cert.renewed"), "the certificate is taken up", SOON)
+        down = "link.down", "partner=capulet", "stream=s2s out"
+        wait_until(lambda: world.edge.says(*down), "the stream is closed", SOON)
+        seen = len(juliet.bodies())
+        wait_until(lambda: len(juliet.bodies()) > seen + RATE, "messages flow again", SOON)
+        over.set()
+        said = traffic.result(60)
+        wait_until(lambda: len(juliet.bodies()) >= len(said), "all messages have arrived", SOON)
+        assert [body.strip() for body in juliet.bodies()] == said
+        assert not world.edge.says(*down, "EDGE-"), "in good order"
