@@ -23,6 +23,7 @@ from edge.net.outbox import Outbox
 from edge.net.pace import Pace, Paced
 from edge.net.paths import Path
 from edge.net.relisting import Relisting
+from edge.net.retiring import Retiring
 from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.turn import Turn
@@ -30,7 +31,7 @@ from edge.net.unlisted import Lookups, Strangers
 from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect, reached
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
-from edge.net.xmpp_relisting import is_over
+from edge.net.xmpp_relisting import end, is_over
 from edge.net.xmpp_security import Certificates
 from edge.net.xmpp_trust import Trust, Verdict
 from edge.net.xmpp_verifier import Verifier
@@ -92,6 +93,7 @@ class XmppPool:
         self._entrance = Entrance(reactor, sink, UNPROVED, connections=CONNECTIONS)
         self._pace = Pace(reactor)
         self.pings = Pings(reactor, sink)
+        self._retiring = Retiring(reactor)
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._stopped = False
@@ -150,7 +152,7 @@ class XmppPool:
             self._routes.pop(place).stop(new.cause(path.system))
         closing = [link for link in self._links if is_over(link, new, self._trust, self._ours, changes.moved)]
         for link in closing:
-            link.close()
+            end(link, new, self._retiring)
         for place, route in list(self._routes.items()):
             system = self._paths[place].system
             route.bound(system.pending_messages, system.pending_seconds)
@@ -186,6 +188,7 @@ class XmppPool:
 
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
+        self._retiring.stop()
         if self._ticker.running:
             self._ticker.stop()
         waited = [stopped(port) for port in self._ports]

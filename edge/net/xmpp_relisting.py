@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from edge.domains import Domain
 from edge.net.relisting import Relisting
+from edge.net.retiring import Retiring, Stream
 from edge.net.xmpp_dialling import Dial
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_trust import Trust
@@ -33,3 +34,13 @@ def is_over(
     if not moved and link.peer.systems.isdisjoint(new.gone | new.judged):
         return False
     return not trust.judge_again(link)
+
+
+def end(link: XmppLink, new: Relisting, retiring: Retiring) -> None:
+    """Close one that is over: to another place than the one before, when all that was sent on it is answered."""
+    dial = link.key
+    is_stream = link.alive and link.handshake is not None  # a component has one connection at a time
+    if is_stream and isinstance(dial, Dial) and dial.system.name in new.moved:
+        retiring.retire(Stream(link))
+    else:
+        link.close()

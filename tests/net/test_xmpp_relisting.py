@@ -7,6 +7,7 @@ import pytest
 
 from edge.codes import Code
 from edge.domains import Domain
+from edge.net.retiring import QUIET
 from edge.partners import Block, Directory, HostPort, Streams, System
 from tests.net.cable import SIP, THEM, US, World, component, message, s2s
 from tests.net.test_xmpp_pool_component import component_world, serve
@@ -83,9 +84,10 @@ def test_partner_that_is_elsewhere_is_dialled_there(world: World) -> None:
     out = world.go_out()
     world.places.answer = ("192.0.2.9",)
     assert relist(world, SIP, s2s(hosts=(HostPort("192.0.2.9", 5269),))) == 1
-    assert out.hears().endswith(b"</stream:stream>")
     world.send("next")
     assert world.dials[-1] == ("192.0.2.9", 5269) and not world.sink.back
+    world.reactor.pump([QUIET] * 2)
+    assert out.hears().endswith(b"</stream:stream>")
 
 
 def test_partner_whose_place_was_wrong_is_dialled_at_once_when_it_is_mended(world: World) -> None:
