@@ -7,34 +7,49 @@ one link; if that goes, its recipients go to those that are left (docs/decisions
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.codes import Code
 from edge.net.links import STOPPING, Cause, Route, Watcher
+from edge.net.returning import Returning
 from edge.net.sip_link import SipLink
 
 SLOTS = 64  # recipients are spread over so many, and these over the links; a power of two
+IDLE = 180.0  # seconds; a further link that carries no message from one look to the next is closed
 AGAIN = 60.0  # seconds after one of several links was lost or could not be made, before another further one is
 
 Make = Callable[[Watcher], Route[SipLink]]
+Retire = Callable[[SipLink], None]
 
 
 class Lanes:
     """``make`` makes a route that tells the watcher it is given; ``path`` is who wants to know of all links together.
 
-    ``most`` says how many links there may be.
+    ``most`` says how many links there may be, ``retire`` closes one that is not needed, ``look`` is `Returning`'s.
     """
 
-    def __init__(self, clock: IReactorTime, path: Watcher, make: Make, most: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        path: Watcher,
+        make: Make,
+        most: Callable[[], int],
+        retire: Retire,
+        look: Callable[[], "Deferred[bool]"],
+    ) -> None:
         self._clock = clock
         self._path = path
         self._make = make
         self._most = most
+        self._retire = retire
+        self.returning = Returning(clock, look)
         self._lanes: list[_Lane] = []
         first = self._new()
         self._active = [first]  # among which the slots are shared; never empty
         self._slots = [first] * SLOTS
         self._not_before = 0.0
+        self._narrowing: IDelayedCall | None = None
         self.send: Callable[[bytes, object], None] = first.route.send  # of the only active lane, or `_spread`
 
     @property
@@ -84,6 +99,10 @@ class Lanes:
 
     def stop(self, cause: Cause = STOPPING) -> None:
         """Give everything back and never dial again."""
+        self.returning.stop()
+        if self._narrowing is not None:
+            self._narrowing.cancel()
+            self._narrowing = None
         for lane in list(self._lanes):
             lane.route.stop(cause)
 
@@ -136,18 +155,31 @@ class Lanes:
 
     def _settle(self) -> None:
         self.send = self._active[0].route.send if len(self._active) == 1 else self._spread
+        if len(self._active) > 1 and self._narrowing is None:
+            self._narrowing = self._clock.callLater(IDLE, self._narrow)
+
+    def _narrow(self) -> None:
+        """Close what is not needed beside the first link. One that the peer has opened is not ours to close."""
+        self._narrowing = None
+        for lane in self._active[1:]:
+            link = lane.route.link
+            if link is not None and link.outbound and not link.pending and lane.seen == (link, link.progress):
+                self._retire(link)
+            lane.seen = None if link is None else (link, link.progress)
+        self._settle()
 
 
 class _Lane:
     """One link: it watches its route for the others."""
 
-    __slots__ = ("_lanes", "_path", "route")
+    __slots__ = ("_lanes", "_path", "route", "seen")
 
     route: Route[SipLink]
 
     def __init__(self, lanes: Lanes, path: Watcher) -> None:
         self._lanes = lanes
         self._path = path
+        self.seen: tuple[SipLink, int] | None = None  # the link, and how many messages it had when it was looked at
 
     @property
     def is_used(self) -> bool:

@@ -205,8 +205,11 @@ class Route(Generic[L]):
         if self.state == "idle" and (self._queue or self._wished):
             self._connect()
 
-    def adopt(self, link: L) -> bool:
-        """Use a link that has come by itself; False if there is one already, or soon."""
+    def adopt(self, link: L, instead_of: L | None = None) -> bool:
+        """Use a link that has come by itself; False if there is another one than ``instead_of``, or soon will be."""
+        if self.link is not None and self.link is instead_of:
+            self.link, self._up_since = link, self._clock.seconds()
+            return True
         if self.state not in ("idle", "resting"):
             return False
         if self._rest is not None:

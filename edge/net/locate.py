@@ -33,13 +33,14 @@ XMPP_PORT = 5269  # RFC 6120 §14.7
 FEDERATION = "_sipfederationtls._tcp."
 
 T = TypeVar("T")
+_Ranked = list[tuple[HostPort, int]]
 
 
 class Candidate(NamedTuple):
     """One address to try. ``host`` is the name it was found under: a configured host, an SRV target or the domain.
 
     ``federated``: it was found by the record of the Microsoft federation world. ``direct``: TLS begins there at once
-    (XEP-0368 §3).
+    (XEP-0368 §3). ``rank``: for SIP, how many better places there are, by priority or the order of configured hosts.
     """
 
     host: Domain
@@ -47,6 +48,7 @@ class Candidate(NamedTuple):
     port: int
     federated: bool = False
     direct: bool = False
+    rank: int = 0
 
 
 class Locator:
@@ -88,20 +90,21 @@ class Locator:
 
     async def _sip(self, system: System, domain: Domain, public: bool) -> list[Candidate]:
         if system.hosts is not None:
-            return await self._addresses(system.hosts, public)
-        services = await self._services(FEDERATION + domain)
+            return await self._addresses(system.hosts, public, ranks=range(len(system.hosts)))
+        services = await self._ranked(FEDERATION + domain)
         federated = services is not None
         if services is None:
             services = await self._secure(domain)
         elif services and not system.srv_targets_outside_domain:
-            listed, services = services, [each for each in services if directly_in(Domain(each.host), domain)]
+            listed, services = services, [each for each in services if directly_in(Domain(each[0].host), domain)]
             if not services:
-                raise LocateError(Code.D04, f"{listed[0].host} does not lie directly in {domain}")
+                raise LocateError(Code.D04, f"{listed[0][0].host} does not lie directly in {domain}")
         if not services:
             raise LocateError(Code.D01)
-        return await self._addresses(services, public, federated)
+        ranks = [rank for _, rank in services]
+        return await self._addresses([place for place, _ in services], public, federated, ranks)
 
-    async def _secure(self, domain: Domain) -> list[HostPort] | None:
+    async def _secure(self, domain: Domain) -> _Ranked | None:
         """SIP over TLS as RFC 3263 §4.1 finds it: NAPTR, and without one the SRV record that it would name.
 
         A domain that has neither is not reached by its own address, unlike in RFC 3263 §4.2: nothing would say that
@@ -112,12 +115,12 @@ class Locator:
         except LocateError:
             records = []  # there are name servers that do not know the type, and say nothing
         if not records:
-            return await self._services(f"_sips._tcp.{domain}")
+            return await self._ranked(f"_sips._tcp.{domain}")
         chosen = [record for each in records if _means_tls(record := cast("dns.Record_NAPTR", each.payload))]
         chosen.sort(key=lambda record: (record.order, record.preference))
         for record in chosen[:REPLACEMENTS]:
             try:
-                services = await self._services(record.replacement.name.decode("ascii"))
+                services = await self._ranked(record.replacement.name.decode("ascii"))
             except UnicodeError:
                 continue
             if services:
@@ -157,28 +160,34 @@ class Locator:
         ]
 
     async def _services(self, name: str) -> list[HostPort] | None:
+        found = await self._ranked(name)
+        return None if found is None else [place for place, _ in found]
+
+    async def _ranked(self, name: str) -> _Ranked | None:
         records = await self._names.ask(name, dns.SRV)
         if not records:
             return None
         services = [cast("dns.Record_SRV", each.payload) for each in records]
-        found = [place for record in ordered(services, self._rng) if (place := _place(record))]
-        return found[:TARGETS]
+        ranks = sorted({record.priority for record in services})
+        drawn = ordered(services, self._rng)
+        return [(place, ranks.index(each.priority)) for each in drawn if (place := _place(each))][:TARGETS]
 
     async def _addresses(
-        self, hosts: Sequence[HostPort], public: bool, federated: bool = False
+        self, hosts: Sequence[HostPort], public: bool, federated: bool = False, ranks: Sequence[int] = ()
     ) -> list[Candidate]:
         """All addresses of ``hosts``, host by host. A host without any is left out, unless all are."""
         outcomes = await gatherResults([Deferred.fromCoroutine(self._names.addresses(each)) for each in hosts])
         found: list[Candidate] = []
         silent = private = False
-        for host, outcome in zip(hosts, outcomes, strict=True):
+        for number, (host, outcome) in enumerate(zip(hosts, outcomes, strict=True)):
+            rank = ranks[number] if ranks else 0
             if outcome is None:
                 silent = True
                 continue
             usable = [address for address in outcome if not public or is_public(address)]
             private = private or len(usable) < len(outcome)
             for address in interleaved(usable):
-                found.append(Candidate(Domain(host.host), address, host.port, federated))
+                found.append(Candidate(Domain(host.host), address, host.port, federated, rank=rank))
         if not found:
             raise LocateError(Code.D05 if private else Code.D06 if silent else Code.D02)
         return found

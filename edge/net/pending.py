@@ -15,7 +15,7 @@ CROWD = 100  # requests; as many users who do not answer would have to be writte
 SLOW = 1.0  # seconds that each of a crowd has waited
 
 _BRANCH = b";branch="
-_ENDS = b"\r"  # of our own Via, whose last parameter the branch is
+_ENDS = b"\r"  # of our own Via; another parameter may stand behind the branch
 
 
 class Pending:
@@ -42,7 +42,8 @@ class Pending:
     def asked(self, data: bytes) -> None:
         """A request of ours goes out."""
         start = data.find(_BRANCH) + len(_BRANCH)
-        self._asked[data[start : data.find(_ENDS, start)].decode("latin-1")] = self._now()
+        branch, _, _ = data[start : data.find(_ENDS, start)].partition(b";")
+        self._asked[branch.decode("latin-1")] = self._now()
 
     def answered(self, message: Request | Response) -> None:
         """This came in; it is an answer if it is a final response."""

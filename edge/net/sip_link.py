@@ -31,7 +31,7 @@ from edge.sip.message import Request, Response
 from edge.sip.transaction import TIMER_F
 
 HANDSHAKE = 15.0  # seconds until the TLS handshake is done; a sane peer needs three round trips
-DIALLED = 8.0  # the same on a link we dialled: two such targets must leave time for a third within `sip_pool.DIAL`
+DIALLED = 8.0  # the same on a link we dialled: two such targets must leave time for a third within `sip_dialling.DIAL`
 SOON = 5.0  # seconds after which a peer that goes without a word is not taken to have minded our certificate
 UNPROVED = 30.0  # seconds a link may stay open whose peer proves nothing: time to read why in its own log
 REFUSALS = 5  # requests such a link gets answers to

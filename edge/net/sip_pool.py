@@ -1,17 +1,15 @@
 """All SIP links: those we accept, and the lanes to each place we send to.
 
 The driver sends and answers through this, `edge.service` starts and stops it. Where a partner is comes from
-`edge.net.locate`, who it is from `edge.certificates`; when one address fails the next is tried (RFC 3263 §4.3), and
-what has failed rests. A link that a partner has opened and offered for that carries our requests as well (RFC 5923).
+`edge.net.locate`, who it is from `edge.certificates`; `edge.net.sip_dialling` makes the links to him. A link that a
+partner has opened and offered for that carries our requests as well (RFC 5923).
 """
 
 import random
 from collections import Counter
-from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IListeningPort
-from twisted.python.failure import Failure
 
 from edge.certificates.contexts import Contexts, Handshake
 from edge.codes import Code
@@ -20,14 +18,14 @@ from edge.errors import RemoteProtocolError
 from edge.gateway.effects import SipLink as OpaqueLink
 from edge.net.entrance import Entrance
 from edge.net.lanes import Lanes
-from edge.net.links import Cause, DialError, Route, Watcher, cause_of
-from edge.net.locate import Candidate, Locator
+from edge.net.links import Cause, Route, Watcher
+from edge.net.locate import Locator
 from edge.net.pace import Pace
 from edge.net.paths import Path
-from edge.net.race import Race, Resting
 from edge.net.relisting import Relisting
+from edge.net.retiring import Retiring
 from edge.net.sink import Sink
-from edge.net.sip_dialling import Accepting, Dialling, Use
+from edge.net.sip_dialling import Accepting, Dialler, Use
 from edge.net.sip_link import KEEP_ALIVE, SipLink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.tls import ChunkwiseTLSFactory
@@ -37,8 +35,6 @@ from edge.partners import Changes, Directory, Peer, System
 from edge.sip.framing import Framer
 from edge.sip.message import Request
 
-CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address
-DIAL = 25.0  # seconds for all addresses of a partner together, below the time a message may wait
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
 PLACES = 5000  # of which those that are idle are forgotten then; behind a wildcard anybody's users may name new ones
@@ -68,15 +64,15 @@ class SipPool:
         self._turn = turn
         self._directory = directory
         self._contexts = contexts
-        self._lookups = Lookups(reactor, locator)
         self._name = name
         self._rng = rng
         self._keep_alive = keep_alive
         self._ports: list[IListeningPort] = []
         self._places: dict[tuple[str, Domain | None], Lanes] = {}
-        self._aliases: dict[tuple[str, int], SipLink] = {}  # by the address at which its peer says that it listens
-        self._resting = Resting(reactor)
         self._links: set[SipLink] = set()
+        self._retiring = Retiring(reactor)
+        lookups, opened, retire = Lookups(reactor, locator), self._links.add, self._retiring.retire
+        self._dialler = Dialler(reactor, sink, contexts, lookups, self._new, opened, retire)
         self._paths: dict[str, Path] = {}
         self._entrance = Entrance(reactor, sink, ACCEPTED_UNPROVED, direction="in")
         self._pace = Pace(reactor)
@@ -170,6 +166,7 @@ class SipPool:
         self._ports.clear()
         self._stopped = True
         self._entrance.stop()
+        self._retiring.stop()
         for path in self._paths.values():
             path.stop()
         for lanes in list(self._places.values()):
@@ -219,10 +216,7 @@ class SipPool:
         """`edge.net.sip_owner.Owner`: the link takes nothing more, so what comes next waits for another."""
         use = link.key
         if isinstance(use, Use):
-            if use.candidate is not None and not link.orderly:
-                self._resting.failed(use.candidate)
-            elif use.advertised is not None and self._aliases.get(use.advertised) is link:
-                del self._aliases[use.advertised]
+            self._dialler.left(link, use)
             for lanes in use.places:
                 lanes.link_lost(link, cause.code, cause.text)
 
@@ -234,9 +228,7 @@ class SipPool:
         try:
             via = request.via
             if any(name == "alias" for name, _ in via.parameters):
-                where = link.address, via.port or SIP_TLS_PORT
-                self._aliases[where] = link
-                link.key = Use(advertised=where)
+                self._dialler.offered(link, (link.address, via.port or SIP_TLS_PORT))
                 self._wake(link.peer)
         except RemoteProtocolError:
             return  # a Via that cannot be read offers nothing
@@ -309,7 +301,7 @@ class SipPool:
         def make(watcher: Watcher) -> Route[SipLink]:
             return Route(
                 self._reactor,
-                lambda: Deferred.fromCoroutine(self._dial(lanes, system, domain)).addTimeout(DIAL, self._reactor),
+                lambda: self._dialler.dial(lanes, system, domain),
                 self._unsent,
                 watcher,
                 limit=system.pending_messages,
@@ -317,7 +309,14 @@ class SipPool:
                 rng=self._rng,
             )
 
-        lanes = self._places[key] = Lanes(self._reactor, path, make, lambda: system.connections_out)
+        lanes = self._places[key] = Lanes(
+            self._reactor,
+            path,
+            make,
+            lambda: system.connections_out,
+            self._retiring.retire,
+            lambda: self._dialler.look(lanes, system, domain),
+        )
         if self._stopped:
             path.stop()
             lanes.stop()
@@ -327,73 +326,19 @@ class SipPool:
         if token is not None:
             self._sink.unsent(token, code, text)
 
-    async def _dial(self, lanes: Lanes, system: System, domain: Domain) -> SipLink:
-        """A link to whichever address of ``domain`` answers first."""
-        try:
-            candidates = await self._lookups.find(system, domain)
-        except DialError as problem:
-            self._complain(system, Cause(problem.code, str(problem)))
-            raise
-
-        def connect(candidate: Candidate, connected: Callable[[], None]) -> "Deferred[SipLink]":
-            use = Use(lanes, system, domain, candidate)
-            lent = self._lent(use)
-            return self._connect(use, domain, connected) if lent is None else succeed(lent)
-
-        return await Race(self._reactor, self._resting.last(candidates), connect).run()
-
-    def _lent(self, use: "Use") -> SipLink | None:
-        """A link from that very address, by a peer that has proved as much as if we had dialled it (RFC 5923 §8.2)."""
-        assert use.candidate is not None and use.system is not None
-        link = self._aliases.get((use.candidate.address, use.candidate.port))
-        if link is None or not link.alive or any(lanes.has(link) for lanes in use.places):
-            return None
-        if use.system.name not in link.peer.systems or use.expected.isdisjoint(link.peer.names):
-            return None
-        assert isinstance(link.key, Use)
-        link.key.places += use.places
-        link.lent = True
-        return link
-
-    def _connect(self, use: "Use", domain: Domain, connected: Callable[[], None]) -> "Deferred[SipLink]":
-        """One connection to one address; its Deferred fires once the far end has proved to be ``domain``."""
-
-        def cancelled(waiting: Deferred[SipLink]) -> None:
-            waiting.errback(CancelledError())  # first, or the dial would go on with the next address
-            connector.disconnect()
-
-        system, candidate = use.system, use.candidate
-        assert candidate is not None and system is not None
-        ready: Deferred[SipLink] = Deferred(cancelled)
-        link = SipLink(self._reactor, self, self._sink, self._turn, ready, self._keep_alive)
-        link.key = use
-
-        def failed(reason: Failure) -> None:
-            if not ready.called:
-                cause = cause_of(reason)
-                self._complain(system, cause, peer_ip=candidate.address, peer_port=candidate.port)
-                self._resting.failed(candidate)
-                ready.errback(DialError(cause.code, cause.text))
-
-        creator = self._contexts.dialling(domain, system)
-        factory = ChunkwiseTLSFactory(creator, True, Dialling(self._links.add, link, connected, failed), self._reactor)
-        connector = self._reactor.connectTCP(candidate.address, candidate.port, factory, CONNECT)
-        return ready
-
-    def _complain(self, system: System, cause: Cause, **where: object) -> None:
-        fields = {"partner": system.name, "direction": "out", "text": cause.text, **where}
-        self._sink.link_event("link.refused", code=cause.code, **fields)
-
     # --- accepting ------------------------------------------------------------------------------------------
 
     def _accept(self, address: IAddress | None) -> SipLink | None:
         host = getattr(address, "host", "")
         if not self._entrance.admits(host):
             return None
-        link = SipLink(self._reactor, self, self._sink, self._turn, keep_alive=self._keep_alive)
+        link = self._new()
         self._links.add(link)
         self._entrance.enter(link, host)
         return link
+
+    def _new(self, ready: "Deferred[SipLink] | None" = None) -> SipLink:
+        return SipLink(self._reactor, self, self._sink, self._turn, ready, self._keep_alive)
 
     def _abort_all(self) -> None:
         for link in list(self._links):

@@ -376,6 +376,9 @@ class Base(TestCase):
         self.addCleanup(made.close)
         return made
 
+    async def later(self, seconds: float) -> None:
+        await deferLater(reactor, seconds, lambda: None)
+
     def served(self, issued: Issued | None = LYNC, **keys: object) -> Server:
         server = Server(Creator(issued, **keys))
         self.addCleanup(server.close)

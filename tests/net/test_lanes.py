@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from edge.codes import Code
-from edge.net.lanes import AGAIN, SLOTS, Lanes
+from edge.net.lanes import AGAIN, IDLE, SLOTS, Lanes
 from edge.net.links import DialError, Route, Watcher
 from edge.net.paths import Path
 from edge.net.sip_link import SipLink
@@ -24,6 +24,9 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.outbound = True
+        self.pending = False
+        self.progress = 0
 
     def send(self, data: bytes, token: object) -> None:
         self.sent.append(data)
@@ -37,7 +40,7 @@ class Place:
         self.sink = Recorder()
         self.dials: list[Deferred[SipLink]] = []
         self.back: list[object] = []
-        self.lanes = Lanes(self.clock, Path(self.sink, LYNC), self._make, lambda: most)
+        self.lanes = Lanes(self.clock, Path(self.sink, LYNC), self._make, lambda: most, self._retire, Deferred)
 
     def _make(self, watcher: Watcher) -> Route[SipLink]:
         def dial() -> Deferred[SipLink]:
@@ -48,6 +51,9 @@ class Place:
             self.back.append(token)
 
         return Route(self.clock, dial, unsent, watcher, limit=50, seconds=25.0, rng=random.Random(1))
+
+    def _retire(self, link: SipLink) -> None:
+        self.lanes.link_lost(link, Code.N03, "retired")
 
     def up(self) -> Wire:
         """The newest dial succeeds."""
@@ -189,3 +195,54 @@ def test_every_lane_has_its_route() -> None:
     place = Place()
     place.widened(2)
     assert [route.state for route in place.lanes.routes] == ["up", "up"]
+
+
+def pass_(place: Place, *busy: Wire) -> None:
+    """The time between two looks; something comes in on some links meanwhile."""
+    for wire in busy:
+        wire.progress += 1
+    place.clock.advance(IDLE)
+
+
+def ups(place: Place) -> list[object]:
+    return [route.link for route in place.lanes.routes]
+
+
+def test_further_link_that_carries_nothing_is_closed_and_the_first_one_never(place: Place) -> None:
+    one, two, three = place.widened(3)
+    pass_(place)
+    assert ups(place) == [one, two, three], "it is looked at for the first time"
+    pass_(place, three)
+    assert ups(place) == [one, three]
+    pass_(place)
+    assert ups(place) == [one]
+    place.send(1)
+    assert len(one.sent) == 1 and place.sink.paths == [("up", "lync")]
+    assert place.clock.getDelayedCalls() == [], "nobody looks at the first"
+
+
+def test_further_link_stays_as_long_as_an_answer_is_awaited(place: Place) -> None:
+    one, two = place.widened(2)
+    two.pending = True
+    pass_(place)
+    pass_(place)
+    assert ups(place) == [one, two]
+    two.pending = False
+    pass_(place)
+    assert ups(place) == [one]
+
+
+def test_link_that_the_peer_has_opened_is_not_closed_for_want_of_use(place: Place) -> None:
+    one, two = place.widened(2)
+    two.outbound = False
+    pass_(place)
+    pass_(place)
+    assert ups(place) == [one, two]
+
+
+def test_first_link_is_whichever_is_left(place: Place) -> None:
+    one, two = place.widened(2)
+    place.lose(one)
+    pass_(place)
+    pass_(place)
+    assert ups(place) == [two]

@@ -220,6 +220,15 @@ def test_adopt_ends_the_rest_before_the_next_dial(setting: Setting) -> None:
     assert len(setting.dials) == 1
 
 
+def test_adopt_exchanges_a_link_for_another_without_news(setting: Setting) -> None:
+    old, new = Link(), Link()
+    assert setting.route.adopt(old)
+    assert setting.route.adopt(new, instead_of=old) and not setting.route.adopt(Link(), instead_of=old)
+    setting.route.link_lost(old)
+    setting.route.send(b"", "token")
+    assert (old.sent, new.sent, setting.paths) == ([], ["token"], [("up",)])
+
+
 def test_adopt_takes_none_where_there_is_one_already_or_soon(setting: Setting) -> None:
     setting.route.send(b"", "token")
     assert not setting.route.adopt(Link())

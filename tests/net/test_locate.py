@@ -77,6 +77,7 @@ ZONE = {
     b"sip.half.test": [a("10.0.0.1"), a("8.8.8.8")],
     SIP + b"absent.test": [srv(0, 0, 0, ".")],
     SIP + b"dangling.test": [srv(0, 0, 5061, "gone.dangling.test")],
+    SIP + b"equal.test": [srv(5, 0, 5061, "one.ordered.test"), srv(5, 9, 5061, "two.ordered.test")],
     SIP + b"crowd.test": [srv(number, 0, 5061, f"h{number}.crowd.test") for number in range(40)],
     **{f"h{number}.crowd.test".encode(): [a(f"192.0.2.{number}")] for number in range(40)},
     SIP + b"many.test": [srv(0, 0, 5061, "host.many.test")],
@@ -158,8 +159,13 @@ class Lookups(TestCase):
         ]  # fmt: skip
 
     async def test_targets_come_by_priority_and_those_without_address_are_left_out(self) -> None:
-        found = [(each.address, each.port) for each in await self.sip("ordered.test")]
-        assert found == [("192.0.2.11", 5061), ("2001:db8::12", 5062)]
+        found = [(each.address, each.port, each.rank) for each in await self.sip("ordered.test")]
+        assert found == [("192.0.2.11", 5061, 0), ("2001:db8::12", 5062, 1)]
+
+    async def test_equal_priority_is_equal_rank_and_configured_hosts_have_theirs_by_order(self) -> None:
+        assert {each.rank for each in await self.sip("equal.test", outside=True)} == {0}
+        hosts = (HostPort("192.0.2.1", 1), HostPort("192.0.2.2", 1))
+        assert [each.rank for each in await self.sip("lync.test", hosts)] == [0, 1]
 
     async def test_sip_domain_without_record_is_refused_even_if_it_has_an_address(self) -> None:
         assert await self.refused(self.sip("capulet.test")) is Code.D01

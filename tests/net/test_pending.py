@@ -78,3 +78,9 @@ def test_number_of_those_that_were_given_up_is_told(pending: Pending, clock: Clo
     assert pending.forget() == 0
     clock.advance(TIMER_F)
     assert (pending.forget(), pending.forget()) == (2, 0)
+
+
+def test_branch_need_not_be_the_last_parameter(pending: Pending) -> None:
+    pending.asked(request(1).replace(b";branch=z9hG4bK1", b";branch=z9hG4bK1;alias"))
+    pending.answered(parsed(response(1)))
+    assert not pending
