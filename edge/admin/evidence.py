@@ -33,6 +33,8 @@ class Looked:
     fault: Fault | None = None
     records: Mapping[str, tuple[HostPort, ...] | None] = field(default_factory=dict)
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by host
+    resolver: str = ""  # another one that was asked as well
+    otherwise: tuple[str, ...] = ()  # what that says otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,20 @@ def _policy(facts: Facts) -> Step:
 
 
 def _dns(facts: Facts) -> Step:
+    step = _looked_up(facts)
+    looked = facts.looked
+    step.details += [f"{looked.resolver}: {each}" for each in looked.otherwise]
+    if looked.otherwise and step.status in (OK, NOTE):
+        step.status = WARN
+        step.fault = Fault(Code.D03, f"{looked.resolver} says otherwise")
+        step.here = "[dns] servers names the resolver to ask; hosts = [...] their servers, whatever DNS says"
+        step.there = "let the zone say the same inside and outside"
+    elif looked.resolver and not looked.otherwise:
+        step.details.append(f"{looked.resolver} says the same")
+    return step
+
+
+def _looked_up(facts: Facts) -> Step:
     looked, hosts = facts.looked, facts.system.hosts
     if looked.fault is not None:
         step = failed(facts, "dns", looked.fault)

@@ -14,7 +14,11 @@ INDENT = " " * 17
 
 def test_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
     """`edge test`: a finding if anything failed, or is about to."""
-    answer = client.patient(PATIENCE).post("test") if chosen.all else client.post("test", partner=chosen.partner)
+    said = {"resolver": chosen.resolver} if chosen.resolver else {}
+    if chosen.all:
+        answer = client.patient(PATIENCE).post("test", **said)
+    else:
+        answer = client.post("test", partner=chosen.partner, **said)
     if chosen.json:
         lines = as_json(answer)
     elif chosen.html:

@@ -5,6 +5,7 @@ what it means is `edge.admin.examining`'s. Everything has an end: a test takes `
 """
 
 from collections.abc import Mapping
+from random import SystemRandom
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
@@ -18,12 +19,14 @@ from edge.admin.probe_sip import SipProbe
 from edge.admin.probe_xmpp import ComponentProbe, StreamProbe
 from edge.admin.probes import CONNECT, Aim, Dialling, Kit, Probe
 from edge.admin.running import Running
+from edge.admin.second_opinion import differences
 from edge.admin.shown import stamp
 from edge.codes import Code
+from edge.config.addresses import DNS_PORT
 from edge.domains import Domain, unicode
 from edge.domains import domain as canonical
 from edge.net.links import DialError
-from edge.net.locate import FEDERATION, Candidate, identities
+from edge.net.locate import FEDERATION, Candidate, Locator, identities
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.partners import HostPort, System
 from edge.partners.explaining import Explanation, explain
@@ -40,14 +43,17 @@ LABELS = {"sip": (FEDERATION, "_sips._tcp."), "xmpp": ("_xmpps-server._tcp.", "_
 class Probing:
     """The verb, and how many tests run."""
 
+    locator = Locator  # for another resolver than ours
+
     def __init__(self, running: Running) -> None:
         self._running = running
         self._places = DeferredSemaphore(AT_ONCE)
 
     def test(self, said: Mapping[str, str]) -> "Deferred[Answer]":
-        """``partner`` is a name or a domain; without one all are tested."""
+        """``partner`` is a name or a domain; without one all are tested. ``resolver`` is asked besides ours."""
         aims = self._aims(said.get("partner", ""))
-        tests = [self._places.run(self._one, *aim) for aim in aims[:MOST]]
+        resolver = _resolver(said.get("resolver", ""))
+        tests = [self._places.run(self._one, *aim, resolver) for aim in aims[:MOST]]
         done: Deferred[list[Any]] = gatherResults(tests, consumeErrors=True)
         more = max(0, len(aims) - MOST)
         return done.addCallback(lambda results: {"tests": results, "more": more})
@@ -62,8 +68,9 @@ class Probing:
             return [(system, domain)]
         return [(system, system.domains[0]) for system in running.directory.systems if system.domains]
 
-    def _one(self, system: System, domain: Domain) -> "Deferred[dict[str, object]]":
+    def _one(self, system: System, domain: Domain, resolver: HostPort | None) -> "Deferred[dict[str, object]]":
         facts = self._facts(system, domain)
+        facts.looked.resolver = resolver.host if resolver is not None else ""
         work = Deferred.fromCoroutine(self._gather(facts))
 
         def late(outcome: object, seconds: float) -> None:
@@ -129,6 +136,12 @@ class Probing:
         looked.records = {label: _servers(servers) for label, servers in found.items() if servers is not SILENT}
         if looked.fault is None or looked.fault.code is not Code.D06:
             await self._look_at_hosts(looked, system, candidates)
+        if looked.resolver:
+            other = self.locator(self._running.reactor, [HostPort(looked.resolver, DNS_PORT)], SystemRandom())
+            try:
+                looked.otherwise = await differences(other, looked, domain)
+            finally:
+                other.stop()
         return candidates
 
     async def _look_at_hosts(self, looked: Looked, system: System, candidates: list[Candidate]) -> None:
@@ -212,6 +225,14 @@ def _refusal(found: Explanation) -> Fault | None:
     if found.im is None or found.presence is None:
         return None
     return Fault(found.im, next((step.text for step in found.steps if step.code is found.im), found.im.sentence))
+
+
+def _resolver(text: str) -> HostPort | None:
+    """The address of a resolver, which has its usual port."""
+    server = HostPort(text.strip("[]"), DNS_PORT)
+    if text and not server.is_address:
+        raise Wrong(f'a resolver is given by its IP address, and "{text[:100]}" is none')
+    return server if text else None
 
 
 def _servers(found: list[HostPort] | None) -> tuple[HostPort, ...] | None:

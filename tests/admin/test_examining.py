@@ -98,6 +98,16 @@ def test_host_with_public_and_private_addresses_is_a_warning() -> None:
     assert "10.0.0.8" in " ".join(dns.details)
 
 
+def test_resolver_that_says_otherwise_is_a_warning_and_one_that_agrees_a_word() -> None:
+    looked = Looked(None, {FEDERATION: (EDGE,)}, {EDGE.host: ("203.0.113.17",)}, "9.9.9.9")
+    dns = named(examine(facts(looked=looked)))["dns"]
+    assert dns.status == "ok" and dns.details[-1] == "9.9.9.9 says the same"
+    looked.otherwise = ("edge.contoso.com -> 10.0.0.8",)
+    dns = named(examine(facts(looked=looked)))["dns"]
+    assert (dns.status, dns.details[-1]) == ("warn", "9.9.9.9: edge.contoso.com -> 10.0.0.8")
+    assert dns.fault is not None and dns.fault.code is Code.D03 and str(dns.fault) == "9.9.9.9 says otherwise"
+
+
 def test_domain_without_records_is_reached_by_its_own_address() -> None:
     looked = Looked(None, {"_xmpps-server._tcp.": None, "_xmpp-server._tcp.": None}, {"contoso.com": ("8.8.8.8",)})
     dns = named(examine(facts(of=system("xmpp", hosts=None), looked=looked)))["dns"]

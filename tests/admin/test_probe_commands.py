@@ -47,6 +47,11 @@ def test_all_partners_are_asked_for_in_one_question() -> None:
     status, text = shell.run("test", "--all")
     assert status == 0 and shell.asked == [("POST", "test", {})]
     assert text.endswith("and 3 more: name them one by one\n")
+    shell.run("test", "--all", "--resolver", "9.9.9.9")
+    shell.run("test", "contoso", "--resolver", "9.9.9.9")
+    assert shell.asked[1:] == [
+        ("POST", "test", {"resolver": "9.9.9.9"}), ("POST", "test", {"partner": "contoso", "resolver": "9.9.9.9"}),
+    ]
 
 
 def test_page_is_printed_as_it_is() -> None:

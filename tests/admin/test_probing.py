@@ -47,6 +47,15 @@ class Dns:
         return fail(LocateError(Code.D02)) if self.fault else succeed([*self.found])
 
 
+class Other(Dns):
+    """In the place of a locator for another resolver."""
+
+    stopped = False
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
 class Trial:
     """One gateway, asked by `edge test`."""
 
@@ -96,6 +105,28 @@ def test_answer_says_who_was_tested_and_when(trial: Trial) -> None:
 def test_partner_can_be_named_by_a_domain_of_its(trial: Trial) -> None:
     trial.ask("sub.fabrikam.com").refuse()
     assert (trial.test["partner"], trial.test["domain"]) == ("fabrikam", "sub.fabrikam.com")
+
+
+def test_another_resolver_is_asked_and_let_go(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[list[HostPort], Other]] = []
+
+    def locator(reactor: object, servers: list[HostPort], rng: object) -> Other:
+        made.append((servers, Other("10.0.0.8")))
+        return made[-1][1]
+
+    monkeypatch.setattr(Probing, "locator", staticmethod(locator))
+    trial.probing.test({"partner": "fabrikam", "resolver": "9.9.9.9"}).addCallback(trial.told.append)
+    trial.refuse()
+    ((servers, other),) = made
+    assert servers == [HostPort("9.9.9.9", 53)] and other.stopped
+    dns = trial.step("dns")
+    assert (dns["status"], dns["code"]) == ("warn", "EDGE-D03")
+    assert "9.9.9.9: sip.fabrikam.com -> 10.0.0.8" in dns["details"]
+
+
+def test_resolver_is_an_address(trial: Trial) -> None:
+    with pytest.raises(Wrong, match="given by its IP address"):
+        trial.probing.test({"partner": "fabrikam", "resolver": "dns.example"})
 
 
 def test_partner_nobody_has_listed_is_not_tested(trial: Trial) -> None:

@@ -138,7 +138,9 @@ def test_server_in_another_domain_is_named_beside_the_domain(ours: Callable[[Pub
 
 def test_addresses_of_inside_and_outside_under_one_name_are_told() -> None:
     looked = Looked(None, {FEDERATION: (SERVER,)}, {SERVER.host: ("8.8.8.8", "10.0.0.8")})
-    shows("One name has public and private addresses", lines(looked=looked))
+    inside = Looked(None, {FEDERATION: (SERVER,)}, {SERVER.host: ("203.0.113.17",)}, "9.9.9.9")
+    inside.otherwise = ("edge.contoso.com -> 10.0.0.8",)
+    shows("One name has public and private addresses", [*lines(looked=looked), *lines(looked=inside)])
 
 
 def test_refusal_of_options_says_that_they_must_let_us_in() -> None:
