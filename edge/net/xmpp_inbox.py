@@ -26,7 +26,7 @@ STANZAS = frozenset(("message", "presence", "iq"))
 
 
 class Inbox:
-    """``perform`` does what the negotiation of ``link`` wants. `heard` is when a stanza came."""
+    """``perform`` does what the negotiation of ``link`` wants. `heard` is when a stanza came, or the answer to a ping."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Inbox:
                         if settle is not None:
                             # what came before may be the failure of a stanza that the ping stands behind
                             self._deliver(stanzas)
+                            self.heard = self._clock.seconds()
                             settle()
                             continue
                     stanzas.append(stanza)

@@ -108,6 +108,18 @@ def test_stream_waits_for_what_it_has_sent_and_the_next_goes_on_another(tmp_path
     assert old.hears().endswith(b"</stream:stream>")
 
 
+def test_stream_on_which_pings_are_answered_is_not_quiet(tmp_path: Path) -> None:
+    """Nor is it idle: an answer that is lost with it holds up all that waits for it."""
+    world = World(tmp_path)
+    world.send("one")
+    out, back = world.go_out(), world.come_in()
+    (link,) = [each for each in world.pool.links if each.outbox is None]
+    before = link.inbox.heard
+    world.reactor.advance(1)
+    back.says(pong(out))
+    assert world.sink.done == ["one"] and link.inbox.heard > before
+
+
 def test_stream_that_a_server_has_opened_is_closed_in_a_pause(tmp_path: Path) -> None:
     world = World(tmp_path)
     far = world.come_in()
