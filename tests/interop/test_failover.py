@@ -117,7 +117,7 @@ class Verona:
         self.juliet = stack.enter_context(
             XmppUser(f"juliet@{CAPULET}", "pencil", self.prosody.address, self.prosody.c2s).log_in(),
         )
-        wait_until(lambda: self.edge.says("link.up", "partner=capulet"), "Prosody knows where the partner's users are", 15)
+        wait_until(lambda: self.edge.says("link.up", "partner=capulet"), "Prosody is connected", 15)
         self.number = 0
 
     def say(self) -> str:
