@@ -271,7 +271,7 @@ def test_server_that_is_taken_off_the_list_and_comes_back(
         juliet.expect("presence", from_=there, type="unavailable")
         wait_until(lambda: world.edge.says("link.down", "partner=capulet"), "its streams are closed", SOON)
         assert romeo.message(back, "Art thou there?").status == 403
-        if kind == "prosody s2s":  # ejabberd does not dial again for minutes whom it could not reach once
+        if kind == "prosody s2s":  # ejabberd drops what is for a server that has just refused it
             juliet.message(there, "Art thou there?", id="lost")
             juliet.expect("message", type="error", id="lost", seconds=20)
 
