@@ -164,10 +164,8 @@ class XmppPool:
 
     def _is_place(self, place: Place, new: Relisting) -> bool:
         (local, there), system = place, self._paths[place].system
-        if not new.has(system):
-            return False
-        if place in self._components:
-            return local in self._ours.get(there, ())
+        if not new.has(system) or place in self._components:
+            return new.has(system) and local in self._ours.get(there, ())
         return self._directory.system_of(Domain(there)) is system and self._trust.may_talk(local, Domain(there))
 
     def _count_components(self) -> None:
@@ -217,6 +215,10 @@ class XmppPool:
             return self._contexts.dialling(dial.remote, dial.system, dial.local, [ALPN] if dial.direct else [])
         accepting = self._contexts.accepting(link.negotiation.local, [ALPN])
         return Paced(accepting, self._pace, self._entrance.knows(link.address))
+
+    def waiting(self, link: XmppLink, claim: Verify, handshake: Handshake) -> "Deferred[None] | None":
+        """`edge.net.xmpp_owner.Owner`: what the verdict has to wait for."""
+        return self._trust.waiting(claim.remote, claim.local, handshake)
 
     def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Verdict:
         """`edge.net.xmpp_owner.Owner`: who the far end is, and what it may do."""
