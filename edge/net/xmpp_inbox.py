@@ -26,7 +26,7 @@ STANZAS = frozenset(("message", "presence", "iq"))
 
 
 class Inbox:
-    """``perform`` does what the negotiation of ``link`` wants. `heard` is when a stanza came, or the answer to a ping."""
+    """``perform`` does what the negotiation of ``link`` wants. `heard`: when a stanza came, or the answer to a ping."""
 
     def __init__(
         self,
