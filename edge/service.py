@@ -51,6 +51,7 @@ from edge.gateway.counters import Counts
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
+from edge.net.proofs import proofs
 from edge.net.retiring import Retiring, Stream
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
@@ -145,6 +146,7 @@ class EdgeService(TwistedService):
         self._driver.watch(self._arrivals.watch)
         file = None if config.state is None else config.state.parent / FILE
         self._audit = Audit(file, time, self._driver.link_event)
+        contexts.further = self._proofs = proofs(reactor, self._locator.addresses, config.dns_servers, config.dnssec)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         show_old = self._show_old
         self._retiring = Retiring(reactor)
@@ -253,6 +255,7 @@ class EdgeService(TwistedService):
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+        self._proofs.stop()
         self._locator.stop()
         stopped = DeferredList(stopping, consumeErrors=True)
         return stopped.addBoth(self._closed_soon)

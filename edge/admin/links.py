@@ -168,7 +168,7 @@ def _of_xmpp(link: XmppLink, now: float) -> Row:
     return _row(
         str(facts["partner"]), "xmpp", direction, " > ".join(_shown(each) for each in pair if each),
         peer=_place(link.address, link.port), tls_version=facts["tls_version"], cipher=facts["cipher"],
-        auth=auth.upper() if auth == "external" else auth, seconds=round(now - link.since),
+        auth=auth.upper() if auth in ("external", "dane", "posh") else auth, seconds=round(now - link.since),
         cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from edge.admin.evidence import Fault, Reach
 from edge.admin.probes import TEXT, Aim, Kit, Probe
 from edge.certificates.handshake import Handshake
 from edge.codes import Code
+from edge.net.gate import held
 from edge.net.sip_owner import Transport
 from edge.net.xmpp_dialling import ALPN
 from edge.net.xmpp_tls import begin_tls
@@ -150,6 +151,13 @@ class StreamProbe(Probe):
 
     def _judge(self, claim: Verify) -> None:
         assert self._handshake is not None
+        waiting = Trust(self.kit.directory, self.kit.contexts).waiting(claim.remote, claim.local, self._handshake)
+        held(self._tls, waiting, lambda: self._judge_now(claim))
+
+    def _judge_now(self, claim: Verify) -> None:
+        assert self._handshake is not None
+        if self.negotiation.ended:
+            return
         verdict = Trust(self.kit.directory, self.kit.contexts).judge(claim.remote, claim.local, self._handshake)
         fault = verdict.peer.fault
         if fault is not None:

@@ -46,6 +46,16 @@ class Revocation(Protocol):
         """When more is known; None if that is all."""
 
 
+class Further(Protocol):
+    """Who knows what a domain says of its servers' certificates elsewhere: `edge.net.proofs.Proofs`."""
+
+    def waiting(self, kinds: Sequence[str], remote: Domain) -> "Deferred[None] | None":
+        """When more is known; None if that is all."""
+
+    def proof(self, kinds: Sequence[str], remote: Domain, handshake: Handshake, fault: Code | None) -> str:
+        """Which of ``kinds`` proves the certificate; "" for none."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Generation:
     """All contexts that belong together; a connection begins in one of these and stays in it."""
@@ -73,6 +83,7 @@ class Contexts:
 
     def __init__(self, ours: Identity | Identities, ca: Path | None, systems: Iterable[System]) -> None:
         self.noted: Callable[[Peer, Handshake], None] = _nobody_notes
+        self.further: Further | None = None
         self._revocation: Revocation | None = None
         self._ca, self._systems = ca, tuple(systems)
         self._now = self._made(_identities(ours), ca, self._systems, 0)
@@ -131,9 +142,9 @@ class Contexts:
         self.noted(peer, handshake)
         return peer
 
-    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain) -> Peer:
+    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain, proof: str = "") -> Peer:
         """Who the far end of an XMPP stream is, see `edge.certificates.verdict.xmpp_peer`."""
-        peer = verdict.xmpp_peer(directory, handshake, self, remote)
+        peer = verdict.xmpp_peer(directory, handshake, self, remote, proof)
         self.noted(peer, handshake)
         return peer
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IReactorTCP, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.ssl import optionsForClientTLS, platformTrust
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone
 from twisted.web.http_headers import Headers
@@ -30,15 +31,19 @@ async def get(
     limit: int,
     resolve: "Callable[[Domain], Deferred[list[str]]]",
     is_allowed: Callable[[str], bool],
+    scheme: str = "http",
 ) -> bytes:
-    """What is at ``url``, with ``body`` posted. Raises `StatementError`, or what Twisted says about the network."""
+    """What is at ``url``, with ``body`` posted. Raises `StatementError`, or what Twisted says about the network.
+
+    With the ``scheme`` "https" the operating system's trust store vouches for the host in ``url``.
+    """
     try:
         uri = URI.fromBytes(url.encode("ascii"))  # type: ignore[no-untyped-call]  # so Twisted has it
         host, port = uri.host.decode("ascii"), uri.port
     except ValueError:
         raise StatementError("this is no address") from None
-    if uri.scheme != b"http" or not host or not 0 < port < 65536 or "@" in host:
-        raise StatementError("only plain http addresses are followed")
+    if uri.scheme != scheme.encode() or not host or not 0 < port < 65536 or "@" in host:
+        raise StatementError(f"only {'plain ' if scheme == 'http' else ''}{scheme} addresses are followed")
     literal = host.strip("[]")
     addresses = [literal] if _is_address(literal) else await resolve(Domain(host.lower()))
     allowed = [address for address in addresses if is_allowed(address)]
@@ -109,8 +114,12 @@ class _There:
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         make = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
-        made = make(self._reactor, self._address, self._port, timeout=CONNECT_SECONDS)
-        return cast(IStreamClientEndpoint, made)
+        made = cast(IStreamClientEndpoint, make(self._reactor, self._address, self._port, timeout=CONNECT_SECONDS))
+        if uri.scheme == b"https":
+            host = uri.host.decode("ascii")
+            options = optionsForClientTLS(host, trustRoot=platformTrust())  # type: ignore[no-untyped-call]
+            made = wrapClientTLS(options, made)
+        return made
 
 
 @implementer(IBodyProducer)

@@ -42,6 +42,23 @@ def chain_fault(system: System, handshake: Handshake, grounds: Grounds) -> Code 
     return fault or grounds.revoked(handshake, trust.revocation)
 
 
+def proved_fault(system: System, handshake: Handshake, grounds: Grounds, proof: str) -> Code | None:
+    """What a certificate must be besides, that a further ``proof`` ("dane" or "posh") has tied to the name.
+
+    That stands for its issuer and its name. DNS speaks for the dates too (RFC 7671 §5.1); pins, the TLS version and
+    revocation are nobody's but ours to say.
+    """
+    trust, leaf = system.trust, handshake.leaf
+    fault = handshake.fault_under(trust.eku, pinned=True)
+    if proof == "dane" and fault in (Code.C02, Code.C09):
+        fault = None
+    if fault is None and trust.pins and (leaf is None or trust.pins.isdisjoint(map(pin_of, handshake.path))):
+        fault = Code.C12
+    if fault is None and handshake.tls_version < f"TLSv{system.min_version}":
+        fault = Code.T02
+    return fault or grounds.revoked(handshake, trust.revocation)
+
+
 def sip_peer(
     directory: Directory,
     handshake: Handshake,
@@ -79,15 +96,18 @@ def sip_peer(
     return replace(found, systems=frozenset(), fault=fault or found.fault)
 
 
-def xmpp_peer(directory: Directory, handshake: Handshake, grounds: Grounds, remote: Domain) -> Peer:
-    """Who an XMPP server is that says it is ``remote``, or that we dialled as that (RFC 6120 §13.7)."""
+def xmpp_peer(directory: Directory, handshake: Handshake, grounds: Grounds, remote: Domain, proof: str = "") -> Peer:
+    """Who an XMPP server is that says it is ``remote``, or that we dialled as that (RFC 6120 §13.7).
+
+    ``proof`` is what proves its certificate besides issuer and name: "dane", "posh", or nothing.
+    """
     names, system = frozenset((remote,)), directory.system_of(remote)
     if system is None and directory.is_open_to(remote):
         system = directory.discovered.like(remote, "xmpp")
     if system is None:
         return Peer("xmpp", names, frozenset(), handshake.fault or directory.identify("xmpp", names).fault)
-    fault = chain_fault(system, handshake, grounds)
-    if fault is None and handshake.leaf is not None:
+    fault = proved_fault(system, handshake, grounds, proof) if proof else chain_fault(system, handshake, grounds)
+    if fault is None and handshake.leaf is not None and not proof:
         # what is configured besides the domains, static hosts above all, is as good as the domain itself
         expected = names | system.peer_names.difference(system.domains)
         if not any(xmpp_matches(handshake.leaf, each) for each in expected):

@@ -21,6 +21,7 @@ FIXED = {  # of `Config`: what is built into the process when it starts -> what 
     "session_idle": "[sip] session_idle_seconds",
     "xmpp_listen": "[xmpp] listen",
     "dns_servers": "[dns] servers",
+    "dnssec": "[dns] dnssec",
     "presence": "[presence]",
     "admin_listen": "[admin] listen",
     "admin_socket": "[admin] socket",

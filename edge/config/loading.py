@@ -53,6 +53,7 @@ class Config:
     sip_keep_alive: float  # seconds
     session_idle: float  # seconds
     dns_servers: tuple[HostPort, ...]  # empty: the system's
+    dnssec: bool  # they validate, and nobody is between them and us
     state: Path | None  # where subscriptions are kept; None: nowhere
     state_sync: str  # "normal" | "full"
     presence: PresenceSettings
@@ -156,6 +157,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         sip_keep_alive=main.sip.keep_alive_seconds,
         session_idle=main.sip.session_idle_seconds,
         dns_servers=servers,
+        dnssec=main.dns.dnssec,
         state=state,
         state_sync=main.edge.state_sync,
         presence=settings_of(main.presence),

@@ -45,7 +45,7 @@ Marker = Annotated[
     ),
 ]
 
-Proofs = Annotated[list[Literal["external", "dialback-tls"]], Meta(min_length=1)]
+Proofs = Annotated[list[Literal["external", "dialback-tls", "dane", "posh"]], Meta(min_length=1)]
 Idle = Annotated[float, Meta(ge=60, le=86_400)]  # seconds; a ping of theirs every minute keeps a stream as it is
 
 Html = Literal["plain", "xhtml"]
@@ -104,6 +104,7 @@ class Entry(Struct, frozen=True):
     link: Literal["component", "s2s"] | None = None
     hosts: Literal["srv"] | Texts | None = None
     srv_targets_outside_domain: bool | None = None
+    offer_alias: bool | None = None
     secret_file: Text | None = None
     page_type: Literal["chat", "normal"] | None = None
     confirm: Literal["ack", "write"] | None = None
@@ -163,6 +164,7 @@ class SipListeners(Struct, frozen=True):
 
 class Dns(Struct, frozen=True):
     servers: list[str] = field(default_factory=list)
+    dnssec: bool = False
 
 
 class Presence(Struct, frozen=True):

@@ -4,10 +4,11 @@ from edge.config.schema import SystemStreams
 from edge.partners import Streams
 
 KEYS = ("starttls", "auth", "bidi", "idle_seconds")
+FURTHER = ("dane", "posh")  # RFC 7712
 
 
 def streams_of(said: SystemStreams) -> Streams:
-    """What was said, and the defaults for what was not: nothing but certificates proves a name."""
+    """What was said, and the defaults for what was not: nothing but a certificate's issuer proves a name."""
     built_in = Streams()
     proofs = ["external"] if said.auth is None else said.auth
     return Streams(
@@ -16,4 +17,5 @@ def streams_of(said: SystemStreams) -> Streams:
         bidi=built_in.bidi if said.bidi is None else said.bidi,
         direct=said.starttls == "direct",
         idle_seconds=built_in.idle_seconds if said.idle_seconds is None else said.idle_seconds,
+        further=tuple(dict.fromkeys(proof for proof in proofs if proof in FURTHER)),
     )

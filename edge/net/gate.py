@@ -4,9 +4,11 @@
 certificate was revoked), and the gate takes itself away when it opens. Nothing is read from the socket meanwhile.
 """
 
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -81,6 +83,24 @@ class Gate:
             for data in self._received:
                 self._link.dataReceived(data)
             cast(Chunkwise, self._link).chunk_ended()
+
+
+def held(wire: object, waiting: "Deferred[None] | None", go_on: Callable[[], None]) -> None:
+    """Do it when ``waiting`` fires, with nothing read from ``wire`` meanwhile; at once if there is nothing to wait for.
+
+    The link has to see that it is not over by then.
+    """
+    if waiting is None:
+        go_on()
+        return
+    tcp = cast(Wire, wire).transport
+    tcp.pauseProducing()
+
+    def fired(nothing: None) -> None:
+        go_on()
+        tcp.resumeProducing()
+
+    waiting.addCallback(fired)
 
 
 def stands_before(wire: Wire, link: IProtocol) -> bool:

@@ -51,7 +51,7 @@ class Names:
 
     async def ask(self, name: str, kind: int) -> list[dns.RRHeader]:
         """The records of one kind; none if the name or the kind does not exist, `LocateError` if nobody answers."""
-        self._resolver.servers = self._servers or _system_servers()
+        self._resolver.servers = self._servers or system_servers()
         try:
             query = dns.Query(name.encode("ascii"), kind, dns.IN)
             answers: Answers = await self._resolver.query(query)  # type: ignore[no-untyped-call]
@@ -90,7 +90,7 @@ class Names:
         return [str(ipaddress.ip_address(address)) for address in found if address]
 
 
-def _system_servers() -> list[tuple[str, int]]:
+def system_servers() -> list[tuple[str, int]]:
     """The name servers of resolv.conf as it is now, since Twisted's own reader would poll it for ever."""
     try:
         lines = RESOLV_CONF.read_text("utf-8", "replace").splitlines()

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
+from edge.net.gate import held
 from edge.net.links import NUMBERS, Cause, DialError, cause_of
 from edge.net.outbox import Outbox
 from edge.net.sink import Sink
@@ -85,10 +86,7 @@ class XmppLink(Protocol):
         self.idle_seconds = float("inf")  # without a stanza, until the stream is closed
         self.orderly = False  # it was ended in good order, by either side: that is nobody's fault
         self.key: object = None  # the owner's own mark
-        self._clock = clock
-        self._owner = owner
-        self._sink = sink
-        self._turn = turn
+        self._clock, self._owner, self._sink, self._turn = clock, owner, sink, turn
         self.outbox: Outbox | None = None  # where stanzas may go out
         self.inbox = Inbox(clock, owner, sink, self, self._perform)
         self._judged = NOBODY  # by its certificate
@@ -97,8 +95,7 @@ class XmppLink(Protocol):
         self._ready = ready
         self._parser = StreamParser()
         self._fresh = True  # nothing has come, or nothing since TLS began
-        self._encrypted = False
-        self._shaking = False  # a TLS handshake is going on
+        self._encrypted = self._shaking = False  # TLS has begun; its handshake is still going on
         self._received: list[bytes] = []
         self._unproved_bytes = UNPROVED_BYTES
         self._announced = False  # the log knows that it was up
@@ -221,9 +218,8 @@ class XmppLink(Protocol):
     def chunk_ended(self) -> None:
         """Everything that one read from the socket brought has been given to `dataReceived`."""
         if self._received:
-            data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
-            self._received, self._fresh = [], False
-            self._take(data)
+            received, self._received, self._fresh = self._received, [], False
+            self._take(b"".join(received))
 
     def pauseProducing(self) -> None:
         """The peer reads more slowly than we write."""
@@ -253,11 +249,10 @@ class XmppLink(Protocol):
         """Parse one chunk and act on all of it; what that causes is written at the end."""
         if self.negotiation.ended:
             return
-        if not self.negotiation.ready:
-            self._unproved_bytes -= len(data)
-            if self._unproved_bytes < 0:
-                self.fail(Code.L04)
-                return
+        self._unproved_bytes -= 0 if self.negotiation.ready else len(data)
+        if self._unproved_bytes < 0:
+            self.fail(Code.L04)
+            return
         self._turn.begin()
         try:
             self._parse(data)
@@ -312,9 +307,14 @@ class XmppLink(Protocol):
 
     def _judge(self, claim: Verify) -> None:
         assert self.handshake is not None, "names are judged behind TLS only"
+        held(self._wire, self._owner.waiting(self, claim, self.handshake), lambda: self._judge_now(claim))
+
+    def _judge_now(self, claim: Verify) -> None:
+        if self._cause is not None or self.handshake is None:
+            return
         verdict = self._owner.judge(self, claim, self.handshake)
         self._judged = verdict.peer
-        self.security.fault = verdict.peer.fault
+        self.security.fault, self.security.proof = verdict.peer.fault, verdict.proof
         self.peer = self.peer if verdict.peer.fault is None else verdict.peer
         self._perform(self.negotiation.verified(verdict.peer.fault, verdict.allowed))
 

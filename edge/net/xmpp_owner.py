@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Protocol
 
+from twisted.internet.defer import Deferred
+
 from edge.certificates.contexts import Accepting, Dialling, Handshake
 from edge.codes import Code
 from edge.domains import Domain
@@ -26,6 +28,9 @@ class Owner(Protocol):
 
     def creator(self, link: "XmppLink") -> Accepting | Dialling | Paced:
         """What makes the TLS connection."""
+
+    def waiting(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> "Deferred[None] | None":
+        """When to ask for the verdict, because something has to be fetched for it; None if it can be given now."""
 
     def judge(self, link: "XmppLink", claim: Verify, handshake: Handshake) -> Verdict:
         """Say who the far end is, and what it may do."""

@@ -34,6 +34,7 @@ class Security:
     serial: str = ""  # as openssl prints it
     changed_from: str = ""  # the fingerprint that the same domain showed before, if it was another one
     proofs: dict[tuple[Domain, Domain], str] = field(default_factory=dict)  # (theirs, ours): "external" | "dialback"
+    proof: str = ""  # what makes the certificate good that is not by itself: "dane" | "posh"
 
     @classmethod
     def of(cls, handshake: Handshake, fault: Code | None = None) -> "Security":
@@ -55,8 +56,14 @@ class Security:
 
     @property
     def authenticated(self) -> str:
-        """By what: "external", "dialback", both, or "" as long as nothing is proved."""
-        return "+".join(sorted(set(self.proofs.values())))
+        """By what: "external", "dialback", both, or "" as long as nothing is proved.
+
+        In the place of "external" stands what has made the far end's certificate good, if its issuer has not.
+        """
+        found = set(self.proofs.values())
+        if found and self.proof:
+            found = found - {"external"} | {self.proof}
+        return "+".join(sorted(found))
 
     def facts(self) -> dict[str, object]:
         """What the log should say of it."""

@@ -1,13 +1,17 @@
 """What an XMPP server may do on a stream, and who it is: its entry in the partner list, held against its certificate.
 
 Policy first, so that a stranger hears that it is one. `edge.net.xmpp_pool` asks once for each stream, and once more
-for each dialback. A certificate and dialback are the proofs there are; another one (DANE, POSH) would be judged here.
+for each dialback. A certificate proves a name by its issuer, or by what the domain says of it elsewhere (DANE and POSH,
+RFC 7712), and without any of these there is dialback.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
+
+from edge.certificates import verdict
 from edge.certificates.contexts import Contexts, Handshake
 from edge.codes import Code
 from edge.domains import Domain
@@ -25,10 +29,14 @@ FINAL = frozenset((Code.T02, Code.T07, Code.C10, Code.C12))
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``peer.fault`` is what is wrong with the far end's certificate, or with itself; then nothing is ``allowed``."""
+    """``peer.fault`` is what is wrong with the far end's certificate, or with itself; then nothing is ``allowed``.
+
+    ``proof`` is what makes the certificate good that is not by itself: "dane" or "posh".
+    """
 
     peer: Peer
     allowed: Allowed
+    proof: str = ""
 
 
 class Trust:
@@ -48,8 +56,9 @@ class Trust:
         fault = self.policy(remote, local)
         if fault is not None:
             return Verdict(Peer("xmpp", frozenset((remote,)), frozenset(), fault), NOTHING)
-        peer = self._contexts.xmpp_peer(self._directory, handshake, remote)
         system = self._directory.system_of(remote)
+        proof = self._further(system, remote, handshake)
+        peer = self._contexts.xmpp_peer(self._directory, handshake, remote, proof)
         if system is None and peer.fault is None:
             system = self._directory.discover(remote, local)
             peer = self._directory.identify("xmpp", peer.names)
@@ -60,15 +69,28 @@ class Trust:
             return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
         streams = system.streams
         dialback = streams.dialback and peer.fault not in FINAL
-        return Verdict(peer, Allowed(streams.external, dialback, streams.bidi))
+        external = streams.external or bool(streams.further)
+        if streams.further and not (streams.external or proof or peer.fault):
+            peer = replace(peer, systems=frozenset(), fault=Code.C01)  # its issuer alone counts for nothing here
+        return Verdict(peer, Allowed(external, dialback, streams.bidi), proof)
+
+    def waiting(self, remote: Domain, local: Domain, handshake: Handshake) -> "Deferred[None] | None":
+        """When `judge` can say more, because a further proof has to be fetched; None if it can say all now."""
+        system, further = self._directory.system_of(remote), self._contexts.further
+        if system is None or further is None or self.policy(remote, local) is not None:
+            return None
+        if not self._wants_further(system, remote, handshake):
+            return None
+        return further.waiting(system.streams.further, remote)
 
     def judge_again(self, link: "XmppLink") -> bool:
         """Hold what a stream has proved against another partner list; False if nothing is left of it."""
         handshake, proofs = link.handshake, link.security.proofs
         assert handshake is not None
         for (remote, local), how in list(proofs.items()):
-            verdict = self.judge(remote, local, handshake)
-            if not (verdict.allowed.dialback if how == "dialback" else verdict.peer.fault is None):
+            now = self.judge(remote, local, handshake)
+            good = now.peer.fault is None or self._stays(link, remote, local)
+            if not (now.allowed.dialback if how == "dialback" else good):
                 del proofs[remote, local]
         link.peer = self._directory.identify("xmpp", frozenset(remote for remote, _ in proofs))
         return bool(proofs)
@@ -93,6 +115,30 @@ class Trust:
         """Whether stanzas may go between these two at all."""
         ours, theirs = self._directory.system_of(local), self._directory.system_of(remote)
         return ours is not None and theirs is not None and self._directory.may_talk(ours, theirs)
+
+    def _stays(self, link: "XmppLink", remote: Domain, local: Domain) -> bool:
+        """Whether a further proof still counts, although what it rested on is not remembered any more."""
+        system, proof, handshake = self._directory.system_of(remote), link.security.proof, link.handshake
+        if system is None or handshake is None or proof not in system.streams.further:
+            return False
+        fault = verdict.proved_fault(system, handshake, self._contexts, proof)
+        return fault is None and self.policy(remote, local) is None
+
+    def _wants_further(self, system: System, remote: Domain, handshake: Handshake) -> bool:
+        """Whether the certificate alone is not enough, and something else may be."""
+        streams = system.streams
+        if not streams.further or handshake.leaf is None:
+            return False
+        return not streams.external or self._fault(remote, handshake) is not None
+
+    def _fault(self, remote: Domain, handshake: Handshake) -> Code | None:
+        return verdict.xmpp_peer(self._directory, handshake, self._contexts, remote).fault
+
+    def _further(self, system: System | None, remote: Domain, handshake: Handshake) -> str:
+        further = self._contexts.further
+        if system is None or further is None or not self._wants_further(system, remote, handshake):
+            return ""
+        return further.proof(system.streams.further, remote, handshake, self._fault(remote, handshake))
 
     def policy(self, remote: Domain, local: Domain) -> Code | None:
         """Why these two domains do not talk over a stream between servers."""

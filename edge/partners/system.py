@@ -44,6 +44,7 @@ class Streams:
     bidi: bool = True  # one stream for both directions, where the server knows that
     direct: bool = False  # TLS begins at once, and never by STARTTLS
     idle_seconds: float = 600.0  # without a stanza, after which a stream is closed
+    further: tuple[str, ...] = ()  # "dane" and "posh", in order, for a certificate that does not prove the name itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class System:
     piggyback: bool = False  # whether a SIP system may be told the presence that is known in the 200 to its SUBSCRIBE
     verification_marker: str = ""  # a header line for every request to a SIP system; "" for none
     srv_targets_outside_domain: bool = False  # whether servers may be used that its record names in other domains
+    offer_alias: bool = False  # whether its requests may come on the SIP connections that we have opened
     connections_in: int = 20  # connections that it may have open to us at a time; not by a component link
     connections_out: int = 4  # SIP connections that we open to one place of it
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again

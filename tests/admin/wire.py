@@ -44,13 +44,15 @@ class Wire(StringTransport):
 class Judge:
     """In the place of `Contexts`: ``fault`` is what is wrong with every certificate."""
 
+    further = None
+
     def __init__(self) -> None:
         self.fault: Code | None = None
 
     def sip_peer(self, directory: Directory, handshake: Handshake, *_: object) -> Peer:
         return replace(directory.identify("sip", frozenset((THEM,))), fault=self.fault)
 
-    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain) -> Peer:
+    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain, proof: str = "") -> Peer:
         return replace(directory.identify("xmpp", frozenset((remote,))), fault=self.fault)
 
     def dialling(self, *_: object) -> None:

@@ -90,7 +90,7 @@ class End:
         self.protocol: Protocol
         self.writes: list[bytes] = []  # all there ever were
         self.waiting: list[bytes] = []
-        self.closing = self.aborted = self.gone = False
+        self.closing = self.aborted = self.gone = self.paused = False
         self.producer: object = None
 
     def write(self, data: bytes) -> None:
@@ -110,6 +110,12 @@ class End:
 
     def unregisterProducer(self) -> None:
         self.producer = None
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
 
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", self.other.host, 40000)
@@ -193,7 +199,7 @@ class Cable:
         while busy:
             busy = False
             for end in ends:
-                data, end.waiting = b"".join(end.waiting), []
+                data, end.waiting = (b"", end.waiting) if end.other.paused else (b"".join(end.waiting), [])
                 if data and not end.other.gone and not end.aborted:
                     busy = True
                     end.other.protocol.dataReceived(data)

@@ -91,6 +91,6 @@ class Silence(dns.DNSDatagramProtocol):
 def test_system_servers_are_those_of_the_file_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "resolv.conf"
     monkeypatch.setattr(names, "RESOLV_CONF", path)
-    assert names._system_servers() == [("127.0.0.1", 53)]
+    assert names.system_servers() == [("127.0.0.1", 53)]
     path.write_text("# comment\nnameserver 192.0.2.53\nsearch a.test\nnameserver\nnameserver fe80::1%eth0\n")
-    assert names._system_servers() == [("192.0.2.53", 53), ("fe80::1", 53)]
+    assert names.system_servers() == [("192.0.2.53", 53), ("fe80::1", 53)]

@@ -19,10 +19,12 @@ HANDSHAKE = Handshake(x509.load_pem_x509_certificate(THEIRS.chain), (), (), (), 
 class Verdicts:
     """In the place of `Contexts`: says of each certificate what it is told."""
 
+    further = None
+
     def __init__(self, fault: Code | None) -> None:
         self.fault = fault
 
-    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain) -> Peer:
+    def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain, proof: str = "") -> Peer:
         found = directory.identify("xmpp", frozenset((remote,)))
         return Peer("xmpp", found.names, frozenset() if self.fault else found.systems, self.fault)
 
