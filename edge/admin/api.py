@@ -2,7 +2,8 @@
 
 Whoever may open the socket (mode 0660) is an administrator; there is no other way in. `edge.admin.verbs` says what can
 be asked and done, this says how: ``GET /v1/links?partner=contoso``, ``POST /v1/reload`` with a JSON object. The answer
-is a JSON object; a wrong question gets 400 or 404 with {"error": sentence}. No answer holds a private key or a body.
+is a JSON object; a wrong question gets 400 or 404 with {"error": sentence}. No answer holds a private key,
+and none but those of a trace that was begun with bodies what people say.
 """
 
 import json

@@ -25,6 +25,7 @@ from edge.admin.onboard_commands import SPEAKS, onboard_command
 from edge.admin.partner_commands import allow_command, block_command, partners_command
 from edge.admin.probe_commands import test_command
 from edge.admin.sub_commands import explain_command, sub_command, subs_command
+from edge.admin.trace_commands import trace_command
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
 
@@ -163,6 +164,14 @@ def _of_test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", action="store_true", help="a page that can be sent to the partner")
 
 
+def _of_trace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("address", metavar="ADDRESS", help="a user or a domain, on either side")
+    parser.add_argument("--with", dest="other", metavar="ADDRESS", help="only what is between the two")
+    parser.add_argument("--minutes", type=float, metavar="N", help="after which it ends (default: 10; at most 60)")
+    parser.add_argument("--bodies", action="store_true", help="show what people say")
+    parser.add_argument("--transcript", action="store_true", help="at the end print it as a test, with neutral names")
+
+
 def _of_dns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="one of ours (default: all)")
 
@@ -193,6 +202,7 @@ COMMANDS = {
     "sub": Command("ask for the presence around a user anew, or end it", _of_sub, asking(sub_command)),
     "subs": Command("list who watches whom, both halves", _of_subs, asking(subs_command)),
     "test": Command("go the whole way to a partner, and tell what is wrong on it", _of_test, asking(test_command)),
+    "trace": Command("show what passes of a user, as it passes", _of_trace, asking(trace_command)),
 }
 
 

@@ -33,33 +33,33 @@ class Ladder:
 
     def sip_in(self, link: SipLink, message: Request | Response) -> None:
         peer = ",".join(sorted(link.peer.systems)) or link.address
-        self._left(peer, _said(message), rightwards=True)
+        self._left(peer, said(message), rightwards=True)
 
     def sip_out(self, peer: str, data: bytes) -> None:
         head, _, body = data.partition(b"\r\n\r\n")
-        self._left(peer, _said(parse_message(head, body)), rightwards=False)
+        self._left(peer, said(parse_message(head, body)), rightwards=False)
 
     def xmpp_in(self, link: XmppLink, stanza: Stanza) -> None:
         name = {Message: "message", Presence: "presence", Iq: "iq"}[type(stanza)]
         show = stanza.show if isinstance(stanza, Presence) else ""
         condition = stanza.error.condition if stanza.error is not None else ""
-        text = _stanza(name, stanza.type, show, condition, str(stanza.to))
+        text = stanza_words(name, stanza.type, show, condition, str(stanza.to))
         self._right(",".join(sorted(link.peer.systems)), text, rightwards=False)
 
     def xmpp_out(self, sender: Domain, recipient: Domain, data: bytes) -> None:
         root = etree.fromstring(data)
         error = root.find("error")
         condition = "" if error is None else next((etree.QName(child).localname for child in error), "")
-        text = _stanza(root.tag, root.get("type", ""), root.findtext("show", ""), condition, root.get("to", ""))
+        text = stanza_words(root.tag, root.get("type", ""), root.findtext("show", ""), condition, root.get("to", ""))
         self._right(self._names.get(recipient, recipient), text, rightwards=True)
 
     def _left(self, peer: str, text: str, rightwards: bool) -> None:
         self._head()
-        self._write(f"|{_arrow(_with_name(peer, self._sip, text), rightwards)}|{' ' * LANE}|")
+        self._write(f"|{arrow(_with_name(peer, self._sip, text), rightwards)}|{' ' * LANE}|")
 
     def _right(self, peer: str, text: str, rightwards: bool) -> None:
         self._head()
-        self._write(f"|{' ' * LANE}|{_arrow(_with_name(peer, self._xmpp, text), rightwards)}|")
+        self._write(f"|{' ' * LANE}|{arrow(_with_name(peer, self._xmpp, text), rightwards)}|")
 
     def _head(self) -> None:
         if not self._headed:
@@ -76,16 +76,17 @@ def _with_name(peer: str, names: Iterable[str], text: str) -> str:
     return text if [peer] == list(names) else f"{peer or 'stranger'}: {text}"
 
 
-def _arrow(text: str, rightwards: bool) -> str:
+def arrow(text: str, rightwards: bool, lane: int = LANE) -> str:
+    """A line from bar to bar, with something that goes along it."""
     if not text.isprintable():
         text = "".join(each if each.isprintable() else "?" for each in text)
-    room = LANE - 7
+    room = lane - 7
     if len(text) > room:
         text = f"{text[: room - 1]}…"
-    return f"{f'--- {text} ':-<{LANE - 1}}>" if rightwards else f"{f'<-- {text} ':-<{LANE}}"
+    return f"{f'--- {text} ':-<{lane - 1}}>" if rightwards else f"{f'<-- {text} ':-<{lane}}"
 
 
-def _said(message: Request | Response) -> str:
+def said(message: Request | Response) -> str:
     """A SIP message in a few words. It may be malformed: only what has been checked or is ours is parsed here."""
     headers = message.headers
     if isinstance(message, Response):
@@ -100,7 +101,7 @@ def _said(message: Request | Response) -> str:
     return f"NOTIFY {state.strip()}" + (f" ({reason})" if reason else "") + (f", {body}" if body else "")
 
 
-def _stanza(name: str, kind: str, show: str, condition: str, to: str) -> str:
+def stanza_words(name: str, kind: str, show: str, condition: str, to: str) -> str:
     """A stanza in a few words; presence without a type is what it shows."""
     if name == "presence":
         kind = kind or show or "available"

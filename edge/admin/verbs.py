@@ -20,16 +20,19 @@ from edge.admin.probing import Probing
 from edge.admin.running import Running
 from edge.admin.status import status
 from edge.admin.subs import end, refresh, subs
+from edge.admin.traces import Traces
 
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "": False}
 ENTRIES = 1000  # of the audit in one answer
-TOLD = ("partner", "domain", "via", "name", "reason", "user", "with")  # members of a question that the audit repeats
+# members of a question that the audit repeats
+TOLD = ("partner", "domain", "via", "name", "reason", "user", "address", "with", "minutes", "bodies", "id")
 LONGEST = 500  # characters of one of them
 
 
 def verbs_of(running: Running) -> Verbs:
     """All verbs, by method and name."""
     listing = Listing(running)
+    traces = Traces(running.driver, running.gateway.node, running.reactor, running.wall)
     asked: dict[str, Callable[[Running, Mapping[str, str]], Answer | Deferred[Answer]]] = {
         "status": status,
         "links": links,
@@ -50,11 +53,14 @@ def verbs_of(running: Running) -> Verbs:
         "subs/end": partial(end, running),
         "allow": listing.allow,
         "block": listing.block,
+        "trace": traces.start,
+        "trace/end": traces.end,
     }
     return {
         **{("GET", name): partial(verb, running) for name, verb in asked.items()},
         **{("POST", name): noted(running, name, verb) for name, verb in done.items()},
         ("POST", "test"): Probing(running).test,  # it changes nothing
+        ("GET", "trace"): traces.read,
     }
 
 

@@ -21,6 +21,7 @@ def written(tmp_path: Path) -> Written:
 WRONG = [
     "", "chekc", "check a b", "check --nope", "link", "link open x", "link close", "partners sean", "allow", "block",
     "allow x.example --via smtp", "explain", "audit --since then", "cert", "code --nope", "subs a b c",
+    "trace", "trace a b", "trace a --minutes soon",
 ]  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def test_command_runs_as_a_process(written: Written) -> None:
 
 ASKING = [
     "allow x.example", "audit", "block x.example", "cert peers", "explain x.example", "link close x", "link retry x",
-    "links", "partners", "partners seen", "reload", "status", "subs",
+    "links", "partners", "partners seen", "reload", "status", "subs", "trace x@y.example",
 ]  # fmt: skip
 
 

@@ -70,6 +70,14 @@ def test_order_and_its_refusal_are_noted(office: Office) -> None:
     ]
 
 
+def test_trace_is_noted_with_whose_messages_are_looked_at_and_how(office: Office) -> None:
+    about = {"address": "romeo@contoso.com", "with": "juliet@xmpp.example", "minutes": "5", "bodies": "true"}
+    id = office.post("trace", **about)["id"]
+    assert office.get("trace", id=id)["bodies"] is True
+    office.post("trace/end", id=id)
+    assert entries(office) == [{**ROOT, "verb": "trace", **about}, {**ROOT, "verb": "trace/end", "id": id}]
+
+
 def test_note_repeats_no_more_than_what_is_meant_for_it(office: Office) -> None:
     def verb(said: Mapping[str, str]) -> Answer:
         return {}
