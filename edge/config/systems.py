@@ -96,6 +96,7 @@ class Gathering:
             piggyback=_first(entry.presence.piggyback, of_sip.presence.piggyback, BUILT_IN.presence.piggyback),
             resume_per_s=_first(limits.resume_per_s, defaults.limits.resume_per_s, _resume_rate(entry, inside)),
             srv_targets_outside_domain=_first(entry.srv_targets_outside_domain, False),
+            offer_alias=_first(entry.offer_alias, False),
             connections_in=_first(limits.connections_in, defaults.limits.connections_in, built_in.connections_in),
             connections_out=_first(limits.connections_out, of_sip.limits.connections_out, built_in.connections_out),
             allow=_first(entry.allow, "both"),
@@ -182,6 +183,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "limits.connections_in": entry.limits.connections_in,
         "limits.connections_out": entry.limits.connections_out,
         "srv_targets_outside_domain": entry.srv_targets_outside_domain,
+        "offer_alias": entry.offer_alias,
         "presence.format": entry.presence.format,
         "presence.piggyback": entry.presence.piggyback,
         "secret_file": entry.secret_file,
@@ -207,7 +209,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     elif entry.via == "xmpp":
         of_sip = (
             *("im_mode", "verification_marker", "presence.format", "presence.piggyback", "srv_targets_outside_domain"),
-            *("limits.message_bytes", "limits.connections_out"),
+            *("limits.message_bytes", "limits.connections_out", "offer_alias"),
         )
         idle = dict.fromkeys(of_sip, 'of systems with via = "sip"')
     if entry.via == "sip" and entry.hosts not in (None, "srv"):

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from edge.certificates.contexts import Handshake
 from edge.codes import Code
 from edge.net.links import NUMBERS, Cause, DialError, cause_of
+from edge.net.offer import offering
 from edge.net.pending import SLOW, Pending
 from edge.net.sink import Sink
 from edge.net.sip_owner import Owner, Transport, shown_by
@@ -64,19 +65,18 @@ class SipLink(Protocol):
         keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self.peer = NOBODY
-        self.address = ""
-        self.port = 0
+        self.address, self.port = "", 0
         self.since, self.number = clock.seconds(), next(NUMBERS)
         self.outbound = ready is not None
         self.lent = False  # the peer opened it, and our requests go on it
+        self.offers = False  # we say that the peer's may come on it, and have proved that they are for us
         self.alive = False  # the handshake is done, and the link not yet closed
         self.worked = False  # the peer has sent something
         self.orderly = False  # it was closed in good order: by the peer with no request unanswered, or by us at leisure
         self.key: object = None  # the owner's own mark
         self._clock = clock
         self._owner = owner
-        self._sink = sink
-        self._turn = turn
+        self._sink, self._turn = sink, turn
         self._ready = ready
         self._received: list[bytes] = []
         self._out: list[bytes] = []
@@ -87,8 +87,7 @@ class SipLink(Protocol):
         self._deadline: IDelayedCall | None = None  # of the handshake, then of a peer that proves nothing
         self._stall: IDelayedCall | None = None
         self._keep_alive: IDelayedCall | None = None
-        self._refusals = REFUSALS
-        self._unproved_bytes = UNPROVED_BYTES
+        self._refusals, self._unproved_bytes = REFUSALS, UNPROVED_BYTES
         self._period = keep_alive
         self._heard = self._pinged = self._answers = False
         self._learnt = False  # whether it was asked once, to learn whether it answers
@@ -96,8 +95,7 @@ class SipLink(Protocol):
         self._first = not self.outbound  # the next request is the first one of a peer that came to us
         self.progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
         self._handshake: Handshake | None = None
-        self._left = False  # the owner knows that it takes nothing more
-        self._retiring = False
+        self._left = self._retiring = False  # left: the owner knows that it takes nothing more
         self._announced = ""  # "up" | "refused": what the log knows of this link
 
     # --- for the pool and the driver --------------------------------------------------------------------
@@ -115,6 +113,8 @@ class SipLink(Protocol):
 
     def send(self, data: bytes, token: object) -> None:
         """Send a request; its ``token`` is reported as sent. (None: nobody waits for it.)"""
+        if token is not None and self.offers:
+            data = offering(data)
         self.write(data)
         if token is not None:
             self.pending.asked(data)

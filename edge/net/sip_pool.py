@@ -20,6 +20,7 @@ from edge.net.entrance import Entrance
 from edge.net.lanes import Lanes
 from edge.net.links import Cause, Route, Watcher
 from edge.net.locate import Locator
+from edge.net.offer import has_seen_ours
 from edge.net.pace import Pace
 from edge.net.paths import Path
 from edge.net.relisting import Relisting
@@ -135,6 +136,7 @@ class SipPool:
         for link in self._links:
             if isinstance(link.key, Use):
                 link.key.places = [lanes for lanes in link.key.places if id(lanes) in places]
+                link.offers = self._may_offer(link)
         closing = [link for link in self._links if self._is_over(link, new)]
         for link in closing:
             if link.peer.systems:
@@ -189,6 +191,7 @@ class SipPool:
             peer = self._contexts.sip_peer(self._directory, handshake, use.system, use.expected)
             if peer.systems:
                 self._entrance.proved(link, link.address)
+                link.offers = self._may_offer(link)
             return peer
         return self._let_in(link, self._contexts.sip_peer(self._directory, handshake))
 
@@ -273,6 +276,13 @@ class SipPool:
             self._accepted.subtract(before.systems)
             self._accepted.update(peer.systems)
         return not peer.systems
+
+    def _may_offer(self, link: SipLink) -> bool:
+        """Whether the peer is told that requests of its own may come on this link."""
+        system = link.key.system if isinstance(link.key, Use) else None
+        if system is None or link.handshake is None:
+            return False
+        return system.offer_alias and has_seen_ours(link.transport)
 
     def _systems_of(self, peer: Peer) -> list[System]:
         return [system for name in peer.systems if (system := self._directory.named(name)) is not None]

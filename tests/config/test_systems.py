@@ -62,6 +62,7 @@ im_mode = "page"
 html = "xhtml"
 encrypted = "fallback"
 verification_marker = "ms-asserted-verification-level: ms-source-verified-user=verified"
+offer_alias = true
 contact = "uc-team@contoso.com"
 notes = "CU10"
 [partner.tls]
@@ -107,6 +108,7 @@ confirm = "write"
         html="xhtml",
         encrypted="fallback",
         verification_marker="ms-asserted-verification-level: ms-source-verified-user=verified",
+        offer_alias=True,
         pending_messages=7,
         pending_seconds=5.0,
         stanza_bytes=20000,
@@ -275,6 +277,7 @@ SPOILED_XMPP = [
         17,
         '"verification_marker" in partner "jabber" is a key of systems with via = "sip"',
     ),
+    ("offer_alias = true", 17, '"offer_alias" in partner "jabber" is a key of systems with via = "sip"'),
     (
         '[partner.presence]\nformat = "msrtc"',
         18,

@@ -1,11 +1,15 @@
 """Several links to one place, over real TLS on loopback: links that were lent to us, and links beside the first."""
 
+from dataclasses import replace
+
+from OpenSSL import SSL
 from twisted.internet.task import deferLater
 
 from edge.domains import Domain
 from edge.net import links, pending, race, sip_link
 from edge.net.locate import Candidate
-from edge.partners import HostPort
+from edge.partners import Changes, HostPort
+from edge.sip.message import Request, Response
 from tests.net.loopback import (
     LYNC,
     PUBLIC,
@@ -99,6 +103,52 @@ class Lending(Base):
         server = self.served()
         stranger = PUBLIC.issue(dns=["other.example"])
         await self.dials(server, self.setting(partner(server.port)), offering(server.port), stranger)
+
+
+class Offering(Base):
+    """The other way round: our own link, for requests of the partner."""
+
+    async def dialled(self, offer_alias: bool, **keys: object) -> tuple[Setting, Server, Far]:
+        server = self.served()
+        if keys:
+            server.creator.context.set_verify(SSL.VERIFY_NONE)
+        setting = self.setting(partner(server.port, offer_alias=offer_alias))
+        setting.send("token", request(1))
+        far = await server.met()
+        await far.until(lambda: far.data)
+        return setting, server, far
+
+    async def test_link_is_offered_where_the_partner_is_to_have_it(self) -> None:
+        setting, _, far = await self.dialled(True)
+        assert b"Via: SIP/2.0/TLS lync.example;alias;branch=z9hG4bK1\r\n" in far.data
+        far.transport.write(response(1) + request(7))
+        await setting.sink.until(lambda: setting.sink.received)
+        (link, messages) = setting.sink.received[0]
+        assert [type(each) for each in messages] == [Response, Request] and link.outbound
+        assert not link.pending, "the answer is known by its branch as before"
+        setting.pool.respond(link, response(7))
+        await far.until(lambda: far.data.endswith(response(7)))
+
+    async def test_link_is_not_offered_otherwise(self) -> None:
+        _, _, far = await self.dialled(False)
+        assert far.data == request(1)
+
+    async def test_link_is_not_offered_to_a_server_that_has_not_seen_our_certificate(self) -> None:
+        _, _, far = await self.dialled(True, unasked=True)
+        assert far.data == request(1)
+
+    async def test_response_that_has_to_go_this_way_is_not_changed(self) -> None:
+        setting, _, far = await self.dialled(True)
+        setting.send(None, response(9))
+        await far.until(lambda: far.data.endswith(response(9)))
+
+    async def test_another_list_applies_to_links_that_are_up(self) -> None:
+        setting, _, far = await self.dialled(False)
+        old = setting.systems["lync"]
+        old.become(replace(old, offer_alias=True))
+        setting.pool.relisted(Changes((), (), ((old, ("offer_alias",)),)))
+        setting.send("token", request(2))
+        await far.until(lambda: b";alias;branch=z9hG4bK2\r\n" in far.data)
 
 
 class Widening(Base):
