@@ -20,7 +20,7 @@ READ = 4 << 20  # bytes from the end of the file that are looked at: some 20,000
 LONGEST = 8192  # characters of one entry; the longest hold what a reload has changed
 LINES = 50  # of a diff
 
-FIELDS = {"by": "user", "name": "called"}  # what the log calls a member of an entry, if otherwise
+FIELDS = {"by": "user", "name": "called", "user": "address"}  # what the log calls a member of an entry, if otherwise
 
 Entry = dict[str, Any]
 

@@ -24,7 +24,7 @@ def trace_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> in
     shown = sys.stderr if chosen.transcript else out
     who: dict[str, str | bool | int] = {"address": chosen.address, "bodies": chosen.bodies}
     who |= {"with": chosen.other} if chosen.other else {}
-    who |= {"minutes": str(chosen.minutes)} if chosen.minutes else {}
+    who |= {"minutes": str(chosen.minutes)} if chosen.minutes is not None else {}
     trace = client.post("trace", **who)
     events: list[dict[str, Any]] = []
     systems: dict[str, Any] = {}
@@ -42,6 +42,8 @@ def trace_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> in
             client.post("trace/end", id=trace["id"])
     if not answer["ended"]:
         answer = _look(client, trace, chosen.json, shown, events, systems)
+    elif not chosen.json:
+        shown.write(printable(f"ended: {answer['ended']}") + "\n")
     summary = {key: value for key, value in answer.items() if key not in ("events", "systems")}
     shown.write(f"{json.dumps(summary) if chosen.json else printable('verdict: ' + answer['verdict'])}\n")
     if chosen.transcript:

@@ -112,20 +112,20 @@ class Traces:
     def xmpp_in(self, link: XmppLink, stanza: Stanza) -> None:
         if self._before is not None:
             self._before.xmpp_in(link, stanza)
-        self._stanza("in", ",".join(sorted(link.peer.systems)), stanza.to_bytes())
+        self._stanza("in", ",".join(sorted(link.peer.systems)), stanza.to_bytes)
 
     def xmpp_out(self, sender: Domain, recipient: Domain, data: bytes) -> None:
         if self._before is not None:
             self._before.xmpp_out(sender, recipient, data)
         system = self._node.directory.system_of(recipient)
-        self._stanza("out", system.name if system is not None else "", data)
+        self._stanza("out", system.name if system is not None else "", lambda: data)
 
     # --- private --------------------------------------------------------------------------------------
 
-    def _stanza(self, way: str, system: str, data: bytes) -> None:
+    def _stanza(self, way: str, system: str, data: Callable[[], bytes]) -> None:
         from lxml import etree
 
-        self._each(lambda trace: trace.stanza(self._wall(), way, system, etree.fromstring(data)))
+        self._each(lambda trace: trace.stanza(self._wall(), way, system, etree.fromstring(data())))
 
     def _heard(self, report: Report) -> None:
         self._each(lambda trace: trace.report(self._wall(), report))
@@ -175,11 +175,12 @@ class Traces:
     def _systems(self, names: set[str], hosts: Iterable[Domain]) -> dict[str, Any]:
         """What is set for the systems that have to do with some events, for whoever makes a test of them."""
         directory = self._node.directory
-        every = {name for joined in names for name in joined.split(",")}
         found: dict[str, Any] = {"": {"edge": str(self._node.name), "port": self._node.port}}
-        for system in [*directory.systems, *directory.discovered]:
-            own = [str(host) for host in hosts if directory.system_of(host) is system]
-            if own or system.name in every:
+        owners = {str(host): directory.system_of(host) for host in hosts}
+        named = (directory.named(name) for joined in names for name in joined.split(","))
+        for system in [*owners.values(), *named]:
+            if system is not None and system.name not in found:
+                own = [host for host, owner in owners.items() if owner is system]
                 found[system.name] = {**_facts(system), "domains": own}
         return found
 

@@ -57,7 +57,7 @@ class Trace:
         if self.ended:
             return
         call = message.headers.get("call-id") or ""
-        new = call not in self._calls
+        new = not call or call not in self._calls
         if new:
             parties = _parties(message) if isinstance(message, Request) else []
             if not self._is_between(parties):

@@ -7,6 +7,8 @@ import pytest
 
 from edge.admin import audit
 from edge.admin.audit import Audit
+from edge.events import Facts
+from edge.gateway.effects import Report
 
 START = 1_700_000_000.0
 
@@ -36,6 +38,16 @@ def test_change_is_one_line_and_one_event(file: Path) -> None:
     )]  # fmt: skip
     assert file.stat().st_mode & 0o007 == 0
     assert clerk.audit.since(0, 10) == ([entry], 0)
+
+
+def test_log_says_who_has_done_it_and_not_to_whom(file: Path) -> None:
+    clerk = Clerk(file)
+    clerk.audit.note("root (uid 0)", "subs/end", user="romeo@x.example")
+    clerk.audit.note("root (uid 0)", "trace", **{"address": "romeo@x.example", "with": "juliet@y.example"})
+    logged = [Facts().of(Report(name, None, fields)) for name, fields in clerk.told]
+    assert [each["user"] for each in logged] == ["root (uid 0)"] * 2
+    assert "x.example" in str(logged) and "romeo" not in str(logged) and "juliet" not in str(logged)
+    assert file.read_text().count("romeo@x.example") == 2
 
 
 def test_entries_outlive_the_process_and_the_file_may_be_moved_away(file: Path) -> None:

@@ -75,7 +75,7 @@ def test_ladder_is_drawn_until_somebody_ends_it(delivered: Gateway) -> None:
 def test_it_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = Gateway(SIP_SPEAKS, monkeypatch, lambda: gateway.performance.stage.clock.advance(60))
     status, said = gateway.run("trace", "contoso.example", "--minutes", "1")
-    assert (status, said.splitlines()[-1]) == (0, "verdict: delivered")
+    assert (status, said.splitlines()[-2:]) == (0, ["ended: its time was over", "verdict: delivered"])
     assert [name for _, name, _ in gateway.asked] == ["trace"]
 
 
