@@ -57,6 +57,7 @@ class Edge(Process):
         partners: Sequence[System],
         *,
         dns: str = "",
+        dnssec: bool = False,
         presence: Keys | None = None,
         sip: Keys | None = None,
         more: str = "",
@@ -72,7 +73,7 @@ class Edge(Process):
         else:
             self.xmpp = 0
         if dns:
-            sections.append(table("dns", {"servers": [dns]}))
+            sections.append(table("dns", {"servers": [dns], "dnssec": dnssec}))
         if presence:
             sections.append(table("presence", presence))
         self.file.write_text("\n".join([*sections, *(self._system("inside", each) for each in inside)]))
