@@ -73,6 +73,7 @@ class Lanes:
 
     def redial(self) -> None:
         """Something else is said now about the place."""
+        self.returning.call_off()
         for route in self.routes:
             route.redial()
 

@@ -41,6 +41,10 @@ class Returning:
     def stop(self) -> None:
         """Look no more."""
         self._stopped = True
+        self.call_off()
+
+    def call_off(self) -> None:
+        """What is being looked for is not wanted as it is. A look that is under way begins anew after a pause."""
         if self._later is not None:
             self._later.cancel()
             self._later = None

@@ -74,8 +74,7 @@ class SipLink(Protocol):
         self.worked = False  # the peer has sent something
         self.orderly = False  # it was closed in good order: by the peer with no request unanswered, or by us at leisure
         self.key: object = None  # the owner's own mark
-        self._clock = clock
-        self._owner = owner
+        self._clock, self._owner = clock, owner
         self._sink, self._turn = sink, turn
         self._ready = ready
         self._received: list[bytes] = []
@@ -280,10 +279,11 @@ class SipLink(Protocol):
             messages: list[Request | Response] = []
             ending: Cause | None = None
             for message in self._framer.feed(data):
-                self.progress += 1
                 if isinstance(message, Ping):
                     self.write(PONG)
-                elif isinstance(message, Garbled):
+                    continue
+                self.progress += 1
+                if isinstance(message, Garbled):
                     ending = self._garbled(message) or ending
                 elif trusted or (self.peer.open and self._is_discovered(message)):
                     trusted = True

@@ -35,10 +35,13 @@ from edge.net.unlisted import Lookups, discovered
 from edge.partners import Changes, Directory, Peer, System
 from edge.sip.framing import Framer
 from edge.sip.message import Request
+from edge.sip.transaction import TIMER_F
 
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
 PLACES = 5000  # of which those that are idle are forgotten then; behind a wildcard anybody's users may name new ones
+ANSWERED = TIMER_F  # seconds without a message, before a link is closed that goes elsewhere than the next: as long may
+# an answer take to what the peer has asked on it
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
 
 
@@ -71,7 +74,7 @@ class SipPool:
         self._ports: list[IListeningPort] = []
         self._places: dict[tuple[str, Domain | None], Lanes] = {}
         self._links: set[SipLink] = set()
-        self._retiring = Retiring(reactor)
+        self._retiring = Retiring(reactor, ANSWERED)
         lookups, opened, retire = Lookups(reactor, locator), self._links.add, self._retiring.retire
         self._dialler = Dialler(reactor, sink, contexts, lookups, self._new, opened, retire)
         self._paths: dict[str, Path] = {}

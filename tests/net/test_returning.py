@@ -110,3 +110,17 @@ def test_fault_of_ours_is_not_hidden(place: Place) -> None:
     place.looking.addErrback(seen.append)
     assert seen, "it is left for the log"
     assert place.clock.getDelayedCalls() != []
+
+
+def test_look_for_what_is_not_wanted_any_more_begins_anew(place: Place) -> None:
+    place.outcome = None
+    place.returning.expect()
+    place.waits(FIRST)
+    place.returning.call_off()
+    assert place.looking.called
+    place.outcome = True
+    place.waits(2 * FIRST)
+    assert len(place.times) == 2
+    place.returning.expect()
+    place.returning.call_off()
+    assert place.clock.getDelayedCalls() == []

@@ -135,6 +135,7 @@ def test_ping_is_answered_and_kept_from_the_driver() -> None:
     bench.hear(b"\r\n\r\n")
     assert bench.transport.writes == [b"\r\n"]
     assert bench.sink.received == []
+    assert bench.link.progress == 0, "it is no message"
 
 
 def test_garbled_message_is_answered_and_others_go_on() -> None:

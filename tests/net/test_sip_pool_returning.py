@@ -1,10 +1,12 @@
 """The way back to a better server, over real TLS on loopback."""
 
+from dataclasses import replace
+
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import links, pending, race, returning
+from edge.net import links, pending, race, returning, sip_link
 from edge.net.locate import Candidate
-from edge.partners import HostPort
+from edge.partners import Changes, HostPort
 from tests.net.loopback import LYNC, OTHER, Base, Creator, Far, Server, Setting, free_port, partner, request, response
 from tests.net.test_sip_pool_places import offering
 
@@ -81,7 +83,9 @@ class Returning(Base):
         before = len(self.sip.sink.received)
         old.transport.write(request(7))
         await self.sip.sink.until(lambda: len(self.sip.sink.received) > before)
+        self.sip.pool.respond(self.sip.sink.received[-1][0], response(7))
         await old.gone()
+        assert old.data.endswith(response(7)), "the other server would not know what it is about"
 
     async def test_target_of_equal_priority_is_as_good(self) -> None:
         await self.away(ranks=(0, 0))
@@ -130,6 +134,21 @@ class Returning(Base):
         await old.gone()
         self.sip.send("back", request(2))
         await far.until(lambda: far.data == request(2))
+
+    async def test_server_that_is_no_longer_listed_is_not_returned_to(self) -> None:
+        """The reload comes while its handshake is under way."""
+        await self.away()
+        self.patch(sip_link, "DIALLED", 60.0)
+        silent = Server(None, self.port)
+        self.addCleanup(silent.close)
+        far = await silent.met()
+        old = self.sip.systems["lync"]
+        elsewhere = self.served()
+        old.become(replace(old, hosts=(HostPort("127.0.0.1", elsewhere.port),)))
+        self.sip.pool.relisted(Changes((), (), ((old, ("hosts",)),)))
+        await far.gone()
+        self.sip.send("there", request(3))
+        await (await elsewhere.met()).until(lambda: elsewhere.fars[0].data == request(3))
 
     async def test_stop_ends_the_search(self) -> None:
         await self.away()
