@@ -5,7 +5,7 @@ each trace (`edge.admin.tracing`), and to the one that was there before (``--lad
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -96,7 +96,7 @@ class Traces:
     def sip_in(self, link: SipLink, message: Request | Response) -> None:
         if self._before is not None:
             self._before.sip_in(link, message)
-        system = ",".join(sorted(link.peer.systems))
+        system = self._whose(link.peer.systems, _host(message))
         self._each(lambda trace: trace.sip(self._wall(), "in", system, message))
 
     def sip_out(self, peer: str, data: bytes) -> None:
@@ -107,12 +107,14 @@ class Traces:
             message = parse_message(head, body)
         except RemoteProtocolError:  # an answer to what was garbled, and is garbled itself
             return
-        self._each(lambda trace: trace.sip(self._wall(), "out", peer, message))
+        system = self._whose(peer.split(","), _host(message))
+        self._each(lambda trace: trace.sip(self._wall(), "out", system, message))
 
     def xmpp_in(self, link: XmppLink, stanza: Stanza) -> None:
         if self._before is not None:
             self._before.xmpp_in(link, stanza)
-        self._stanza("in", ",".join(sorted(link.peer.systems)), stanza.to_bytes)
+        host = stanza.from_.host if stanza.from_ is not None else None
+        self._stanza("in", self._whose(link.peer.systems, host), stanza.to_bytes)
 
     def xmpp_out(self, sender: Domain, recipient: Domain, data: bytes) -> None:
         if self._before is not None:
@@ -121,6 +123,11 @@ class Traces:
         self._stanza("out", system.name if system is not None else "", lambda: data)
 
     # --- private --------------------------------------------------------------------------------------
+
+    def _whose(self, systems: Collection[str], host: Domain | None) -> str:
+        """Of several systems behind one link the one that has this domain."""
+        owner = self._node.directory.system_of(host) if host is not None and len(systems) > 1 else None
+        return owner.name if owner is not None and owner.name in systems else ",".join(sorted(systems))
 
     def _stanza(self, way: str, system: str, data: Callable[[], bytes]) -> None:
         from lxml import etree
@@ -186,6 +193,14 @@ class Traces:
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
+
+def _host(message: Request | Response) -> Domain | None:
+    """The domain of who has asked."""
+    try:
+        return message.from_.sip_uri.host
+    except RemoteProtocolError:
+        return None
+
 
 def _facts(system: System) -> dict[str, Any]:
     """What a system is, with those of its settings that are not as they are by default."""

@@ -30,6 +30,7 @@ RECEIVED = frozenset((
     "from", "to", "call-id", "cseq", "content-type", "event", "subscription-state", "warning", "require",
 ))  # fmt: skip
 OF_THE_DAY = frozenset(("timestamp", "lastactive", "datetime", "message-id", "contact"))  # different each time
+MANY_HOPS = re.compile("[1-9][0-9]")  # a Max-Forwards that decides nothing
 LINKS = "NTCD"  # areas of reason codes: why a link could not be had
 SETTINGS = {"presence_format": "format"}  # what a transcript calls a setting, if otherwise
 
@@ -151,7 +152,7 @@ class _Transcript:
         for name, value in fields:
             if name.lower() in RECEIVED and not (number in self._vague and name.lower() == "warning"):
                 yield f"{name}: {self._received(start, name.lower(), value, by_name)}"
-        if kind.endswith("xml"):
+        if kind.endswith("xml") and body.startswith("<"):
             yield ""
             yield self._reduced(etree.fromstring(body.encode()))
         elif kind == "text/plain" and self._is_known(body):
@@ -167,7 +168,7 @@ class _Transcript:
         self._branches.add(branch)
         for name, value in fields:
             lower = name.lower()
-            if not (lower in SENT or lower.startswith("ms-")) or (lower == "max-forwards" and int(value) > 10):
+            if not (lower in SENT or lower.startswith("ms-")) or (lower == "max-forwards" and MANY_HOPS.fullmatch(value)):
                 continue
             if response and (lower == "from" or (lower == "to" and method not in ("INVITE", "SUBSCRIBE"))):
                 continue

@@ -1,6 +1,7 @@
 """Traces as verbs: begun, looked at, over; and that they cost nothing where there is none."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -143,6 +144,17 @@ def test_systems_are_told_with_what_is_set_for_them_otherwise() -> None:
         "settings": {"im_mode": "page", "outbound": "basic", "notes": False, "map:sip:busy": "xa+At work"},
     }  # fmt: skip
     assert (systems["capulet"]["kind"], systems["capulet"]["link"]) == ("inside", "s2s")
+
+
+def test_of_several_systems_behind_one_link_the_one_is_named_that_speaks() -> None:
+    performance = Performance(f"{CAST}[fabrikam] partner sip fabrikam.example\n{SIP_SPEAKS}")
+    lync = performance.stage.actors["lync"]
+    lync.peer = replace(lync.peer, systems=frozenset(("lync", "fabrikam")))
+    traces = traces_of(performance.stage)
+    id = str(traces.start({"address": "contoso.example"})["id"])
+    performance.play()
+    events = traces.read({"id": id})["events"]
+    assert isinstance(events, list) and [each["system"] for each in events] == ["lync", "capulet", "lync"]
 
 
 def test_what_people_say_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:

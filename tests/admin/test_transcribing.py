@@ -88,6 +88,12 @@ def test_what_cannot_be_told_is_said() -> None:
     assert "# It had begun before it was traced" in text
 
 
+def test_header_that_is_garbled_is_as_it_was() -> None:
+    scenes = SIP_SPEAKS.replace("Content-Type", "Max-Forwards: x\n    Content-Type").split("capulet rec")[0]
+    text = written(CAST + scenes + "lync receives:\n    SIP/2.0 400 Bad Request\n")
+    Performance(text).play()
+
+
 def test_time_passes_as_it_has() -> None:
     text = written(CAST + SIP_SPEAKS + "20 seconds pass\n" + XMPP_SPEAKS)
     assert "\n20 seconds pass\n" in text
