@@ -76,6 +76,7 @@ class Reach:
     answer: str = ""  # what it said besides
     features: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ()
+    proof: str = ""  # what makes their certificate good that is not by itself: "dane" | "posh"
     proved: str = ""  # by what they know us: "external" | "dialback"
     fell_back: str = ""  # why EXTERNAL did not do
 

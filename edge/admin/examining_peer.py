@@ -54,7 +54,8 @@ def certificate(facts: Facts, reach: Reach) -> Step:
         f"ended on {shown.not_after:%Y-%m-%d}"
     )
     if fault is None:
-        step.text = f"{ends}, issued by {shown.issuer}, {_purpose(shown.purposes)}"
+        good = f", good by {reach.proof.upper()}" if reach.proof else ""
+        step.text = f"{ends}, issued by {shown.issuer}, {_purpose(shown.purposes)}{good}"
         if days < ENDS_SOON:
             step.status, step.fault = WARN, Fault(Code.C02, ends)
             step.here, step.there = remedy(Code.C02, words_of(facts, step.fault, reach))

@@ -159,7 +159,7 @@ class StreamProbe(Probe):
         if self.negotiation.ended:
             return
         verdict = Trust(self.kit.directory, self.kit.contexts).judge(claim.remote, claim.local, self._handshake)
-        fault = verdict.peer.fault
+        fault, self.reach.proof = verdict.peer.fault, verdict.proof
         if fault is not None:
             self.reach.minded = Fault(fault, fault.sentence)
         if fault is None or verdict.allowed.dialback:

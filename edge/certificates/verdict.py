@@ -52,8 +52,10 @@ def proved_fault(system: System, handshake: Handshake, grounds: Grounds, proof: 
     fault = handshake.fault_under(trust.eku, pinned=True)
     if proof == "dane" and fault in (Code.C02, Code.C09):
         fault = None
-    if fault is None and trust.pins and (leaf is None or trust.pins.isdisjoint(map(pin_of, handshake.path))):
-        fault = Code.C12
+    if fault is None and trust.pins and (leaf is None or pin_of(leaf) not in trust.pins):
+        signed = grounds.bears(handshake, system.ca)  # without it anybody's key may stand in the path
+        if not signed or trust.pins.isdisjoint(map(pin_of, handshake.path)):
+            fault = Code.C12
     if fault is None and handshake.tls_version < f"TLSv{system.min_version}":
         fault = Code.T02
     return fault or grounds.revoked(handshake, trust.revocation)

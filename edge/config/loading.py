@@ -21,6 +21,7 @@ from edge.config.places import KeyPath
 from edge.config.presence import settings_of, with_good_rows
 from edge.config.schema import Defaults, EdgeFile, PartnersFile
 from edge.config.state import socket_file, state_file
+from edge.config.streams import warn_of_dane
 from edge.config.systems import Gathering
 from edge.config.tables import Document, fill, quoted
 from edge.domains import Domain
@@ -132,6 +133,8 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         if shared.port:
             document.error(Code.K02, ("admin", "listen"), f"{shared} is listed for SIP or XMPP too")
     servers = _parsed(document, ("dns", "servers"), main.dns.servers, dns_server)
+    if not main.dns.dnssec:
+        warn_of_dane(document, systems)
     state = state_file(document, main.edge.state)
     log = log_settings(document, main.log)
 

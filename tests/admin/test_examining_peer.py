@@ -59,6 +59,11 @@ def test_certificate_of_ours_without_the_purpose_of_a_client_is_suspected() -> N
 # certificates
 
 
+def test_certificate_may_be_good_by_what_the_domain_says_elsewhere() -> None:
+    assert "good by" not in told(reach(**STREAM), "xmpp")["cert"].text
+    assert told(reach(proof="dane", **STREAM), "xmpp")["cert"].text.endswith(", good by DANE")
+
+
 def test_good_certificate_says_when_it_ends_and_what_it_is_good_for() -> None:
     cert = told(reach(status=200))["cert"]
     assert cert.text == "ends in 61 days (2027-01-20), issued by CN=R11, EKU serverAuth only (accepted)"

@@ -7,7 +7,7 @@ import pytest
 from edge.config.schema import SystemStreams
 from edge.config.streams import streams_of
 from edge.partners import Streams
-from tests.config.written import PARTNERS, Written
+from tests.config.written import EDGE, PARTNERS, Written
 
 SERVER = """
 [[partner]]
@@ -37,6 +37,18 @@ def test_streams_are_as_they_are_configured() -> None:
     said = SystemStreams(starttls="direct", auth=["dialback-tls"], bidi=False, idle_seconds=90)
     assert streams_of(said) == Streams(external=False, dialback=True, bidi=False, direct=True, idle_seconds=90)
     assert streams_of(SystemStreams(auth=["external", "dialback-tls"])) == Streams(dialback=True)
+
+
+def test_further_proofs_keep_their_order() -> None:
+    assert streams_of(SystemStreams(auth=["posh", "external", "dane", "posh"])) == Streams(further=("posh", "dane"))
+    assert streams_of(SystemStreams(auth=["dane"])) == Streams(external=False, further=("dane",))
+
+
+def test_dane_wants_a_resolver_that_validates(written: Written) -> None:
+    written.write(partners=PARTNERS + SERVER.format(keys='auth = ["external", "dane"]', more=""))
+    assert [str(each) for each in written.read().faults if "montague" in str(each) and "dnssec" in str(each)]
+    written.write(EDGE + "[dns]\ndnssec = true\n")
+    assert not [str(each) for each in written.read().faults if "dnssec" in str(each)]
 
 
 def test_streams_are_read_from_the_partner_file(written: Written) -> None:

@@ -19,6 +19,7 @@ from edge.certificates.handshake import Handshake
 from edge.certificates.identity import parse
 from edge.codes import Code
 from edge.domains import Domain
+from edge.net.gate import held
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.partners import System
 from tests.certificates.made import authority, dns, make
@@ -154,3 +155,14 @@ def test_link_that_is_lost_meanwhile_hears_of_that_alone(asked: Asked, tmp_path:
     assert asked.answer is not None
     asked.answer.callback(None)
     assert case.link.heard == ["lost"]
+
+
+def test_held_goes_on_at_once_or_when_the_answer_comes(tmp_path: Path) -> None:
+    case, done = Case(tmp_path, None), list[bool]()
+    held(case.near, None, lambda: done.append(case.is_read))
+    assert done == [True]
+    answer: Deferred[None] = Deferred()
+    held(case.near, answer, lambda: done.append(case.is_read))
+    assert done == [True] and not case.is_read
+    answer.callback(None)
+    assert done == [True, False] and case.is_read

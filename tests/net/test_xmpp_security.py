@@ -41,6 +41,16 @@ def test_security_names_every_proof_there_is() -> None:
     assert security.authenticated == "dialback+external"
 
 
+def test_security_names_what_made_the_certificate_good() -> None:
+    security = shown(ONE)
+    security.proof = "posh"
+    assert security.authenticated == "", "nothing is proved yet"
+    security.proofs[THEM, US] = "external"
+    assert security.authenticated == "posh"
+    security.proofs[OTHER, US] = "dialback"
+    assert security.authenticated == "dialback+posh"
+
+
 def test_security_can_do_without_a_certificate() -> None:
     assert shown(None, Code.T04).facts()["cert_sha256"] == ""
     assert Security().facts()["tls_version"] == ""
