@@ -168,7 +168,9 @@ class _Transcript:
         self._branches.add(branch)
         for name, value in fields:
             lower = name.lower()
-            if not (lower in SENT or lower.startswith("ms-")) or (lower == "max-forwards" and MANY_HOPS.fullmatch(value)):
+            if not (lower in SENT or lower.startswith("ms-")):
+                continue
+            if lower == "max-forwards" and MANY_HOPS.fullmatch(value):
                 continue
             if response and (lower == "from" or (lower == "to" and method not in ("INVITE", "SUBSCRIBE"))):
                 continue
