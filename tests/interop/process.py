@@ -112,8 +112,9 @@ class Process:
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        """Let it go on, if it is there and stood still."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End the whole group as a crash would: it has no time for anything."""
