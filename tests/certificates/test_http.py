@@ -1,10 +1,12 @@
 """An address in a certificate leads to public places only, and what is there is read up to its limit."""
 
 import pytest
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
-from edge.certificates.http import CONNECT_SECONDS
+from edge.certificates.http import CONNECT_SECONDS, get
 from edge.certificates.revocation import MAX_RESPONSE
+from edge.certificates.statements import StatementError
 from edge.codes import Code
 from tests.certificates.issuing import answering, leaf, response
 from tests.certificates.web import BOTH, ONE, PRIVATE, PUBLIC, Web
@@ -63,3 +65,22 @@ def test_only_the_public_ones_of_several_addresses_are_dialled(web: Web) -> None
 def test_connection_that_does_not_come_up_is_given_up_early(web: Web) -> None:
     web.shakes(ONE)
     assert [client[3] for client in web.reactor.tcpClients] == [CONNECT_SECONDS]
+
+
+def over_https(web: Web, url: str) -> "Deferred[bytes]":
+    allowed = web.revocation._is_allowed
+    return Deferred.fromCoroutine(get(web.reactor, url, None, 100, web.resolve, allowed, "https"))
+
+
+def test_https_begins_with_tls_for_the_host_of_the_address(web: Web) -> None:
+    over_https(web, "https://xmpp.example/posh.json")
+    assert web.dialled == [f"{PUBLIC}:443"]
+    hello = web.connect()
+    assert hello[:1] == b"\x16" and b"xmpp.example" in hello and b"GET" not in hello
+
+
+@pytest.mark.parametrize("url", ["http://xmpp.example/", "ftp://xmpp.example/", "https://10.0.0.7/", "https://[::1]/"])
+def test_https_is_not_left_and_leads_to_no_private_place(web: Web, url: str) -> None:
+    failed: list[Failure] = []
+    over_https(web, url).addErrback(failed.append)
+    assert failed[0].check(StatementError) and web.dialled == []

@@ -56,6 +56,7 @@ class Web:
         self.protocol = factory.buildProtocol(None)
         self.transport = StringTransport()
         self.transport.abortConnection = self.transport.loseConnection  # type: ignore[method-assign]
+        self.transport.setTcpNoDelay = lambda on: None  # type: ignore[attr-defined]
         self.protocol.makeConnection(self.transport)
         return self.transport.value()
 

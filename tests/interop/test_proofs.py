@@ -4,6 +4,8 @@ Inside is ``house.example`` (SIP, by hand). Each partner is a Prosody; they diff
 is theirs: a web server, signed DNS, or nothing that we can believe.
 """
 
+import contextlib
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from demo.authority import Authority, self_signed
+from edge.admin.cli import main
 from tests.interop.by_hand import Credentials, SipLink
 from tests.interop.dns import Dns, Service
 from tests.interop.edge import NAME, Edge, Keys, System
@@ -108,3 +111,19 @@ def test_nobody_gets_in_for_whom_nothing_vouches_that_can_be_believed(hosted: Ho
         error = nurse.expect("message", from_=f"sampson@{HOUSE}", type="error")
         assert "EDGE-C01" in "".join(error.itertext()), "their server has heard why"
     assert not hosted.edge.says("link.up", f"remote={kind}.example")
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_edge_test_says_what_makes_the_certificate_good(hosted: Hosted, kind: str) -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        main(["test", kind, "--config", str(hosted.edge.file)])
+    assert f"good by {GOOD[kind].upper()}" in out.getvalue(), out.getvalue()
+
+
+def test_edge_links_shows_it(hosted: Hosted) -> None:
+    hosted.send("web", "Are you there?")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        main(["links", "--config", str(hosted.edge.file)])
+    assert [line for line in out.getvalue().splitlines() if " POSH " in line and "web" in line], out.getvalue()
