@@ -128,9 +128,10 @@ class Dialler:
         if not route.adopt(found, instead_of=old):
             self._part(found, lanes)
             return False
-        for _, link in lesser:  # the others are made anew where this one leads, if they are needed
-            self._part(link, lanes)
-        return not _better(found, candidates)
+        for each, link in lesser:  # the others of ours are made anew where this one leads, if they are needed
+            if each is route or link.outbound:
+                self._part(link, lanes)
+        return not any(_better(each.link, candidates) for each in lanes.routes if each.link)
 
     def _part(self, link: SipLink, lanes: Lanes) -> None:
         """``lanes`` need this link no more. One that the peer has opened is not ours to close."""

@@ -43,6 +43,11 @@ class Returning(Base):
         self.addCleanup(server.close)
         return server
 
+    def crowd(self, numbers: range) -> None:
+        """So many requests, each to somebody else."""
+        for number in numbers:
+            self.sip.send(number, request(number).replace(b"sip:romeo@", b"sip:romeo%d@" % number))
+
     def ups(self, setting: Setting) -> int:
         return [name for name, _ in setting.sink.events].count("link.up")
 
@@ -114,8 +119,7 @@ class Returning(Base):
         self.patch(pending, "CROWD", 10)
         self.patch(pending, "SLOW", 0.0)
         old = await self.away(most=2)
-        for number in range(20):
-            self.sip.send(number, request(number).replace(b"sip:romeo@", b"sip:romeo%d@" % number))
+        self.crowd(range(20))
         await self.sip.sink.until(lambda: self.ups(self.sip) == 2)
         for number in range(20):
             old.transport.write(response(number))
@@ -123,9 +127,36 @@ class Returning(Base):
         far = await first.met()
         for each in self.second.fars:
             await each.gone()
-        for number in range(20, 40):
-            self.sip.send(number, request(number).replace(b"sip:romeo@", b"sip:romeo%d@" % number))
+        self.crowd(range(20, 40))
         await far.until(lambda: far.data.count(b"OPTIONS ") == 20)
+
+    async def test_link_that_the_second_server_offered_is_used_until_its_owner_closes_it(self) -> None:
+        self.patch(pending, "CROWD", 10)
+        self.patch(pending, "SLOW", 0.0)
+        old = await self.away(most=2)
+        lent = await self.sip.connect(self.sip.listen(), Creator(LYNC))
+        before = len(self.sip.sink.received)
+        lent.transport.write(offering(self.second.port))
+        await self.sip.sink.until(lambda: len(self.sip.sink.received) > before)
+        self.crowd(range(20))
+        await self.sip.sink.until(lambda: any(link.lent for link in self.sip.pool.links))
+        self.crowd(range(20, 40))
+        await lent.until(lambda: lent.data)
+        for number in range(40):
+            old.transport.write(response(number))
+        first = self.back()
+        await first.met()
+        await old.gone()
+        assert lent.reason is None, "it is not ours to close"
+        await lent.close()
+        self.crowd(range(40, 60))
+        await self.sip.sink.until(lambda: len(self.sip.sink.sent) == 61)
+        ids = [b"Call-ID: %d\r\n" % number for number in range(40, 60)]
+        for _ in range(100):
+            if all(any(each in far.data for far in first.fars) for each in ids):
+                return
+            await self.later(0.02)
+        raise AssertionError("what is said later goes to the first server")
 
     async def test_link_that_the_first_server_offers_is_as_good_as_one_to_it(self) -> None:
         old = await self.away()
