@@ -67,6 +67,11 @@ class Config:
     expiry: float  # Unix epoch seconds when the next partner expires; 0: none does
     warnings: tuple[Fault, ...]
 
+    @property
+    def validators(self) -> tuple[HostPort, ...] | None:
+        """The name servers whose word on DNSSEC counts; None if it does not."""
+        return self.dns_servers if self.dnssec else None
+
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:

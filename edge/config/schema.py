@@ -101,6 +101,7 @@ class Entry(Struct, frozen=True):
     name: SystemName
     domains: Texts
     via: Literal["sip", "xmpp"]
+    kind: Literal["direct", "clearinghouse"] | None = None
     link: Literal["component", "s2s"] | None = None
     hosts: Literal["srv"] | Texts | None = None
     srv_targets_outside_domain: bool | None = None

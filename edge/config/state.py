@@ -1,4 +1,4 @@
-"""Where the state is kept, and where the commands find us: judged without making anything, so that `edge check` can say it beforehand.
+"""Where the state is kept, and where the commands find us: judged without making anything, for `edge check`.
 
 The gateway makes the folder and the file itself when it starts. Called by `edge.config.loading`.
 """

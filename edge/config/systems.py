@@ -99,6 +99,7 @@ class Gathering:
             offer_alias=_first(entry.offer_alias, False),
             connections_in=_first(limits.connections_in, defaults.limits.connections_in, built_in.connections_in),
             connections_out=_first(limits.connections_out, of_sip.limits.connections_out, built_in.connections_out),
+            kind=_first(entry.kind, "direct"),
             allow=_first(entry.allow, "both"),
             traffic=_first(entry.traffic, "all"),
             identity=_first(entry.identity, "verified"),
@@ -187,6 +188,7 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
         "presence.format": entry.presence.format,
         "presence.piggyback": entry.presence.piggyback,
         "secret_file": entry.secret_file,
+        "kind": entry.kind,
         "allow": entry.allow,
         "traffic": entry.traffic,
         "identity": entry.identity,
@@ -217,7 +219,13 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if path[0] == "inside":
         idle |= dict.fromkeys(("html", "encrypted"), "of partners: it is about what passes between one of them and us")
     if path[0] == "inside":
-        idle |= dict.fromkeys(("allow", "traffic", "identity", "transit", "expires"), "of partners")
+        idle |= dict.fromkeys(("kind", "allow", "traffic", "identity", "transit", "expires"), "of partners")
+    if entry.kind == "clearinghouse" and entry.via == "sip" and entry.tls.peer_names is None:
+        said = 'a clearing house is known by its own name: it needs "peer_names" in [partner.tls]'
+        document.error(Code.K02, path, f"{said}{document.owner(path)}")
+    if entry.via == "xmpp" and entry.kind == "clearinghouse":
+        said = 'cannot be "clearinghouse": an XMPP server speaks for each domain by itself'
+        document.error(Code.K02, (*path, "kind"), f'"kind"{document.owner(path)} {said}')
     if entry.via == "xmpp" and entry.identity == "as-asserted":
         said = f'"identity"{document.owner(path)} cannot be "as-asserted": XMPP servers assert nothing about a sender'
         document.error(Code.K02, (*path, "identity"), said)

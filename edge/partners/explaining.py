@@ -129,5 +129,8 @@ def _route(system: System, domain: Domain) -> str:
 
 
 def _called(system: System) -> str:
-    kind = "inside" if system.inside else "discovered partner" if system.discovered else "partner"
+    kind = "inside" if system.inside else "discovered partner" if system.discovered else _KINDS[system.kind]
     return f"{kind} {system.name}"
+
+
+_KINDS = {"direct": "partner", "clearinghouse": "clearing house"}

@@ -88,6 +88,7 @@ class System:
     connections_in: int = 20  # connections that it may have open to us at a time; not by a component link
     connections_out: int = 4  # SIP connections that we open to one place of it
     resume_per_s: float = 200.0  # presence requests a second when everything is taken up again
+    kind: str = "direct"  # "direct" | "clearinghouse": it stands for its domains, and its certificate names itself
     wildcards: tuple[Domain, ...] = ()  # of "*.contoso.com" the "contoso.com": every name below it
     allow: str = "both"  # messages and requests for presence: "both" | "incoming" | "outgoing", seen from here
     traffic: str = "all"  # "all" | "im-only" | "presence-only"

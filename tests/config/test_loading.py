@@ -26,7 +26,8 @@ def test_load_gives_the_whole_configuration(written: Written) -> None:
     edge = changed(
         EDGE,
         "[[inside]]",
-        '[sip]\nlisten = ["127.0.0.1:5061", "[::1]:5061"]\nsession_idle_seconds = 60\n[xmpp]\nlisten = ["127.0.0.1:0"]\n'
+        '[sip]\nlisten = ["127.0.0.1:5061", "[::1]:5061"]\nsession_idle_seconds = 60\n'
+        '[xmpp]\nlisten = ["127.0.0.1:0"]\n'
         '[dns]\nservers = ["127.0.0.1:5353"]\n[presence]\nexpires = 60\nmin_expires = 10\n'
         '[admin]\nlisten = "[::1]:8061"\n[[inside]]',
     ).replace("[tls]", 'state = "kept/here"\nstate_sync = "full"\n[tls]', 1)
@@ -129,7 +130,7 @@ def test_key_that_does_not_work_yet_is_not_accepted(written: Written, lines: str
     assert ("K01", text) in [(code, said.partition(" (")[0]) for code, _, said in written.faults(edge)]
 
 
-PARTNER_NOT_YET = ["kind = 'clearinghouse'", "[partner.xmpp]\nstarttls_only = true"]
+PARTNER_NOT_YET = ["[partner.xmpp]\nstarttls_only = true"]
 
 
 @pytest.mark.parametrize("lines", PARTNER_NOT_YET)

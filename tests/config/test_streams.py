@@ -48,7 +48,11 @@ def test_dane_wants_a_resolver_that_validates(written: Written) -> None:
     written.write(partners=PARTNERS + SERVER.format(keys='auth = ["external", "dane"]', more=""))
     assert [str(each) for each in written.read().faults if "montague" in str(each) and "dnssec" in str(each)]
     written.write(EDGE + "[dns]\ndnssec = true\n")
-    assert not [str(each) for each in written.read().faults if "dnssec" in str(each)]
+    reading = written.read()
+    assert not [str(each) for each in reading.faults if "dnssec" in str(each)]
+    assert reading.config is not None and reading.config.validators == ()
+    config = written.write(EDGE).read().config
+    assert config is not None and config.validators is None
 
 
 def test_streams_are_read_from_the_partner_file(written: Written) -> None:

@@ -118,3 +118,10 @@ def test_a_domain_that_would_be_discovered() -> None:
     )
     assert told(directory, "contoso.com", "stranger.example")[-1] == "to: stranger.example is on no list [EDGE-A06]"
     assert len(directory.discovered) == 0, "to ask changes nothing"
+
+
+def test_a_clearing_house_is_called_one() -> None:
+    hub = dataclasses.replace(CONTOSO, name="hub", kind="clearinghouse")
+    assert told(Directory([OFFICE, hub]), "office.example", "contoso.com")[1] == (
+        "to: contoso.com belongs to clearing house hub (partners.toml line 3)"
+    )
