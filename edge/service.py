@@ -146,8 +146,8 @@ class EdgeService(TwistedService):
         self._driver.watch(self._arrivals.watch)
         file = None if config.state is None else config.state.parent / FILE
         self._audit = Audit(file, time, self._driver.link_event)
-        contexts.further = self._proofs = proofs(reactor, self._locator.addresses, config.dns_servers, config.dnssec)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
+        contexts.further = self._proofs = proofs(reactor, locator.addresses, config.validators, driver.link_event)
         show_old = self._show_old
         self._retiring = Retiring(reactor)
         self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, show_old)

@@ -19,6 +19,10 @@ MAX_RECORDS = 16  # of one server; each may cost a signature check
 _HASHES = {SHA_256: SHA256, SHA_512: SHA512}
 
 
+class TlsaError(Exception):
+    """There are no records."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One TLSA record (RFC 6698 §2.1)."""

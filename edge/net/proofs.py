@@ -11,6 +11,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.names import dns
+from twisted.python.failure import Failure
 
 from edge.certificates import posh, tlsa
 from edge.certificates.handshake import Handshake
@@ -31,6 +32,7 @@ FETCH_SECONDS = 10.0  # for all of one domain's proof; what comes late is for th
 DANE_SECONDS = 300.0  # that records are believed; asking again costs a few questions to the resolver beside us
 RETRY_SECONDS = 60.0  # that nothing is asked after nothing was found
 MAX_FETCHES = 32  # at a time; further ones find nothing
+TEXT = 200  # characters of what went wrong that are told
 MAX_KEPT = 1000  # domains and proofs; only those of listed partners get in
 TARGETS = 8  # servers of one domain that we look at, as `edge.net.locate` does
 
@@ -38,6 +40,7 @@ TARGETS = 8  # servers of one domain that we look at, as `edge.net.locate` does
 NAMES = frozenset((None, Code.C03, Code.C04))
 
 Addresses = Callable[[Domain], "Deferred[list[str]]"]
+Report = Callable[..., None]  # the name of an event, and its facts by keyword
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ Found = posh.Document | tuple[Server, ...] | None
 class Proofs:
     """``addresses`` are those of a host; ``secured`` is None where no name server validates: then nothing is DANE's.
 
-    A listed domain may be at any address, but what it writes leads to those only that are allowed.
+    A listed domain may be at any address, but what it writes leads to those only that are allowed. ``report`` is told
+    of a proof that is not to be had.
     """
 
     def __init__(
@@ -63,8 +67,10 @@ class Proofs:
         addresses: Addresses,
         secured: Secured | None = None,
         is_allowed: Callable[[str], bool] = is_public,
+        report: Report = lambda name, **facts: None,
     ) -> None:
         self.secured = secured
+        self._report = report
         self._reactor, self._addresses, self._is_allowed = reactor, addresses, is_allowed
         self._known: dict[tuple[str, Domain], tuple[Found, float]] = {}  # and until when
         self._under_way: dict[tuple[str, Domain], Deferred[None]] = {}
@@ -139,11 +145,17 @@ class Proofs:
         work: Coroutine[Deferred[Any], Any, tuple[Found, float]]
         work = self._dane(remote) if kind == DANE else self._posh(remote)
         fetch = Deferred.fromCoroutine(work).addTimeout(FETCH_SECONDS, self._reactor)
-        fetch.addErrback(lambda failure: (None, RETRY_SECONDS))
+        fetch.addErrback(lambda failure: self._missed(key, failure))
         done = cast("Deferred[None]", fetch)
         self._under_way[key] = done
         fetch.addCallback(lambda found: self._learn(key, *found))
         return done
+
+    def _missed(self, key: tuple[str, Domain], failure: Failure) -> tuple[Found, float]:
+        if not self._stopped:
+            text = failure.getErrorMessage() or type(failure.value).__name__
+            self._report("proof.failed", remote=key[1], proof=key[0], text=text[:TEXT])
+        return None, RETRY_SECONDS
 
     def _learn(self, key: tuple[str, Domain], found: Found, seconds: float) -> None:
         self._under_way.pop(key, None)
@@ -160,7 +172,7 @@ class Proofs:
             document = await self._document(document.url, self._is_allowed)
             seconds = min(seconds, document.seconds)
             if document.url:
-                return None, RETRY_SECONDS
+                raise posh.PoshError("the document that is referred to refers to another")
         return document, seconds
 
     async def _document(self, url: str, allowed: Callable[[str], bool]) -> posh.Document:
@@ -177,7 +189,9 @@ class Proofs:
         places = dict.fromkeys(place for each in services if (place := _place(each)) is not None)
         asked = [Deferred.fromCoroutine(self._server(*place)) for place in list(places)[:TARGETS]]
         servers = tuple(server for server in await gatherResults(asked) if server.records)
-        return (servers, DANE_SECONDS) if servers else (None, RETRY_SECONDS)
+        if not servers:
+            raise tlsa.TlsaError("there is no record that the resolver vouches for")
+        return servers, DANE_SECONDS
 
     async def _server(self, host: Domain, port: int) -> Server:
         assert self.secured is not None
@@ -186,9 +200,12 @@ class Proofs:
         return Server(host, tuple(records[: tlsa.MAX_RECORDS]))
 
 
-def proofs(reactor: IReactorTime, addresses: Addresses, servers: Sequence[HostPort], dnssec: bool) -> Proofs:
-    """As configured: ``dnssec`` says that ``servers`` validate, and that nobody is between them and us."""
-    return Proofs(reactor, addresses, Secured(reactor, servers) if dnssec else None)
+def proofs(
+    reactor: IReactorTime, addresses: Addresses, validators: Sequence[HostPort] | None, report: Report
+) -> Proofs:
+    """As configured: ``validators`` validate, and nobody is between them and us; None if that cannot be said."""
+    secured = None if validators is None else Secured(reactor, validators)
+    return Proofs(reactor, addresses, secured, report=report)
 
 
 # -- private ---------------------------------------------------------------------------------------------------------

@@ -52,7 +52,11 @@ class Net:
         self.asked: list[str] = []
         self.private: dict[str, bool] = {}  # by address, whether a private one may be dialled
         monkeypatch.setattr(http, "get", self.get)
-        self.proofs = Proofs(self.clock, lambda host: succeed([]), self)  # type: ignore[arg-type]
+        self.told: list[tuple[str, dict[str, object]]] = []
+        self.proofs = Proofs(self.clock, lambda host: succeed([]), self, report=self.report)  # type: ignore[arg-type]
+
+    def report(self, name: str, **facts: object) -> None:
+        self.told.append((name, facts))
 
     async def get(self, reactor: object, url: str, body: None, limit: int, *more: object) -> bytes:
         _, is_allowed, scheme = more
@@ -118,6 +122,19 @@ def test_document_that_leads_on_or_says_nothing_proves_nothing(net: Net, page: b
     assert net.proof() == "" and net.asked == [OURS, THEIRS]
 
 
+def test_proof_that_is_not_to_be_had_is_told(net: Net) -> None:
+    net.pages |= {OURS: reference(), THEIRS: reference()}
+    net.waits(POSH, DANE)
+    assert net.told == [
+        ("proof.failed", {
+            "remote": THEM, "proof": "posh", "text": "the document that is referred to refers to another",
+        }),
+        ("proof.failed", {
+            "remote": THEM, "proof": "dane", "text": "there is no record that the resolver vouches for",
+        }),
+    ]  # fmt: skip
+
+
 def test_domain_without_document_is_left_alone_for_a_while(net: Net) -> None:
     net.waits()
     net.pages[OURS] = document()
@@ -159,6 +176,7 @@ def test_stop_lets_go_of_everything(net: Net) -> None:
     waiting = net.waits()
     net.proofs.stop()
     assert waiting is not None and waiting.called and not net.clock.getDelayedCalls() and net.waits() is None
+    assert not net.told
 
 
 # --- DANE ---------------------------------------------------------------------------------------------------
