@@ -8,6 +8,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ from xml.etree import ElementTree
 
 from cryptography import x509
 
+from demo.authority import self_signed
 from edge.bodies import cpim, html, imdn, iscomposing, keyboard, mime, msrtc, pidf, rtf, text, xhtml
+from edge.certificates import posh, tlsa
 from edge.certificates.peers import judge, presented, purposes, sip_names, subject_name, xmpp_matches
 from edge.codes import Code
 from edge.config.loading import read
@@ -40,6 +43,7 @@ from tests.fuzz import tokens
 HEADER = b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
 OURS, THEIRS = Domain("house.example"), Domain("verona.example")
 UNKNOWN_ISSUER = 20  # to OpenSSL: the one fault whose code hangs on what the certificate says
+NOBODY = x509.load_pem_x509_certificate(self_signed("", dns=["nobody.example"]).chain)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 PROPERTIES = (
     "via", "vias", "from_", "to", "call_id", "cseq", "max_forwards", "expires", "content_type", "contact", "event",
@@ -218,6 +222,15 @@ def certificate(data: bytes, pieces: Pieces) -> None:
         assert all(each.isprintable() for each in presented(found))
 
 
+def elsewhere(data: bytes, pieces: Pieces) -> None:
+    with suppress(posh.PoshError):
+        found = posh.read(data)
+        assert 0 < found.seconds <= posh.MAX_SECONDS and bool(found.url) + bool(found.fingerprints) < 2
+        assert not found.names(NOBODY)
+    record = tlsa.read(data)
+    assert record is None or not tlsa.proves([record], [NOBODY, NOBODY], well_issued=True, well_named=True)
+
+
 FOLDER = tempfile.TemporaryDirectory(prefix="edge-fuzz-")  # gone with the process that has made it
 
 
@@ -246,6 +259,7 @@ TARGETS = (
     Target("stream", stream, tokens.STREAM),
     Target("stanza", stanza, tokens.STREAM),
     Target("certificate", certificate, tokens.DER),
+    Target("elsewhere", elsewhere, tokens.POSH),
     Target("configuration", configuration, tokens.TOML, share=200),
 )
 EXPECTED = (RemoteProtocolError, StreamError)

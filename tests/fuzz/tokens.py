@@ -65,3 +65,8 @@ TOML = (
     b'inf', b'1979-05-27', b'{}', b'via = "xmpp"\n', b'hosts = "srv"\n', b'domains = ["*.x"]\n', b'\xff', b'.',
     b'name', b'[[blocked]]\n', b'[defaults]\n', b'[discovery]\n', b'1_0', b'0x7fffffffffffffffffff',
 )  # fmt: skip
+
+POSH = (
+    b'{"fingerprints": [', b'{"sha-256": "', b'"sha-512": ', b'"expires": ', b'"url": "https://pool.example/"', b"]}", b"{}",
+    b"null", b"true", b"-1", b"1e99", b"NaN", b"9" * 5000, b"\\ud800", b"A" * 43 + b"=",
+)  # fmt: skip
