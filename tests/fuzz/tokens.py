@@ -67,6 +67,6 @@ TOML = (
 )  # fmt: skip
 
 POSH = (
-    b'{"fingerprints": [', b'{"sha-256": "', b'"sha-512": ', b'"expires": ', b'"url": "https://pool.example/"', b"]}", b"{}",
-    b"null", b"true", b"-1", b"1e99", b"NaN", b"9" * 5000, b"\\ud800", b"A" * 43 + b"=",
+    b'{"fingerprints": [', b'{"sha-256": "', b'"sha-512": ', b'"expires": ', b'"url": "https://pool.example/"', b"]}",
+    b"{}", b"null", b"true", b"-1", b"1e99", b"NaN", b"9" * 5000, b"\\ud800", b"A" * 43 + b"=",
 )  # fmt: skip
