@@ -180,7 +180,7 @@ def test_conversation_goes_on_when_all_connections_are_cut(they: Couple) -> None
 
 def test_conversation_goes_on_when_the_gateway_is_killed_and_started(they: Couple) -> None:
     they.meet()
-    time.sleep(0.5)  # until the answer to the last message is there: what was not answered is said again after the start
+    time.sleep(0.5)  # until its last answer is there: what was not answered is said again after the start
     they.edge.kill()
     they.edge.start()
     wait_until(lambda: they.edge.log.read_text().count("stream=component") > 1, "the XMPP server", LONG)
