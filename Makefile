@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := prosody lua-unbound ejabberd kamailio kamailio-tls-modules kamailio-presence-modules kamailio-sqlite-modules \
-	baresip-core dnsmasq-base sip-tester stunnel4
+	baresip-core dnsmasq-base openssl sip-tester stunnel4
 DEMO_NAMES := edge.example.net xmpp.example sip.example
 
 # compat: the default mode hides the twistd plugin

@@ -5,6 +5,7 @@ stands there is touched. The order: the files as they are must be in force alrea
 and applied; if any of that fails the files are as before. Used by `edge.admin.verbs`.
 """
 
+import errno
 import json
 import os
 import re
@@ -182,10 +183,20 @@ def _write(config: Path, name: str, table: str) -> Written:
 
 
 def _append(file: Path, content: bytes, how: int) -> None:
-    """With one write, so that nobody reads half of it, into the same file, so that it keeps its owner."""
+    """With one write, so that nobody reads half of it, into the same file, so that it keeps its owner.
+
+    Where that fails, as on a full disk, nothing of it stays.
+    """
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | how, MODE)
+    before = os.fstat(descriptor).st_size
     try:
-        os.write(descriptor, content)
+        if os.write(descriptor, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
         os.fsync(descriptor)
+    except OSError as error:
+        os.ftruncate(descriptor, before)
+        if how & os.O_CREAT:
+            file.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from None
     finally:
         os.close(descriptor)

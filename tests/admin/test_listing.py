@@ -1,5 +1,6 @@
 """`edge allow` and `edge block`: a change of the files that is either in force or not there."""
 
+from os import write
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from edge.admin import listing
 from edge.admin.links import system_named
 from edge.admin.local import Wrong
 from edge.codes import Code
@@ -153,6 +155,15 @@ class Changing(TestCase):
         place = self.in_folder()
         self.office.running.reloading._apply = fail  # type: ignore[assignment]
         assert "it was refused" in await self.refused("allow", domain="x.example")
+        assert [each.name for each in place.iterdir()] == ["some.toml"]
+
+    async def test_nothing_stays_of_what_did_not_fit_on_the_disk(self) -> None:
+        self.patch(listing.os, "write", lambda descriptor, content: write(descriptor, content[:20]))
+        said = f"{self.file} cannot be written: No space left on device"
+        assert await self.refused("allow", domain="wingtip.example") == said
+        assert self.file.read_text() == PARTNERS
+        place = self.in_folder()
+        assert "cannot be written" in await self.refused("allow", domain="wingtip.example")
         assert [each.name for each in place.iterdir()] == ["some.toml"]
 
     async def test_file_that_is_there_is_not_overwritten(self) -> None:
