@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from OpenSSL import SSL
+
 from edge.certificates.identity import Identities
 from edge.codes import Code
 from edge.config import Config, Fault, Reading, read
@@ -90,7 +92,7 @@ class Reloading:
         if not dry_run and changes.lines:
             try:
                 applied = self._apply(config)
-            except Exception as error:  # a trust bundle that has gone since it was read, above all
+            except (OSError, SSL.Error) as error:  # a trust bundle that has gone since it was read, above all
                 fault = Fault(Code.K04, f"the configuration could not be applied: {error}", config.path)
                 return self._rejected((fault, *faults), dry_run)
             self.config = config

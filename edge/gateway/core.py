@@ -18,7 +18,7 @@ from edge.gateway.chat import Chats
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Hold, Path, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
 from edge.gateway.modes import Modes
-from edge.gateway.node import ALLOW, METHODS, Node, bug, malformed
+from edge.gateway.node import ALLOW, METHODS, Node, bug, malformed, silenced
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
 from edge.gateway.pairs import Pairs
@@ -117,6 +117,9 @@ class Gateway:
                         check_request(message)
                     except RemoteProtocolError as error:
                         effects += malformed(link, message, error)
+                        continue
+                    if self.node.directory.blocks and self.policy.silences(message):
+                        effects.append(silenced(link, message))
                         continue
                     self._follow(layer.receive_request(link, message, link.address), effects)
                 else:
@@ -272,9 +275,7 @@ class Gateway:
             fault, recipient = error, node.name
         decision = node.directory.admit(cast(SipLink, transaction.link).peer, sender.host, recipient)
         if isinstance(decision, Refuse) and not decision.of_recipient:
-            return node.ignore(transaction, decision.code) if decision.silently else (
-                node.refuse(transaction, decision.code, 403)
-            )
+            return node.refuse(transaction, decision.code, 403)
         failure = refusal(request, methods=METHODS, extensions=microsoft.extensions(request.method))
         if failure is not None:
             status, headers, code = failure

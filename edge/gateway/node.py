@@ -131,12 +131,6 @@ class Node:
         effects.append(Report(event, code, fields, transaction.request))
         return effects
 
-    def ignore(self, transaction: ServerTransaction, code: Code) -> list[Effect]:
-        """Never answer a request, and know nothing of it."""
-        self.layer.abandon(transaction)
-        fields: dict[str, object] = {"method": transaction.request.method, "partner": speaker(transaction)}
-        return [Report("policy.denied", code, fields, transaction.request)]
-
     def _stranger(self, transaction: ServerTransaction) -> dict[str, object]:
         """Who is not listed: the domain that a request comes from, with the names its link has shown, or the one it
         is for."""
@@ -183,6 +177,12 @@ def malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> li
         return [report]
     headers = [warning(error.code, str(error)), diagnostics(error.code, str(error))]
     return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
+
+
+def silenced(link: SipLink, request: Request) -> Report:
+    """A request that is not answered."""
+    fields: dict[str, object] = {"method": request.method, "partner": ",".join(sorted(link.peer.systems))}
+    return Report("policy.denied", Code.A02, fields, request)
 
 
 def bug(error: Exception, doing: str = "") -> Report:

@@ -34,6 +34,14 @@ class Policy:
         self.rates = Rates()
         self.guard = Guard(node.counters)
 
+    def silences(self, request: Request) -> bool:
+        """Whether who sends it is not even answered: asked before there is a transaction, of which a 100 would come."""
+        try:
+            block = self._node.directory.block_of(request.from_.sip_uri.host)
+        except RemoteProtocolError:
+            return False  # nobody knows who it is from
+        return block is not None and block.silent
+
     def request(
         self, transaction: ServerTransaction, decision: Admit, sender: SipUri, target: SipUri
     ) -> list[Effect] | None:

@@ -216,10 +216,6 @@ class TransactionLayer:
                 self._rearm(transaction, TIMER_H if action is ServerAction.SEND_AND_AWAIT_ACK else TIMER_L)
         return [Send(transaction.link, data)]
 
-    def abandon(self, transaction: ServerTransaction) -> None:
-        """Forget a request that is not to be answered: by its retransmission it would come as a new one."""
-        self._forget_server(transaction)
-
     def repeat(self, transaction: ServerTransaction) -> list[Output]:
         """Send the 2xx to an INVITE once more, because no ACK has come (RFC 3261 §13.3.1.4)."""
         is_accepted = transaction.state is InviteServer.ACCEPTED
