@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOTHING = Allowed(external=False)
 # What is wrong with a certificate that dialback cannot make good: TLS itself, or what somebody has taken care to say.
-FINAL = frozenset((Code.T02, Code.T07, Code.C10, Code.C12))
+FINAL = frozenset((Code.T02, Code.T07, Code.C08, Code.C10, Code.C12))
 
 
 @dataclass(frozen=True, slots=True)
