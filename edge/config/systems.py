@@ -1,9 +1,12 @@
 """From the entries of a configuration to `System`s: what must go together, what must not, and the defaults."""
 
 from datetime import UTC, date, datetime, time
+from functools import reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec.structs import fields
 
 from edge.certificates.identity import IdentityError, authorities
 from edge.codes import Code
@@ -11,7 +14,7 @@ from edge.config.addresses import domain_name, host_port
 from edge.config.claims import Claims
 from edge.config.places import KeyPath
 from edge.config.presence import direction_of, profile_of, subscribe_of
-from edge.config.schema import Defaults, DefaultTls, Entry, Limits, SystemPresence
+from edge.config.schema import Defaults, DefaultTls, Entry, Limits, PeerTls, SystemPresence
 from edge.config.streams import KEYS as STREAM_KEYS
 from edge.config.streams import streams_of
 from edge.config.tables import Document, quoted
@@ -38,6 +41,14 @@ BUILT_IN = Defaults(
     ),
     presence=SystemPresence(format="pidf", piggyback=False),
 )
+
+OF_STREAMS = tuple(f"xmpp.{key}" for key in STREAM_KEYS)
+OF_TLS = tuple(f"tls.{each.name}" for each in fields(PeerTls))
+OF_SIP = (
+    *("im_mode", "verification_marker", "presence.format", "presence.piggyback", "srv_targets_outside_domain"),
+    *("limits.message_bytes", "limits.connections_out", "offer_alias"),
+)
+OF_PARTNERS = ("kind", "allow", "traffic", "identity", "transit", "expires")
 
 T = TypeVar("T")
 
@@ -172,54 +183,34 @@ def _hosts(document: Document, path: KeyPath, entry: Entry) -> tuple[HostPort, .
 
 def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     """Refuse keys that would have no effect, and ask for those without which there would be no link."""
-    given = {
-        "link": entry.link,
-        "page_type": entry.page_type,
-        "confirm": entry.confirm,
-        "im_mode": entry.im_mode,
-        "verification_marker": entry.verification_marker,
-        "html": entry.html,
-        "encrypted": entry.encrypted,
-        "limits.message_bytes": entry.limits.message_bytes,
-        "limits.connections_in": entry.limits.connections_in,
-        "limits.connections_out": entry.limits.connections_out,
-        "srv_targets_outside_domain": entry.srv_targets_outside_domain,
-        "offer_alias": entry.offer_alias,
-        "presence.format": entry.presence.format,
-        "presence.piggyback": entry.presence.piggyback,
-        "secret_file": entry.secret_file,
-        "kind": entry.kind,
-        "allow": entry.allow,
-        "traffic": entry.traffic,
-        "identity": entry.identity,
-        "transit": entry.transit,
-        "expires": entry.expires,
-        **{f"xmpp.{key}": getattr(entry.xmpp, key) for key in STREAM_KEYS},
-        "tls.ca": entry.tls.ca,
-        "tls.peer_names": entry.tls.peer_names,
-        "tls.min_version": entry.tls.min_version,
-        "tls.eku": entry.tls.eku,
-        "tls.names": entry.tls.names,
-        "tls.pin_spki": entry.tls.pin_spki,
-        "tls.revocation": entry.tls.revocation,
-    }
-    is_component = entry.via == "xmpp" and entry.link == "component"
-    idle: dict[str, str] = {}
+    _check_whom_it_speaks_for(document, path, entry)
+    idle: dict[str, str] = {}  # keys without an effect here, and whose they are
     if entry.via == "sip":
-        of_xmpp = ("link", "page_type", "confirm", *(f"xmpp.{key}" for key in STREAM_KEYS))
-        idle = dict.fromkeys(of_xmpp, 'of systems with via = "xmpp"')
+        idle = dict.fromkeys(("link", "page_type", "confirm", *OF_STREAMS), 'of systems with via = "xmpp"')
+        if entry.hosts not in (None, "srv"):
+            idle["srv_targets_outside_domain"] = "of systems that DNS finds"
     elif entry.via == "xmpp":
-        of_sip = (
-            *("im_mode", "verification_marker", "presence.format", "presence.piggyback", "srv_targets_outside_domain"),
-            *("limits.message_bytes", "limits.connections_out", "offer_alias"),
-        )
-        idle = dict.fromkeys(of_sip, 'of systems with via = "sip"')
-    if entry.via == "sip" and entry.hosts not in (None, "srv"):
-        idle["srv_targets_outside_domain"] = "of systems that DNS finds"
+        idle = dict.fromkeys(OF_SIP, 'of systems with via = "sip"')
     if path[0] == "inside":
         idle |= dict.fromkeys(("html", "encrypted"), "of partners: it is about what passes between one of them and us")
-    if path[0] == "inside":
-        idle |= dict.fromkeys(("kind", "allow", "traffic", "identity", "transit", "expires"), "of partners")
+        idle |= dict.fromkeys(OF_PARTNERS, "of partners")
+    if entry.via == "xmpp" and entry.link == "component":
+        idle |= dict.fromkeys((*OF_TLS, "limits.connections_in"), "of links with TLS, and a component link has none")
+        idle |= dict.fromkeys(OF_STREAMS, 'of systems with link = "s2s"')
+        for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):
+            if value is None or value == "srv":
+                document.error(Code.K02, path, f'a component link needs "{key}"{document.owner(path)}')
+    elif entry.via:
+        idle["secret_file"] = 'of systems with link = "component"'
+    for key, whose in idle.items():
+        at = tuple(key.split("."))
+        if reduce(getattr, at, entry) is not None:
+            said = f"{quoted(at[-1])}{document.owner((*path, *at[:-1]))} is a key {whose}"
+            document.error(Code.K02, (*path, *at), said)
+
+
+def _check_whom_it_speaks_for(document: Document, path: KeyPath, entry: Entry) -> None:
+    """Clearing houses are known by their own name, and only SIP has a word for how far a sender was verified."""
     if entry.kind == "clearinghouse" and entry.via == "sip" and entry.tls.peer_names is None:
         said = 'a clearing house is known by its own name: it needs "peer_names" in [partner.tls]'
         document.error(Code.K02, path, f"{said}{document.owner(path)}")
@@ -229,20 +220,6 @@ def _check_combination(document: Document, path: KeyPath, entry: Entry) -> None:
     if entry.via == "xmpp" and entry.identity == "as-asserted":
         said = f'"identity"{document.owner(path)} cannot be "as-asserted": XMPP servers assert nothing about a sender'
         document.error(Code.K02, (*path, "identity"), said)
-    if is_component:
-        in_vain = (*(key for key in given if key.startswith("tls.")), "limits.connections_in")
-        idle |= dict.fromkeys(in_vain, "of links with TLS, and a component link has none")
-        idle |= dict.fromkeys((f"xmpp.{key}" for key in STREAM_KEYS), 'of systems with link = "s2s"')
-        for key, value in (("secret_file", entry.secret_file), ("hosts", entry.hosts)):
-            if value is None or value == "srv":
-                document.error(Code.K02, path, f'a component link needs "{key}"{document.owner(path)}')
-    elif entry.via:
-        idle["secret_file"] = 'of systems with link = "component"'
-    for key, whose in idle.items():
-        if given[key] is not None:
-            name = key.rpartition(".")[2]
-            at = (*path, *key.split("."))
-            document.error(Code.K02, at, f"{quoted(name)}{document.owner(at[:-1])} is a key {whose}")
 
 
 def _peer_names(
