@@ -1,6 +1,7 @@
 """How the command asks: where the socket is, and what becomes of answers and of silence."""
 
 import json
+import re
 import socket
 import threading
 from pathlib import Path
@@ -27,9 +28,14 @@ class Gateway:
         connection, _ = self._listening.accept()
         with connection:
             connection.settimeout(5)
-            while b"\r\n\r\n" not in self.asked or not self.asked.endswith((b"}", b"\r\n\r\n")):
+            while not self._complete():
                 self.asked += connection.recv(4096)
             connection.sendall(self._answer)
+
+    def _complete(self) -> bool:
+        head, blank, body = self.asked.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        return bool(blank) and len(body) >= (int(length[1]) if length else 0)
 
     def close(self) -> None:
         self._thread.join(5)
