@@ -102,7 +102,7 @@ class World:
             self.edge.configure([sip], [xmpp], presence=presence)
         stack.enter_context(self.edge.start())
         if link == "component":  # until then the server returns what is for us
-            wait_until(lambda: self.edge.says("link.up", "partner=capulet"), "the component is connected", CONNECTS_WITHIN)
+            wait_until(lambda: self.edge.says("link.up", "partner=capulet"), "the component is there", CONNECTS_WITHIN)
 
     def start_server(self) -> Prosody | Ejabberd:
         accounts = dict.fromkeys(self._names, "pencil")
