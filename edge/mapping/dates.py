@@ -5,6 +5,10 @@ Called by the rest of `edge.mapping`. What is no time is None, because nothing d
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
+
+CACHE = 256  # times that are remembered: most messages are of the same few seconds
+DATE_LENGTH = 29  # characters of every Date
 
 
 def time_of_stamp(stamp: str) -> float | None:
@@ -20,11 +24,27 @@ def time_of_stamp(stamp: str) -> float | None:
 
 def stamp_of(time: float) -> str:
     """Write a time of RFC 3339 in UTC, in whole seconds."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _stamp_of(int(time))
 
 
 def time_of_date(date: str) -> float | None:
     """Read a Date; SIP knows only GMT."""
+    return _time_of_date(date) if len(date) == DATE_LENGTH else None
+
+
+def date_of(time: float) -> str:
+    """Write a Date."""
+    when = datetime.fromtimestamp(time, UTC)
+    return f"{_DAYS[when.weekday()]}, {when:%d} {_MONTHS[when.month - 1]} {when:%Y %H:%M:%S} GMT"
+
+
+@lru_cache(CACHE)
+def _stamp_of(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(CACHE)
+def _time_of_date(date: str) -> float | None:
     match = _DATE.fullmatch(date)
     if match is None:
         return None
@@ -34,12 +54,6 @@ def time_of_date(date: str) -> float | None:
     except ValueError:
         return None
     return max(time.timestamp(), 0.0)
-
-
-def date_of(time: float) -> str:
-    """Write a Date."""
-    when = datetime.fromtimestamp(time, UTC)
-    return f"{_DAYS[when.weekday()]}, {when:%d} {_MONTHS[when.month - 1]} {when:%Y %H:%M:%S} GMT"
 
 
 _END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # with any offset still a year of four digits

@@ -5,13 +5,14 @@ elements that say the same. Called by `edge.mapping.messages`.
 """
 
 import re
+from functools import lru_cache
 
 from edge.bodies.html import MAX_LINK, link
 from edge.bodies.xhtml import NS_XHTML_IM
-from edge.mapping.dates import stamp_of, time_of_stamp
+from edge.mapping.dates import CACHE, stamp_of, time_of_stamp
 from edge.mapping.invitations import NO_CALLS, NO_JOINING, NS_CALL, NS_CONFERENCE, NS_MUC_USER, inviter_of
 from edge.mapping.said import Asked, Content, Receipt
-from edge.xmpp.element import Element
+from edge.xmpp.element import Element, escape_attribute
 from edge.xmpp.jid import JID
 
 NS_STATES = "http://jabber.org/protocol/chatstates"
@@ -90,6 +91,12 @@ def content_elements(content: Content, by: str) -> tuple[Element, ...]:
     if content.sent is not None:
         elements.append(Element("delay", NS_DELAY, {"from": by, "stamp": stamp_of(content.sent)}))
     return tuple(elements)
+
+
+@lru_cache(CACHE)
+def delay_text(by: str, sent: int) -> str:
+    """The same of when a text was written, for those that say nothing else; in whole seconds."""
+    return f"<delay xmlns='{NS_DELAY}' from='{escape_attribute(by)}' stamp='{stamp_of(sent)}'/>"
 
 
 # --- private ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ have to do with each other (receipts, chat states). Called by the gateway. docs/
 from collections.abc import Sequence, Set
 
 from edge.bodies import cpim, html, text
+from edge.mapping.extensions import delay_text
 from edge.mapping.payloads import ACCEPT
 from edge.mapping.requests import (
     MAX_CALL_ID,
@@ -19,6 +20,7 @@ from edge.mapping.requests import (
     plain_text,
     read_request,
     subject_and_language,
+    times,
     with_texts,
     write_request,
 )
@@ -52,8 +54,13 @@ def stanza_of(
     content = plain_text(request)
     if content:
         subject, lang = subject_and_language(request)
+        index, beside = request.headers.index, ""
+        if b"date" in index or b"expires" in index:
+            sent, _ = times(request, now)
+            beside = "" if sent is None else delay_text(recipient.host, int(sent))
         stanza = message_bytes(
-            sender, recipient, content, id=id, type=page_type, subject=subject, thread=request.call_id, lang=lang
+            sender, recipient, content, id=id, type=page_type, subject=subject, thread=request.call_id, lang=lang,
+            beside=beside,
         )
         if len(stanza) > limit:
             raise too_large(limit)

@@ -46,10 +46,11 @@ def read_request(request: Request, host: str, now: float = 0.0) -> Said | None:
     """
     content = plain_text(request)
     subject, lang = subject_and_language(request)
-    if content:
-        return Content(content, "", subject, request.call_id, lang)
     headers = request.headers
     index = headers.index
+    if content:
+        sent, expires = times(request, now) if b"date" in index or b"expires" in index else (None, None)
+        return Content(content, "", subject, request.call_id, lang, sent, expires)
     if b"content-encoding" in index and not _is_identity(headers.rows("Content-Encoding")):
         if _entity(request).optional:
             return None
@@ -63,7 +64,7 @@ def read_request(request: Request, host: str, now: float = 0.0) -> Said | None:
         return said._replace(thread=request.call_id)
     sent, expires = said.sent, None
     if sent is not None or b"date" in index or b"expires" in index:
-        sent, expires = _times(request, sent, now)
+        sent, expires = times(request, now, sent)
     return Content(
         said.body, said.xhtml, subject or said.subject, request.call_id, lang or said.lang, sent, expires, said.asked
     )
@@ -101,7 +102,7 @@ def write_request(
 def plain_text(request: Request) -> str:
     """The text of a body that is plain text and nothing else has to be minded: nearly all are. Else empty."""
     index = request.headers.index
-    if not request.body or _ENCODED in index or b"date" in index or b"expires" in index or _TRANSFER in index:
+    if not request.body or _ENCODED in index or _TRANSFER in index:
         return ""
     media = request.content_type
     if media is None or media.type != "text/plain":
@@ -114,6 +115,23 @@ def subject_and_language(request: Request) -> tuple[str, str]:
     index = request.headers.index
     subject = (request.headers.get("Subject") or "") if b"subject" in index else ""
     return subject, text.language_tag(request.headers.get("Content-Language") or "") if _LANGUAGE in index else ""
+
+
+def times(request: Request, now: float, sent: float | None = None) -> tuple[float | None, float | None]:
+    """When the message was written, if that is worth telling, and when it expires (RFC 3428 §7).
+
+    ``sent`` is what its body says of the first. Raises `RemoteProtocolError` (480) for one that has expired.
+    """
+    if not now:
+        return None, None
+    headers = request.headers
+    dated = time_of_date(headers.get("Date") or "") if b"date" in headers.index else None
+    expires = request.expires
+    ends = None if expires is None else (now if dated is None else dated) + expires
+    if ends is not None and ends <= now:
+        raise RemoteProtocolError("the message has expired", Code.M02, status=480)
+    sent = dated if sent is None else sent
+    return (None if sent is not None and sent > now - LATE else sent), ends
 
 
 def with_texts(begin: Sequence[tuple[str, str]], lang: str, subject: str) -> list[tuple[str, str]]:
@@ -165,19 +183,6 @@ def _entity(request: Request) -> Entity:
 
 def _is_identity(rows: list[str]) -> bool:
     return all(coding.strip().lower() in ("identity", "") for row in rows for coding in row.split(","))
-
-
-def _times(request: Request, sent: float | None, now: float) -> tuple[float | None, float | None]:
-    """When the message was written, if that is worth telling, and when it expires (RFC 3428 §7)."""
-    if not now:
-        return None, None
-    dated = time_of_date(request.headers.get("Date") or "")
-    expires = request.expires
-    ends = None if expires is None else (now if dated is None else dated) + expires
-    if ends is not None and ends <= now:
-        raise RemoteProtocolError("the message has expired", Code.M02, status=480)
-    sent = dated if sent is None else sent
-    return (None if sent is not None and sent > now - LATE else sent), ends
 
 
 def _content_request(

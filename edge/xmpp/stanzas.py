@@ -147,9 +147,13 @@ def parse_stanza(element: Element) -> Stanza:
 
 
 def message_bytes(
-    from_: JID, to: JID, body: str, *, id: str, type: str, subject: str = "", thread: str = "", lang: str = ""
+    from_: JID, to: JID, body: str, *, id: str, type: str, subject: str = "", thread: str = "", lang: str = "",
+    beside: str = "",
 ) -> bytes:
-    """The bytes of a message with one body, the fast way. ``id`` and ``lang`` may be a peer's choice."""
+    """The bytes of a message with one body, the fast way. ``id`` and ``lang`` may be a peer's choice.
+
+    ``beside`` is the markup of whatever else it says.
+    """
     more = f" xml:lang='{escape_attribute(lang)}'" if lang else ""
     if subject:
         subject = f"<subject>{escape(subject)}</subject>"
@@ -159,7 +163,7 @@ def message_bytes(
         id = escape_attribute(id)
     text = (
         f"<message from='{from_.quoted}' to='{to.quoted}' id='{id}' type='{type}'{more}>"
-        f"{subject}<body>{escape(body)}</body>{thread}</message>"
+        f"{subject}<body>{escape(body)}</body>{thread}{beside}</message>"
     )
     try:
         data = text.encode()
