@@ -54,6 +54,8 @@ class Policy:
             code = decision.presence
         else:
             return None
+        if request.to.tag:
+            target = request.to.sip_uri  # the Request-URI is our own Contact, of whoever's dialog (RFC 3261 §12.2.1.1)
         if code is None and decision.doubt and self._is_stranger(request, decision, sender, target):
             code = Code.A07
         if code is not None:
