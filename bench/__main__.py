@@ -1,9 +1,11 @@
-"""``python -m bench [messages] [sessions] [subscriptions] [presence] [standing]``: what docs/performance.md shows."""
+"""``python -m bench [messages] [sessions] [subscriptions] [presence] [standing] [profile]``: what docs/performance.md shows."""
 
 import sys
 
 from bench.messages import Figures, ToSip, ToXmpp, run
 from bench.presence import Passed, run_presence
+from bench.profile import run_profile, table
+from bench.rooms import ROOMS
 from bench.sessions import PARTNERS, Opened, Weighed, run_messages, run_opening
 from bench.setting import Setting
 from bench.standing import Standing, run_standing
@@ -36,6 +38,8 @@ def main(what: list[str]) -> None:
                 print_passed(passed)
     if not what or "standing" in what:
         print_standing(run_standing(STANDING))
+    if "profile" in what:
+        profile()
 
 
 def messages() -> None:
@@ -75,6 +79,18 @@ def sessions() -> None:
     with Setting(partners=PARTNERS, im_mode="session") as setting, setting.start() as measured:
         for result in run_opening(setting, measured, SESSIONS):
             print_opening(result)
+
+
+def profile() -> None:
+    """Microseconds in each room, then the functions that use most."""
+    profiles = list(run_profile())
+    print(table(profiles))
+    for each in profiles:
+        print(f"\n{each.name}: what uses most")
+        for room in ROOMS:
+            functions = ", ".join(f"{name} {cpu * 1e6:.1f}" for name, cpu in each.functions(room, 5) if cpu > 0.2e-6)
+            if functions:
+                print(f"  {room}: {functions}")
 
 
 def print_opening(result: Opened | Weighed) -> None:

@@ -36,9 +36,10 @@ def run(
     course = way(setting)
     course.go(200, min(outstanding, 16), 0.0)  # links dialled, caches warm
     course = way(setting)
-    before, began = measured.cpu(), time.perf_counter()
+    measured.begin()
+    began = time.perf_counter()
     course.go(count, outstanding, rate)
-    seconds, cpu = time.perf_counter() - began, measured.cpu() - before
+    seconds, cpu = time.perf_counter() - began, measured.end()
     assert measured.alive(), "the gateway died"
     delays = sorted(course.delays)
     return Figures(

@@ -33,10 +33,12 @@ def run_presence(setting: Setting, measured: Measured, rounds: int) -> Iterator[
         course = kind(setting)
         for number in range(WARM):
             course.round(number)
+        measured.begin()
         cpu = [measured.cpu()]
         for number in range(WARM, WARM + rounds):
             course.round(number)
             cpu.append(measured.cpu())
+        measured.end()
         setting.loop.step(0.3)  # a NOTIFY or stanza too many would come now
         assert measured.alive(), "the gateway died"
         best = min(after - before for before, after in pairwise(cpu)) / WATCHERS

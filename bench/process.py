@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +14,18 @@ from types import TracebackType
 class Measured:
     """A child process pinned to core 0; the bench itself runs on the others."""
 
-    def __init__(self, command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+        samples: Path | None = None,
+    ) -> None:
         self._log = log.open("w")
+        self._samples = samples
+        self.found: Counter[tuple[str, str]] = Counter()  # by the last `end`, if it is sampled (`bench.launched`)
+        self._began = 0.0
         cores = os.sched_getaffinity(0)
         self._core = {min(cores)}
         if len(cores) > 1:
@@ -24,6 +35,7 @@ class Measured:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
+            cwd=folder,
             start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, self._core),
         )
@@ -43,6 +55,29 @@ class Measured:
             self.process.wait()
         self._log.close()
         os.sched_setaffinity(0, self._all_cores)
+
+    def begin(self) -> None:
+        """What is measured begins here."""
+        self._take_samples()
+        self._began = self.cpu()
+
+    def end(self) -> float:
+        """It ends here: seconds of CPU since `begin`."""
+        cpu = self.cpu() - self._began
+        self.found = self._take_samples()
+        return cpu
+
+    def _take_samples(self) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        if self._samples is None:
+            return found
+        self._samples.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR2)
+        wait_for("the samples", self._samples.exists)
+        for line in self._samples.read_text().splitlines():
+            count, module, name = line.split(" ", 2)
+            found[module, name] += int(count)
+        return found
 
     def cpu(self) -> float:
         """Seconds on a CPU so far, all threads, user and kernel (/proc/PID/task/*/schedstat, nanoseconds)."""

@@ -16,6 +16,7 @@ from demo.authority import Authority
 SIP_DOMAIN = "sip.bench.example"
 XMPP_DOMAIN = "xmpp.bench.example"
 EDGE = "edge.bench.example"
+HERE = Path(__file__).resolve().parent.parent  # the tree whose gateway is measured, unless another is given
 RESUME = 2000  # requests a second to the XMPP server after a restart: all fifty partners' users probe the same one
 
 
@@ -29,7 +30,10 @@ def free_port() -> int:
 class Setting:
     """Certificates, configuration and the two far sides; `command` is what is measured."""
 
-    def __init__(self, floor: bool = False, partners: int = 1, im_mode: str = "page") -> None:
+    def __init__(
+        self, floor: bool = False, partners: int = 1, im_mode: str = "page", sampled: bool = False,
+        tree: Path | None = None,
+    ) -> None:
         self.sip_domains = [SIP_DOMAIN, *(f"sip{number}.bench.example" for number in range(1, partners))]
         self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
         folder = self.folder = Path(self._folder.name)
@@ -47,6 +51,9 @@ class Setting:
         self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")
         self.sip_port = free_port()
         self.im_mode = im_mode
+        self._tree = tree or HERE
+        self._origin = folder / "origin"  # where the code that runs comes from, as it says itself
+        self._samples = folder / "samples" if sampled else None
         self.command = self._floor() if floor else self._gateway()
 
     def _gateway(self) -> list[str]:
@@ -94,8 +101,11 @@ burst = 1000000
         port, mode = self.sip_listener.port, self.im_mode
         listed = [partner.format(domain=domain, port=port, mode=mode) for domain in self.sip_domains]
         (self.folder / "partners.toml").write_text("version = 1\n" + "".join(listed))
-        twistd = Path(sys.executable).with_name("twistd")
-        return [str(twistd), "-n", "--pidfile=", "edge", "--config", str(self.folder / "edge.toml")]
+        arguments = ["-n", "--pidfile=", "edge", "--config", str(self.folder / "edge.toml")]
+        if self._samples is None and self._tree == HERE:
+            return [str(Path(sys.executable).with_name("twistd")), *arguments]
+        launched = str(Path(__file__).with_name("launched.py"))
+        return [sys.executable, launched, str(self._origin), str(self._samples or "-"), *arguments]
 
     def _floor(self) -> list[str]:
         return [
@@ -110,7 +120,8 @@ burst = 1000000
 
     def start(self, linked: bool = True) -> Measured:
         """Start what is measured and, if ``linked``, wait until the XMPP side is linked with it."""
-        measured = Measured(self.command, Path(tempfile.gettempdir()) / "edge-bench.log", {"PYTHONPATH": "."})
+        log = Path(tempfile.gettempdir()) / "edge-bench.log"
+        measured = Measured(self.command, log, {"PYTHONPATH": str(self._tree)}, self._tree, self._samples)
         if not linked:
             return measured
         try:
@@ -119,6 +130,9 @@ burst = 1000000
                 return len(self.component.wires) == len(self.sip_domains)
 
             wait_for("the component links", are_up)
+            if self._origin.exists():
+                origin = Path(self._origin.read_text())
+                assert origin.is_relative_to(self._tree), f"the code measured is {origin}, not that in {self._tree}"
         except BaseException:
             measured.__exit__(None, None, None)
             raise
