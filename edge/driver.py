@@ -318,7 +318,7 @@ class Driver:
     def _reach(self, path: Path) -> None:
         system, local, remote = path
         if local is None:
-            for domain in system.domains:
+            for domain in system.reached:
                 self._sip.reach(system, domain)
         else:
             self._xmpp.reach(local, remote or system.domains[0])

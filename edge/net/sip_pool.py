@@ -121,7 +121,8 @@ class SipPool:
         for name in sorted(link.peer.systems):
             system = self._directory.named(name)
             if system is not None and not (self._directory.blocks and self._directory.is_blocked(system)):
-                self.send(system, system.domains[0], data, None)
+                for domain in system.reached[:1]:
+                    self.send(system, domain, data, None)
                 return
 
     def relisted(self, changes: Changes) -> int:
@@ -302,7 +303,7 @@ class SipPool:
         """The one way to a system whose hosts are known; for others each of their domains is another place."""
         key = (system.name, domain if system.hosts is None else None)
         lanes = self._places.get(key)
-        return self._new_place(key, system, domain if key[1] else system.domains[0]) if lanes is None else lanes
+        return self._new_place(key, system, domain if key[1] else system.reached[0]) if lanes is None else lanes
 
     def _new_place(self, key: tuple[str, Domain | None], system: System, domain: Domain) -> Lanes:
         if len(self._places) >= PLACES:

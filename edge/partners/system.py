@@ -113,6 +113,11 @@ class System:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    @property
+    def reached(self) -> tuple[Domain, ...]:
+        """For whom links to it are made when nobody says for which domain. A wildcard names none that DNS could find."""
+        return self.domains if self.domains or self.hosts is None else self.wildcards[:1]
+
     def is_same_kind(self, other: "System") -> bool:
         """Whether what goes on with it can go on when ``other`` is said about it."""
         return (self.protocol, self.link, self.inside) == (other.protocol, other.link, other.inside)

@@ -8,6 +8,7 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.net import links
 from edge.net.locate import Candidate
+from edge.net.sip_link import SipLink
 from tests.net.loopback import (
     LYNC,
     PUBLIC,
@@ -40,6 +41,22 @@ class Reaching(Base):
 
     def reach(self, setting: Setting, domain: str = "lync.example") -> None:
         setting.pool.reach(setting.systems["lync"], Domain(domain))
+
+    async def test_partner_of_whom_wildcards_alone_are_listed_is_reached_at_its_host(self) -> None:
+        server = self.served(PUBLIC.issue(dns=["edge.hosting.example"]))
+        names = frozenset((Domain("edge.hosting.example"),))
+        setting = self.setting(
+            partner(server.port, domains=(), wildcards=(Domain("lync.example"),), peer_names=names)
+        )
+        system = setting.systems["lync"]
+        setting.pool.send(system, Domain("uk.lync.example"), request(1), "token")
+        far = await server.met()
+        await far.until(lambda: far.data == request(1))
+        gone = SipLink(reactor, setting.pool, setting.sink, setting.turn)
+        gone.peer = setting.directory.identify("sip", names)
+        setting.pool.respond(gone, response(2))  # whose link is lost
+        await far.until(lambda: far.data == request(1) + response(2))
+        assert len(server.fars) == 1 and setting.sink.back == []
 
     async def test_path_is_up_without_a_message(self) -> None:
         server = self.served()

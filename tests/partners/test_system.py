@@ -25,3 +25,11 @@ def test_secret_is_not_shown() -> None:
 )
 def test_host_and_port_are_written_as_people_write_them(endpoint: HostPort, text: str) -> None:
     assert str(endpoint) == text
+
+
+def test_wildcards_say_where_to_connect_only_if_the_hosts_are_known() -> None:
+    below = {"wildcards": (domain("contoso.com"), domain("contoso.net"))}
+    hosts = (HostPort("edge.contoso.com", 5061),)
+    assert system("c", "sip", **below).reached == ()
+    assert system("c", "sip", hosts=hosts, **below).reached == ("contoso.com",)
+    assert system("c", "sip", "a.example", "b.example", hosts=hosts, **below).reached == ("a.example", "b.example")
