@@ -41,7 +41,8 @@ def domain(text: str) -> Domain:
             return Domain(lowered)
         raise RemoteProtocolError("a domain name is malformed")
     try:
-        return Domain(idna.encode(name, uts46=True, transitional=False).decode("ascii").lower())
+        encoded = idna.encode(text, uts46=True, transitional=False)  # which knows other full stops than the ASCII one
+        return Domain(encoded.decode("ascii").lower().removesuffix("."))
     except (idna.IDNAError, UnicodeError):
         raise RemoteProtocolError("a domain name is malformed") from None
 

@@ -19,6 +19,9 @@ LONGEST = ".".join(["a" * 63] * 3 + ["a" * 61])
         ("bücher.example", "xn--bcher-kva.example"),
         ("BÜCHER.example", "xn--bcher-kva.example"),
         ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
+        ("bücher.example.", "xn--bcher-kva.example"),
+        ("contoso。com。", "contoso.com"),  # full stops of other scripts
+        ("contoso．com．", "contoso.com"),
         ("faß.example", "xn--fa-hia.example"),  # IDNA2003 would make it another's domain: fass.example
         ("localhost", "localhost"),
         ("192.0.2.1", "192.0.2.1"),
@@ -35,7 +38,7 @@ def test_domain_is_canonical_when_the_name_is_good(text: str, expected: str) -> 
     "text",
     [
         *("", ".", "..", "a..b", ".a", "-a.example", "a-.example", "a b", "a@b", "a/b", "a\0b", "a\r\nb", "a" * 64),
-        *(LONGEST + "a", "xn--a-ecp.example", "xn--", "\u0300a.example", "bü_cher.example"),
+        *(LONGEST + "a", "xn--a-ecp.example", "xn--", "\u0300a.example", "bü_cher.example", "bücher.example..", "a.example。。"),
         *("[]", "[", "[::1", "[example]", "[x\r\ny]", "[é]", "[192.0.2.1]"),
     ],
 )
@@ -59,4 +62,4 @@ def test_domain_is_canonical_or_refused_whatever_comes(text: str) -> None:
         name = domain(text)
     except RemoteProtocolError:
         return
-    assert name.isascii() and name == name.lower() and domain(name) == name
+    assert name.isascii() and name == name.lower() and domain(name) == name and not name.endswith(".")

@@ -115,7 +115,7 @@ class System:
 
     @property
     def reached(self) -> tuple[Domain, ...]:
-        """For whom links to it are made when nobody says for which domain. A wildcard names none that DNS could find."""
+        """For whom links are made when nobody says for which domain. A wildcard names none that DNS could find."""
         return self.domains if self.domains or self.hosts is None else self.wildcards[:1]
 
     def is_same_kind(self, other: "System") -> bool:
