@@ -21,7 +21,7 @@ MAX_USERS = 20_000  # of whom we know what their clients read
 
 def formatted(one: System, other: System) -> bool:
     """Whether the form of a text passes between these two (`System.html`)."""
-    return all(each.inside or each.html == "xhtml" for each in (one, other))
+    return (one.inside or one.html == "xhtml") and (other.inside or other.html == "xhtml")
 
 
 def session_types(one: System, other: System) -> tuple[str, ...]:
@@ -40,7 +40,8 @@ def forms_of(described: Request | Response) -> frozenset[str]:
 
 def encryption(one: System, other: System) -> str:
     """What becomes of an encrypted message: ``refuse``, or ``fallback`` for the text beside it."""
-    return "refuse" if any(not each.inside and each.encrypted == "refuse" for each in (one, other)) else "fallback"
+    falls_back = (one.inside or one.encrypted != "refuse") and (other.inside or other.encrypted != "refuse")
+    return "fallback" if falls_back else "refuse"
 
 
 class Readers:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from edge.errors import LocalProtocolError, RemoteProtocolError
-from edge.sip.addresses import Via, first_element
+from edge.sip.addresses import first_element
 from edge.sip.status import REASONS
 from edge.sip.status import reason as phrase
 
@@ -41,9 +41,9 @@ def response_bytes(
         start = b"SIP/2.0 %d %b" % (status, _line(reason))
     vias = index.get(b"via", b"")
     if isinstance(vias, bytes):
-        via = _with_received(vias, received) if received and vias else vias
+        via = _with_received(request, vias, received) if received and vias else vias
     else:
-        top = _with_received(vias[0], received) if received else vias[0]
+        top = _with_received(request, vias[0], received) if received else vias[0]
         via = _VIA.join((top, *vias[1:]))
     from_, to, call_id, cseq = index.get(b"from"), index.get(b"to"), index.get(b"call-id"), index.get(b"cseq")
     tag = b";tag=" + _line(to_tag) if to_tag and not _has_tag(request, to) else b""
@@ -119,12 +119,10 @@ def _octets(text: str) -> bytes:
 def _has_tag(request: "Request", row: Rows) -> bool:
     if not isinstance(row, bytes):
         return True  # nobody knows to which To it should be added
-    if b"tag" not in row and b"tag" not in row.lower():
-        return False
     try:
         return request.to.tag != ""
     except RemoteProtocolError:
-        return True
+        return b"tag" in row.lower()
 
 
 @lru_cache(ADDRESSES)
@@ -132,15 +130,15 @@ def _received(address: str) -> bytes:
     return b";received=" + _line(address)
 
 
-def _with_received(row: bytes, received: str) -> bytes:
-    """A Via row with ``received`` in its first element, in place of what its sender may have put there."""
-    if b"," not in row and b"received" not in row.lower():
-        return row + _received(received)
+def _with_received(request: "Request", row: bytes, received: str) -> bytes:
+    """The top Via row with ``received`` in its first element, in place of what its sender may have put there."""
     try:
-        first = first_element(row)
-        via = Via.of_element(first)
+        via = request.via
     except RemoteProtocolError:
         return row
     others = [item for item in via.parameters if item[0] != "received"]
+    if len(others) == len(via.parameters) and b"," not in row:
+        return row + _received(received)
+    first = first_element(row) if b"," in row else row
     top = str(via._replace(parameters=tuple(others))).encode()
     return b" " + top + _received(received) + row[row.index(first) + len(first) :]
