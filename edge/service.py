@@ -9,7 +9,7 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -40,7 +40,7 @@ from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
 from edge.admin.tally import Tally
 from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
-from edge.certificates.upkeep import KIND, Upkeep
+from edge.certificates.upkeep import KIND, Shown, Upkeep
 from edge.codes import Code
 from edge.config import Config, ConfigurationError, Reading, load
 from edge.config.difference import renewed_bundles
@@ -52,7 +52,7 @@ from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
 from edge.net.proofs import proofs
-from edge.net.retiring import Retiring, Stream
+from edge.net.retiring import Retiring, showing
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.turn import Turn
@@ -148,9 +148,8 @@ class EdgeService(TwistedService):
         self._audit = Audit(file, time, self._driver.link_event)
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         contexts.further = self._proofs = proofs(reactor, locator.addresses, config.validators, driver.link_event)
-        show_old = self._show_old
         self._retiring = Retiring(reactor)
-        self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, show_old)
+        self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, self._showing)
         self._upkeep.configured(name, config.systems, config.identity_files)
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = self._keys = Keys(secrets.token_bytes(SECRET_BYTES))
@@ -327,14 +326,8 @@ class EdgeService(TwistedService):
         self._expect_expiry()
         return outcome
 
-    def _show_old(self) -> Iterator[tuple[int, Callable[[], None]]]:
-        """Of each link which of our certificates it shows, and how it is made anew."""
-        for link in self.sip.links:
-            if link.handshake is not None:
-                yield link.handshake.generation, partial(self._retiring.retire, link)
-        for stream in self.xmpp.links:
-            if stream.handshake is not None:
-                yield stream.handshake.generation, partial(self._retiring.retire, Stream(stream))
+    def _showing(self) -> Iterator[Shown]:
+        return showing(self.sip.links, self.xmpp.links, self._retiring)
 
     def _apply(self, config: Config) -> Applied:
         """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""

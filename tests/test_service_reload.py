@@ -2,11 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 
 import pytest
 from twisted.internet import reactor
@@ -17,7 +15,6 @@ from twisted.trial.unittest import TestCase
 import edge.certificates.reload
 import edge.service
 from edge.admin.reloading import Outcome
-from edge.certificates.handshake import Handshake
 from edge.codes import Code
 from edge.config import load
 from edge.gateway.effects import Report
@@ -172,30 +169,3 @@ def test_day_that_is_far_away_is_looked_at_again(tmp_path: Path, monkeypatch: py
         if "contoso" not in passing.names():
             return
     raise AssertionError("it is still there")
-
-
-def test_links_that_show_an_old_certificate_are_named_with_what_they_show(tmp_path: Path) -> None:
-    service = EdgeService(as_reactor(Clock()), load(Written(tmp_path).edge))
-    left: list[str] = []
-
-    class Link:
-        progress, pending, alive, handshake = 0, False, True, Handshake(None, (), (), (), True, generation=3)
-        key, outbox = None, None
-        inbox = SimpleNamespace(heard=1.0)
-
-        def leave(self) -> None:
-            left.append("sip")
-
-        def close(self) -> None:
-            left.append("closed")
-
-    class Shaking(Link):
-        handshake = None  # type: ignore[assignment]
-
-    service.sip._links.update((Link(), Shaking()))  # type: ignore[arg-type]
-    service.xmpp._links.update((Link(), Shaking()))  # type: ignore[arg-type]
-    shown: list[tuple[int, Callable[[], None]]] = list(service._show_old())
-    assert [generation for generation, _ in shown] == [3, 3]
-    for _, retire in shown:
-        retire()
-    assert left == ["sip"] and len(service._retiring) == 2

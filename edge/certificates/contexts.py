@@ -60,7 +60,6 @@ class Further(Protocol):
 class _Generation:
     """All contexts that belong together; a connection begins in one of these and stays in it."""
 
-    number: int
     identities: Identities
     accepting: tuple[SSL.Context, ...]  # for each identity, the default first
     dialling: dict[tuple[int, Path | None, str], SSL.Context]  # identity, trust bundle, lowest version
@@ -86,17 +85,12 @@ class Contexts:
         self.further: Further | None = None
         self._revocation: Revocation | None = None
         self._ca, self._systems = ca, tuple(systems)
-        self._now = self._made(_identities(ours), ca, self._systems, 0)
+        self._now = self._made(_identities(ours), ca, self._systems)
 
     @property
     def identities(self) -> Identities:
         """Ours, as new handshakes show them."""
         return self._now.identities
-
-    @property
-    def generation(self) -> int:
-        """How often what is shown was changed. A link with a lower `Handshake.generation` may be retired."""
-        return self._now.number
 
     def renew(self, ours: Identity | Identities) -> None:
         """Show these identities in every handshake that begins from now on; those under way go on as they began.
@@ -108,7 +102,7 @@ class Contexts:
     def configure(self, ours: Identity | Identities, ca: Path | None, systems: Iterable[System]) -> None:
         """The same for another configuration."""
         listed = tuple(systems)
-        self._now = self._made(_identities(ours), ca, listed, self._now.number + 1)
+        self._now = self._made(_identities(ours), ca, listed)
         self._ca, self._systems = ca, listed
 
     def accepting(self, name: str = "", alpn: Sequence[bytes] = ()) -> "Accepting":
@@ -186,7 +180,7 @@ class Contexts:
         """The server side of a new connection, for `Accepting`."""
         now = self._now
         index = now.identities.index_of(_domain(name)) if name else 0
-        connection = Recorded(now.accepting[index], accepted=True, generation=now.number)
+        connection = Recorded(now.accepting[index], accepted=True, ours=now.identities[index])
         connection.alpn, connection.lowest = tuple(alpn), now.lowest
         return self._asking(connection, now)
 
@@ -195,7 +189,7 @@ class Contexts:
         now = self._now
         index = 0 if ours is None else now.identities.index_of(ours)
         context = now.dialling[index, system.ca, system.min_version]
-        connection = Recorded(context, accepted=False, generation=now.number)
+        connection = Recorded(context, accepted=False, ours=now.identities[index])
         connection.lowest = system.min_version
         if now.asks:
             connection.request_ocsp()
@@ -206,7 +200,7 @@ class Contexts:
             connection.waiting = self.waiting
         return connection
 
-    def _made(self, ours: Identities, ca: Path | None, systems: Iterable[System], number: int) -> _Generation:
+    def _made(self, ours: Identities, ca: Path | None, systems: Iterable[System]) -> _Generation:
         listed = [system for system in systems if system.link != "component"]
         bundles = {ca, *(system.ca for system in listed)}
         lowest = min((system.min_version for system in listed), default="1.2")
@@ -219,7 +213,7 @@ class Contexts:
         }
         stores = {bundle: context.get_cert_store() for (_, bundle, _), context in dialling.items()}
         asks = any(system.trust.revocation != "off" for system in listed)
-        made = _Generation(number, ours, accepting, dialling, stores, asks, lowest)
+        made = _Generation(ours, accepting, dialling, stores, asks, lowest)
         for context in accepting:
             context.set_tlsext_servername_callback(lambda connection: _choose(made, connection))
             context.set_alpn_select_callback(_select)
@@ -304,6 +298,8 @@ def _choose(generation: _Generation, connection: SSL.Connection) -> None:
         index = generation.identities.index_of(_domain(announced.decode("ascii", "replace")))
         if index:
             connection.set_context(generation.accepting[index])
+            if isinstance(connection, Recorded):
+                connection.ours = generation.identities[index]
 
 
 def _select(connection: SSL.Connection, offered: list[bytes]) -> Any:

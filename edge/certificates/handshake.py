@@ -11,6 +11,7 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 
+from edge.certificates.identity import Identity
 from edge.certificates.peers import judge
 from edge.codes import Code
 
@@ -20,11 +21,10 @@ MAX_STAPLE = 1 << 16  # bytes of a stapled OCSP response; the public ones have 5
 class Recorded(SSL.Connection):
     """A connection that knows what the callbacks were told.
 
-    ``seen`` are (depth, X509_V_ERR number) pairs, 0 for a good certificate. ``generation`` counts the changes of
-    `edge.certificates.contexts.Contexts` up to the one that made it.
+    ``seen`` are (depth, X509_V_ERR number) pairs, 0 for a good certificate. ``ours`` is the identity that it shows.
     """
 
-    def __init__(self, context: SSL.Context, accepted: bool, generation: int = 0) -> None:
+    def __init__(self, context: SSL.Context, accepted: bool, ours: Identity | None = None) -> None:
         super().__init__(context, None)
         self.seen: list[tuple[int, int]] = []
         self.staple = b""
@@ -32,7 +32,7 @@ class Recorded(SSL.Connection):
         self.taken = False  # and has gone on
         self.alpn: tuple[bytes, ...] = ()  # protocols that are taken, if the peer offers any
         self.accepted = accepted
-        self.generation = generation
+        self.ours = ours
         self.lowest = ""  # version of TLS that is taken, "1.2" or "1.3"
         self.waiting: Callable[[Handshake], Deferred[None] | None] | None = None  # what the verdict has to wait for
         self._born = context  # OpenSSL calls back into the first context also after another one was put in its place
@@ -57,7 +57,7 @@ class Handshake:
     readable: bool = True
     accepted: bool = False  # we accepted the connection: the peer was the client
     staple: bytes = b""  # the OCSP response that came with the certificate
-    generation: int = 0  # which of our identities and settings it was made with
+    ours: Identity | None = None  # what it showed of us, or would have if the peer had asked
 
     @classmethod
     def of(cls, connection: SSL.Connection) -> "Handshake":
@@ -87,7 +87,7 @@ class Handshake:
             readable,
             recorded.accepted if recorded else False,
             recorded.staple[:MAX_STAPLE] if recorded else b"",
-            recorded.generation if recorded else 0,
+            recorded.ours if recorded else None,
         )
 
     @property

@@ -115,6 +115,13 @@ class Identities:
     def __len__(self) -> int:
         return len(self._all)
 
+    def __getitem__(self, index: int) -> Identity:
+        return self._all[index]
+
+    def has(self, other: Identity) -> bool:
+        """Whether what ``other`` shows is shown by one of these."""
+        return any(each.chain == other.chain for each in self._all)
+
     def index_of(self, name: Domain | None) -> int:
         """Which one to show for ``name``: the first that carries it, before those that do by a wildcard."""
         if name is not None:

@@ -19,7 +19,7 @@ from edge.certificates.examination import Finding, compare, examine
 from edge.certificates.expiry import LOOK_SECONDS, Ending, Expirations, ours
 from edge.certificates.fetching import Revocation
 from edge.certificates.handshake import Handshake
-from edge.certificates.identity import Files, Identities
+from edge.certificates.identity import Files, Identities, Identity
 from edge.certificates.reload import RETIRE_SECONDS, Kept, Reloading, Renewed, Retiring, Watch
 from edge.codes import Code
 from edge.domains import Domain
@@ -29,10 +29,11 @@ from edge.partners import Peer, System
 KIND = 16  # of its records in the store; those of `edge.gateway.records` are below
 
 Report = Callable[..., None]  # the name of an event, and its facts by keyword
+Shown = tuple[Identity | None, Callable[[], None]]  # what a link shows of us, and how to close it
 
 
 class Upkeep:
-    """``links`` gives for every open link the generation that it was made with, and how to close it in good order."""
+    """``links`` gives for every open link which of ours it shows, if it does, and how to close it in good order."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class Upkeep:
         resolve: "Callable[[Domain], Deferred[list[str]]]",
         wall: Callable[[], float],
         report: Report,
-        links: Callable[[], Iterable[tuple[int, Callable[[], None]]]] = tuple,
+        links: Callable[[], Iterable[Shown]] = tuple,
         is_allowed: Callable[[str], bool] = is_public,
         retire_seconds: float = RETIRE_SECONDS,
     ) -> None:
@@ -68,7 +69,9 @@ class Upkeep:
         for index, (old, new) in enumerate(zip(before, shown, strict=False)):
             if old.chain != new.chain:
                 findings = [finding for finding in self._judge(shown) if finding.index == index]
-                self._reloaded(Renewed(index, old, new, (*findings, *compare(old, new, index))))
+                self._told(Renewed(index, old, new, (*findings, *compare(old, new, index))))
+        if any(not shown.has(old) for old in before):
+            self._retire()
         self.revocation.ledger.clear_files()
         for path in lists:
             try:
@@ -144,6 +147,11 @@ class Upkeep:
         self._report("revocation.failed", code=Code.C08, url=url, text=problem)
 
     def _reloaded(self, event: Renewed | Kept) -> None:
+        self._told(event)
+        if isinstance(event, Renewed):
+            self._retire()
+
+    def _told(self, event: Renewed | Kept) -> None:
         if isinstance(event, Kept):
             self._report("cert.kept", code=event.code, identity=event.index, text=event.text)
             return
@@ -155,7 +163,11 @@ class Upkeep:
             issuer=event.new.issuer[:200],
             findings="; ".join(f"{finding.code} {finding.text}" for finding in event.findings) or "none",
         )
-        self._retiring.retire([close for made, close in self._links() if made < self._contexts.generation])
+
+    def _retire(self) -> None:
+        """Close the links that show what nobody is shown any more; those of our other certificates stay."""
+        now = self._contexts.identities
+        self._retiring.retire([close for ours, close in self._links() if ours is not None and not now.has(ours)])
 
     def _look_at_dates(self) -> None:
         self._next = self._reactor.callLater(LOOK_SECONDS, self._look_at_dates)

@@ -6,11 +6,15 @@ that retires, and it is closed in the first pause in which all is answered; one 
 `edge.service` has those retired that show an old certificate of ours.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from edge.certificates.identity import Identity
 from edge.codes import Code
+from edge.net.sip_link import SipLink
 from edge.net.xmpp_dialling import Dial
 from edge.net.xmpp_link import XmppLink
 
@@ -62,6 +66,18 @@ class Stream:
         dial = self._link.key
         if isinstance(dial, Dial) and dial.route is not None:
             dial.route.link_lost(self._link, Code.N03, "retired", worked=True, orderly=True)
+
+
+def showing(
+    links: Iterable[SipLink], streams: Iterable[XmppLink], retiring: "Retiring"
+) -> Iterator[tuple[Identity | None, Callable[[], None]]]:
+    """Of each link which of our certificates it shows, and how it is made anew."""
+    for link in links:
+        if link.handshake is not None:
+            yield link.handshake.ours, partial(retiring.retire, link)
+    for stream in streams:
+        if stream.handshake is not None:
+            yield stream.handshake.ours, partial(retiring.retire, Stream(stream))
 
 
 class Retiring:

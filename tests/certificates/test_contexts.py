@@ -290,7 +290,9 @@ def shown_by(server: SSL.Connection, announced: str = "") -> x509.Certificate | 
 )  # fmt: skip
 def test_client_is_shown_the_identity_that_it_asks_for(bundle: Path, announced: str, expected: Issued) -> None:
     ours = Contexts(several(), bundle, ())
-    assert shown_by(server_of(ours), announced) == leaf_of(expected)
+    server = server_of(ours)
+    assert shown_by(server, announced) == leaf_of(expected)
+    assert (noted := Handshake.of(server).ours) is not None and noted.leaf == leaf_of(expected)
 
 
 def test_client_that_announces_no_name_is_shown_what_the_caller_knows(bundle: Path) -> None:
@@ -332,7 +334,7 @@ def test_exchanged_identity_is_for_connections_that_begin_afterwards(bundle: Pat
     server = SSL.Connection(peer(EDGE), None)
     shake(dialling.clientConnectionForTLS(None), server)
     assert server.get_peer_certificate(as_cryptography=True) == leaf_of(FRESH)
-    assert (ours.generation, ours.identities.default.leaf) == (1, leaf_of(FRESH))
+    assert ours.identities.default.leaf == leaf_of(FRESH)
 
 
 def test_exchange_that_fails_changes_nothing(bundle: Path) -> None:
@@ -342,11 +344,10 @@ def test_exchange_that_fails_changes_nothing(bundle: Path) -> None:
     bundle.write_bytes(b"")
     with pytest.raises(SSL.Error):
         ours.renew(parse(FRESH.chain, FRESH.key))
-    assert (ours.generation, shown_by(server_of(ours))) == (0, leaf_of(EDGE))
+    assert shown_by(server_of(ours)) == ours.identities.default.leaf == leaf_of(EDGE)
     bundle.write_bytes(good)
     with pytest.raises(SSL.Error):
         ours.configure(ours.identities, bundle, [system("new", "new.example", ca=bundle.parent / "none.pem")])
-    assert ours.generation == 0
     assert dialled(ours, peer(OURS.issue(dns=["wonderland.example"])), to).fault is None
 
 

@@ -9,7 +9,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from edge.certificates.contexts import Contexts
 from edge.certificates.expiry import LOOK_SECONDS as DATES
-from edge.certificates.identity import Files, parse
+from edge.certificates.identity import Files, Identities, parse
 from edge.certificates.reload import LOOK_SECONDS, RETIRE_SECONDS, Renewed
 from edge.certificates.revocation import Ledger
 from edge.certificates.upkeep import KIND, Upkeep
@@ -37,8 +37,8 @@ class Gateway:
         self.begun = self.reactor.seconds()
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.closed: list[str] = []
-        self.open = [(0, lambda: self.closed.append("old")), (1, lambda: self.closed.append("new"))]
         self.contexts = Contexts(parse(made.pem, made.key_pem), folder / "ca.pem", ())
+        self.open = [(self.contexts.identities.default, lambda: self.closed.append("old"))]
         self.upkeep = Upkeep(
             self.reactor, self.contexts, self.resolve, self.wall, self.report, lambda: self.open, lambda address: True
         )
@@ -78,8 +78,21 @@ def test_renewal_is_shown_and_told_and_old_links_go(folder: Path) -> None:
     ((event, facts),) = gateway.told
     assert (event, facts["identity"], facts["names"]) == ("cert.renewed", 0, NAME)
     assert "EDGE-K07" in facts["findings"]
+    gateway.open.append((gateway.contexts.identities.default, lambda: gateway.closed.append("new")))
     gateway.reactor.advance(RETIRE_SECONDS)
     assert gateway.closed == ["old"]
+
+
+def test_links_of_the_other_identities_stay(folder: Path) -> None:
+    first, second, third = ours(), ours(number=6), ours(number=7)
+    gateway = Gateway(folder, first)
+    gateway.open.append((parse(second.pem, second.key_pem), lambda: gateway.closed.append("second")))
+    for every in ((first, second), (first, third), (first,)):
+        default, *others = (parse(made.pem, made.key_pem) for made in every)
+        gateway.contexts.configure(Identities(default, others), folder / "ca.pem", ())
+        gateway.upkeep.configured(NAME, (), [gateway.files] * len(every))
+        gateway.reactor.advance(RETIRE_SECONDS)
+    assert gateway.closed == ["second", "second"], "when it was renewed, and it was still open when that was removed"
 
 
 def test_certificate_of_another_configuration_is_told_and_old_links_go(folder: Path) -> None:

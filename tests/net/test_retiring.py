@@ -1,12 +1,16 @@
 """Links that are to be made anew are closed in a pause, and none before."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
-from edge.net.retiring import QUIET, Retiring, Stream
+from edge.certificates.handshake import Handshake
+from edge.certificates.identity import parse
+from edge.net.retiring import QUIET, Retiring, Stream, showing
+from tests.certificates.issuing import leaf
 from tests.net.cable import THEM, US, World, message, pong
 
 
@@ -133,3 +137,17 @@ def test_stream_that_a_server_has_opened_is_closed_in_a_pause(tmp_path: Path) ->
         assert not far.hears()
     world.reactor.advance(QUIET)
     assert far.hears().endswith(b"</stream:stream>") and len(world.sink.stanzas) == 3
+
+
+def test_each_link_tells_what_it_shows_of_us_and_is_retired_in_its_way(links: Links) -> None:
+    made = leaf()
+    ours = parse(made.pem, made.key_pem)
+    shaken = Handshake(None, (), (), (), True, ours=ours)
+    link, stream, shaking = Link(), Link(), Link()
+    link.handshake, stream.handshake, shaking.handshake = shaken, shaken, None  # type: ignore[attr-defined]
+    stream.key, stream.outbox, stream.inbox = None, None, SimpleNamespace(heard=1.0)  # type: ignore[attr-defined]
+    shown = list(showing([link, shaking], [stream, shaking], links.retiring))  # type: ignore[list-item]
+    assert [identity for identity, _ in shown] == [ours, ours]
+    for _, retire in shown:
+        retire()
+    assert (link.told, stream.told) == (["leave"], []) and len(links.retiring) == 2
