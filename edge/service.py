@@ -31,14 +31,13 @@ from edge.admin.audit import FILE, Audit
 from edge.admin.clock import is_synchronised
 from edge.admin.gauges import Gauges, gauges, is_listed
 from edge.admin.journal import Journal, journal_of
-from edge.admin.local import Local
+from edge.admin.local import Local, verbs
 from edge.admin.readiness import Readiness, readiness
 from edge.admin.reloading import Applied, Outcome, Reloading, reported
 from edge.admin.running import Running
 from edge.admin.seen import Seen
 from edge.admin.systemd import READY, STOPPING, WATCHDOG, Systemd
 from edge.admin.tally import Tally
-from edge.admin.verbs import verbs_of
 from edge.certificates.contexts import Contexts
 from edge.certificates.upkeep import KIND, Shown, Upkeep
 from edge.codes import Code
@@ -51,6 +50,7 @@ from edge.gateway.counters import Counts
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
+from edge.net.memory import settle
 from edge.net.proofs import proofs
 from edge.net.retiring import Retiring, showing
 from edge.net.sip_pool import SipPool
@@ -67,9 +67,6 @@ if TYPE_CHECKING:
     from edge.admin.http import Listener
 
 SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
-# New objects until the collector looks at them, and how many such looks until it looks at older ones too. Subscriptions
-# are a hundred objects each that stay: by default each thousand of them would have all of them looked at once more.
-GARBAGE = (20_000, 20, 100)
 SIGNAL, CLOCK = "SIGHUP", "the clock"  # who has asked for a reload, if nobody did on the local socket
 LONGEST_WAIT = 86_400.0  # seconds; for what happens later the clock is looked at once more
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
@@ -183,7 +180,7 @@ class EdgeService(TwistedService):
                 self.xmpp.listen(host, port)
             if self._config.admin_socket is not None:
                 where = str(self._config.admin_socket)
-                self._local = Local(self._reactor, self._config.admin_socket, verbs_of(self._running()))
+                self._local = Local(self._reactor, self._config.admin_socket, lambda: verbs(self._running()))
             if self._config.admin_listen is not None:
                 from edge.admin.http import listen  # only who wants to see the metrics pays for the web server
                 from edge.admin.metrics import registry_of
@@ -223,9 +220,7 @@ class EdgeService(TwistedService):
         self._systemd.say(READY)
         if self._systemd.period:
             self._alive.start(self._systemd.period)  # from the reactor: one that stands still says nothing
-        gc.collect()
-        gc.freeze()  # what start-up has made stays for good: the collector need not look at it again
-        gc.set_threshold(*GARBAGE)
+        settle()
 
     def stopService(self) -> "Deferred[None]":
         """End the sessions, then close everything politely; links that do not close in time are cut by their pools."""

@@ -1,7 +1,7 @@
 """The local socket, on which the command `edge` finds the gateway.
 
-Made by `edge.service`. What speaks HTTP there (`edge.admin.api`) is imported when somebody comes for the first time,
-because a web server costs more memory than a thousand subscriptions.
+Made by `edge.service`. What speaks HTTP there (`edge.admin.api`), and what answers (`edge.admin.verbs`), is imported
+when somebody comes for the first time: it takes as much memory as a thousand subscriptions.
 """
 
 import os
@@ -19,6 +19,7 @@ from edge.net.tcp import Reactor
 
 if TYPE_CHECKING:
     from edge.admin.http import Connections
+    from edge.admin.running import Running
 
 MODE = 0o660  # the user and the group that the gateway runs as
 BACKLOG = 50
@@ -43,8 +44,8 @@ class Wrong(Exception):
 class Local:
     """The open socket. Whoever has made it stops it."""
 
-    def __init__(self, reactor: Reactor, path: Path, verbs: Verbs) -> None:
-        """Raises `CannotListenError`, or `OSError` where the folder cannot be made."""
+    def __init__(self, reactor: Reactor, path: Path, verbs: Callable[[], Verbs]) -> None:
+        """``verbs`` is called when somebody comes. `CannotListenError`; `OSError` if the folder cannot be made."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_socket():
@@ -66,6 +67,13 @@ class Local:
         return gatherResults([stopped, self._factory.cut()])
 
 
+def verbs(running: "Running") -> Verbs:
+    """What can be asked of the running gateway: the ``verbs`` of its socket."""
+    from edge.admin.verbs import verbs_of
+
+    return verbs_of(running)
+
+
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
@@ -74,7 +82,7 @@ class _Late(Factory[Any]):
 
     noisy = False
 
-    def __init__(self, reactor: Reactor, verbs: Verbs) -> None:
+    def __init__(self, reactor: Reactor, verbs: Callable[[], Verbs]) -> None:
         self._reactor, self._verbs = reactor, verbs
         self._connections: Connections | None = None
 
@@ -82,7 +90,7 @@ class _Late(Factory[Any]):
         if self._connections is None:
             from edge.admin.api import connections
 
-            self._connections = connections(self._verbs, self._reactor)
+            self._connections = connections(self._verbs(), self._reactor)
             self._connections.doStart()  # type: ignore[no-untyped-call]  # Twisted's own
         return self._connections.buildProtocol(addr)
 

@@ -1,52 +1,40 @@
 """What the gateway itself answers: service discovery (XEP-0030), ping (XEP-0199), version (XEP-0092).
 
 Asked by the gateway for every IQ that reaches it, to its own domains and to the SIP users behind them, for
-whom it is the server (RFC 6121 §8.5). No IQ ever goes to SIP. wokkel answers; it is given the payload alone,
-with made-up addresses, because it prepares addresses by other rules than ours and never forgets one.
+whom it is the server (RFC 6121 §8.5). No IQ ever goes to SIP. Who asks what something is gets his answer from wokkel
+(`edge.xmpp.entities`), which is imported by then and not before.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
-
-from zope.interface import implementer
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from edge.xmpp.element import Element
 from edge.xmpp.stanzas import IQ_TYPES, Iq, error_bytes
-from edge.xmpp.wokkel import (
-    NS_DISCO_INFO,
-    NS_DISCO_ITEMS,
-    NS_PING,
-    NS_VERSION,
-    DiscoFeature,
-    DiscoHandler,
-    DiscoIdentity,
-    IDisco,
-    PingHandler,
-    VersionHandler,
-    domish,
-    utility,
-)
 
-NS_ESCAPING = "jid\\20escaping"  # under this odd name XEP-0106 §5 has its support announced
+if TYPE_CHECKING:
+    from edge.xmpp.entities import Entities
+
+NS_DISCO_INFO = "http://jabber.org/protocol/disco#info"
+NS_DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
+NS_PING = "urn:xmpp:ping"
+NS_VERSION = "jabber:iq:version"
+
+# What is answered; the rest is service-unavailable (RFC 6121 §8.5.2.1.3).
+_OF_RESOURCE = frozenset((NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING))
+_OF_DOMAIN = _OF_RESOURCE | {NS_VERSION}
+# Who a user is, only those may know who are subscribed to its presence (XEP-0030 §8): so nobody is told.
+_OF_USER = _OF_RESOURCE - {NS_DISCO_INFO}
+
+if find_spec("wokkel") is None:  # better now than when somebody asks
+    raise ModuleNotFoundError("wokkel is not installed")
 
 
 class Service:
     """The answers to IQs, by what the address asked is: a domain, a user, a user's resource."""
 
     def __init__(self, name: str, version: str) -> None:
-        disco = (NS_DISCO_INFO, NS_DISCO_ITEMS)
-        self._domain = _Entity(
-            frozenset((*disco, NS_PING, NS_VERSION)),
-            _Description("gateway", "simple", name, (*disco, NS_ESCAPING)),
-            DiscoHandler(),
-            PingHandler(),
-            VersionHandler(name, version),
-        )
-        # Who a user is, only those may know who are subscribed to its presence (XEP-0030 §8): so nobody is told.
-        self._user = _Entity(frozenset((NS_DISCO_ITEMS, NS_PING)), None, DiscoHandler(), PingHandler())
-        self._resource = _Entity(
-            frozenset((*disco, NS_PING)), _Description("client", "pc", name, disco), DiscoHandler(), PingHandler()
-        )
+        self._name, self._version = name, version
+        self._entities: Entities | None = None
 
     def answer(self, iq: Iq) -> bytes | None:
         """The answer to a get or set; None for a result or an error, which must not be answered."""
@@ -54,12 +42,26 @@ class Service:
             return None
         if iq.type not in IQ_TYPES or not iq.id or iq.payload is None:
             return error_bytes(iq, "bad-request", "a request needs an id, a type and exactly one element in it")
-        to = iq.to
-        entity = self._domain if to is None or not to.local else self._resource if to.resource else self._user
-        answer = entity.ask(iq.type, iq.payload)
+        answer = self._ask(iq, iq.payload)
         if isinstance(answer, str):
             return error_bytes(iq, answer, _why(answer, iq.payload.namespace))
         return Iq(iq.to, iq.from_, iq.id, "result", payload=answer).to_bytes()
+
+    def _ask(self, iq: Iq, payload: Element) -> Element | str | None:
+        """The payload of the result, if any, or the condition of the error."""
+        to = iq.to
+        of = _OF_DOMAIN if to is None or not to.local else _OF_RESOURCE if to.resource else _OF_USER
+        if payload.namespace not in of:
+            return "service-unavailable"
+        if payload.namespace == NS_PING:
+            return None if iq.type == "get" and payload.name == "ping" else "service-unavailable"
+        if self._entities is None:
+            from edge.xmpp.entities import Entities
+
+            self._entities = Entities(self._name, self._version)
+        entities = self._entities
+        entity = entities.domain if of is _OF_DOMAIN else entities.resource if of is _OF_RESOURCE else entities.user
+        return entity.ask(iq.type, payload)
 
 
 def _why(condition: str, namespace: str) -> str:
@@ -80,91 +82,3 @@ _NOT_CARRIED = {
     "jabber:iq:register": "nobody has to register here",
 }
 """What people try who do not know that the other one is not on XMPP (XEP-0166, XEP-0045)."""
-
-
-class _Subprotocol(Protocol):
-    """What wokkel's classes have in common."""
-
-    parent: object
-
-    def makeConnection(self, stream: object) -> None: ...
-
-    def connectionInitialized(self) -> None: ...
-
-
-class _Entity:
-    """A set of wokkel's subprotocols which believe that they share a stream.
-
-    ``namespaces`` are those that are answered at all; the rest is service-unavailable (RFC 6121 §8.5.2.1.3).
-    """
-
-    def __init__(
-        self, namespaces: frozenset[str], description: "_Description | None", *subprotocols: _Subprotocol
-    ) -> None:
-        self._namespaces = namespaces
-        self._discoverable = (*((description,) if description else ()), *subprotocols)
-        self._responses: list[domish.Element] = []
-        self._stream = utility.EventDispatcher()
-        self._stream.send = self.send
-        for subprotocol in subprotocols:
-            subprotocol.parent = self
-            subprotocol.makeConnection(self._stream)
-            subprotocol.connectionInitialized()
-
-    def __iter__(self) -> Iterator[object]:
-        """Whom wokkel asks, each for its part of an answer to a discovery."""
-        return iter(self._discoverable)
-
-    def send(self, response: domish.Element) -> None:
-        """Called by the subprotocols, before `ask` returns: none of them waits for anything."""
-        self._responses.append(response)
-
-    def ask(self, type: str, payload: Element) -> Element | str | None:
-        """The payload of the result, if any, or the condition of the error."""
-        if payload.namespace not in self._namespaces:
-            return "service-unavailable"
-        request = domish.Element((None, "iq"), attribs={"type": type, "from": _ASKER, "to": _ASKED, "id": "1"})
-        child = request.addElement((payload.namespace, payload.name))
-        node = payload.attributes.get("node")
-        if node:
-            child["node"] = node
-        self._stream.dispatch(request)
-        responses, self._responses = self._responses, []
-        if not responses:  # a set, or an element that the namespace does not have
-            return "service-unavailable"
-        response = _element(responses[0])
-        if response.attributes["type"] == "error":
-            return _condition(response)
-        return next(response.elements(), None)
-
-
-@implementer(IDisco)
-class _Description:
-    """What an entity is, for discovery."""
-
-    def __init__(self, category: str, type: str, name: str, features: tuple[str, ...]) -> None:
-        self._items = [DiscoIdentity(category, type, name), *map(DiscoFeature, features)]
-
-    def getDiscoInfo(self, requestor: object, target: object, nodeIdentifier: str = "") -> list[object]:
-        """Nothing for a node: wokkel then answers item-not-found."""
-        return [] if nodeIdentifier else self._items
-
-    def getDiscoItems(self, requestor: object, target: object, nodeIdentifier: str = "") -> list[object]:
-        """No entity here has items."""
-        return []
-
-
-# Names that can be no one's (RFC 2606 §2). They are the only ones that wokkel ever keeps.
-_ASKER = "asker.invalid"
-_ASKED = "asked.invalid"
-
-
-def _element(element: domish.Element) -> Element:
-    """Our copy of an element that wokkel has made; it never makes attributes with a namespace."""
-    children = [_element(child) if isinstance(child, domish.Element) else str(child) for child in element.children]
-    return Element(element.name, element.uri or "", dict(element.attributes), children)
-
-
-def _condition(response: Element) -> str:
-    errors = (error for error in response.elements() if error.name == "error")
-    return next(condition.name for error in errors for condition in error.elements())

@@ -37,7 +37,7 @@ class Asking(TestCase):
             ("GET", "broken"): lambda said: fail(ZeroDivisionError()),
             ("GET", "soon"): lambda said: succeed({"done": True}),
         }
-        local = Local(reactor, self.path, verbs)
+        local = Local(reactor, self.path, lambda: verbs)
         self.addCleanup(local.stop)
 
     def echo(self, said: Mapping[str, str]) -> Answer:

@@ -27,7 +27,7 @@ class Socket(TestCase):
         self.path = Path(folder.name) / "state" / "admin.sock"
 
     def local(self) -> Local:
-        local = Local(reactor, self.path, {("GET", "hello"): hello})
+        local = Local(reactor, self.path, lambda: {("GET", "hello"): hello})
         self.addCleanup(local.stop)
         return local
 
@@ -50,7 +50,7 @@ class Socket(TestCase):
     async def test_socket_of_one_that_lives_is_not(self) -> None:
         first = self.local()
         with pytest.raises(CannotListenError, match="another gateway listens there"):
-            Local(reactor, self.path, {})
+            Local(reactor, self.path, dict)
         assert await deferToThread(Client(self.path, 5.0).get, "hello") == {"hello": "world"}
         await first.stop()
 
@@ -58,11 +58,11 @@ class Socket(TestCase):
         self.path.parent.mkdir()
         self.path.write_text("mine")
         with pytest.raises(CannotListenError):
-            Local(reactor, self.path, {})
+            Local(reactor, self.path, dict)
         assert self.path.read_text() == "mine"
 
     async def test_stopping_leaves_nothing_behind(self) -> None:
-        local = Local(reactor, self.path, {("GET", "hello"): hello})
+        local = Local(reactor, self.path, lambda: {("GET", "hello"): hello})
         await deferToThread(Client(self.path, 5.0).get, "hello")
         with socket.socket(socket.AF_UNIX) as idle:
             idle.connect(str(self.path))
@@ -72,7 +72,7 @@ class Socket(TestCase):
             Client(self.path).get("hello")
 
     async def test_stopping_one_to_whom_nobody_came(self) -> None:
-        await Local(reactor, self.path, {}).stop()
+        await Local(reactor, self.path, dict).stop()
         assert not self.path.exists()
 
 

@@ -1,11 +1,12 @@
 """Memory goes back to the kernel."""
 
 import ctypes
+import gc
 from pathlib import Path
 
 import pytest
 
-from edge.net.memory import give_back
+from edge.net.memory import GARBAGE, give_back, settle
 
 MIB = 1 << 20
 
@@ -27,3 +28,13 @@ def test_what_was_freed_between_what_is_kept_goes_back() -> None:
 def test_nothing_happens_where_the_c_library_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert give_back() is False
+
+
+def test_what_the_start_has_made_is_not_looked_at_again() -> None:
+    before = gc.get_threshold()
+    try:
+        settle()
+        assert gc.get_freeze_count() > 1000 and gc.get_threshold() == GARBAGE
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
