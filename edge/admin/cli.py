@@ -159,7 +159,7 @@ def _of_audit(parser: argparse.ArgumentParser) -> None:
 def _of_test(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("partner", nargs="?", metavar="PARTNER", help="a partner, or one of its domains")
-    which.add_argument("--all", action="store_true", help="every one, one of its domains each")
+    which.add_argument("--all", action="store_true", help="every domain of every partner")
     parser.add_argument("--resolver", metavar="ADDRESS", help="ask this one too, and tell what it says otherwise")
     parser.add_argument("--html", action="store_true", help="a page that can be sent to the partner")
 

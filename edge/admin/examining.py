@@ -10,7 +10,7 @@ from edge.admin.evidence import Arrival, Facts, Fault, Looked, Reach
 from edge.admin.examining_peer import certificate, component, options, proof, streams, tls
 from edge.admin.remedies import remedy
 from edge.admin.shown import ago, count
-from edge.admin.steps import FAIL, NOTE, OK, SKIP, WARN, Step, failed, words_of
+from edge.admin.steps import FAIL, NOTE, OK, OUTSIDE, SKIP, WARN, Step, failed, words_of
 from edge.codes import Code
 from edge.domains import unicode
 from edge.net.addresses import is_global
@@ -63,7 +63,8 @@ def _skipped(names: Iterable[str], broken: Step) -> list[Step]:
 
 
 def _skip(name: str, broken: Step) -> Step:
-    return Step(name, SKIP, f"not tried, because {broken.name} failed")
+    outside = f"not tried, because of what was found at {OUTSIDE[broken.name]}"
+    return Step(name, SKIP, f"not tried, because {broken.name} failed", outside=outside)
 
 
 def _tell_others(facts: Facts, best: Reach, steps: list[Step]) -> None:
@@ -130,7 +131,8 @@ def _looked_up(facts: Facts) -> Step:
         step.details = _records(facts)
         return step
     if hosts is not None:
-        step = Step("dns", OK, "; ".join(_host(looked, each.host) for each in hosts) + " (static)")
+        servers = "; ".join(_host(looked, each.host) for each in hosts)
+        step = Step("dns", OK, f"{servers} (static)", outside=f"{servers}, as it is set at our side")
         _compare(facts, step)
     else:
         step = Step("dns", OK, "; ".join(_records(facts)))
@@ -164,7 +166,8 @@ def _compare(facts: Facts, step: Step) -> None:
     if targets and len(others) == len(set(targets)):
         listed = ", ".join(str(each) for each in others[:NAMES])
         step.status, step.fault = NOTE, Fault(Code.D03, f"SRV would be {listed}")
-        step.text += f"; SRV would be {listed}, which differs: {Code.D03}"
+        told = f"; SRV would be {listed}, which differs: {Code.D03}"
+        step.text, step.outside = step.text + told, step.outside + told
 
 
 def _records(facts: Facts) -> list[str]:
@@ -185,7 +188,7 @@ def _records(facts: Facts) -> list[str]:
 def _host(looked: Looked, host: str) -> str:
     addresses = looked.addresses.get(host, ())
     if addresses == (host,):
-        return f"{host} (an address)"
+        return host
     return f"{host} -> {', '.join(addresses[:NAMES]) or 'no address'}"
 
 
@@ -217,14 +220,17 @@ def _inbound(facts: Facts) -> Step:
     if bad is not None and bad.fault is not None and (good is None or bad.when > good.when):
         step = failed(facts, "inbound", bad.fault, status=WARN)
         step.text = f"the last inbound link, {_since(facts, bad)}, was refused: {bad.fault.code} {bad.fault}"
+        step.outside = f"the last one, {_since(facts, bad)}, was refused: {bad.fault.code} {bad.fault}"
         step.details = [f"it came from {bad.address}, and whoever it was said that he is this partner"]
         return step
     if facts.links_in:
-        return Step("inbound", OK, f"{count(facts.links_in, 'link')} of theirs to us up now{_by(good)}")
+        up, by = count(facts.links_in, "link"), _by(good)
+        return Step("inbound", OK, f"{up} of theirs to us up now{by}", outside=f"{up} of yours to us up now{by}")
     if good is not None:
         return Step("inbound", OK, f"the last inbound link came {_since(facts, good)}{_by(good)}")
     span = ago(facts.when - facts.started)
-    return Step("inbound", NOTE, f"nobody came from there since the gateway was started, {span} ago")
+    outside = f"none came since our gateway was started, {span} ago"
+    return Step("inbound", NOTE, f"nobody came from there since the gateway was started, {span} ago", outside=outside)
 
 
 def _since(facts: Facts, arrival: Arrival) -> str:

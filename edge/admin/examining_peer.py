@@ -22,17 +22,19 @@ def tls(facts: Facts, reach: Reach) -> Step:
     if reach.fault is not None and reach.stage == "tls":
         step = failed(facts, "tls", reach.fault, reach)
         if reach.asked:
-            step.details.append("they had asked for our certificate, and we had sent it")
+            step.details.append("our certificate had been asked for and sent")
         if reach.fault.code is Code.N02:
             step.there = f"look for why the server on {reach.where} takes connections and does not shake hands"
         return step
-    ours = "they asked for our certificate, we sent it"
+    ours, outside = "they asked for our certificate, we sent it", "you asked for our certificate, we sent it"
     if not reach.asked:
         ours = "they did not ask for our certificate, so they cannot know us by it"
+        outside = "you did not ask for our certificate, so you cannot know us by it"
     how = ""
     if facts.system.protocol == "xmpp":
         how = "direct, " if reach.direct else "STARTTLS, "
-    return Step("tls", OK, f"{how}{reach.tls_version.replace('TLSv', 'TLS ')} {reach.cipher}, {ours}")
+    protection = f"{how}{reach.tls_version.replace('TLSv', 'TLS ')} {reach.cipher}"
+    return Step("tls", OK, f"{protection}, {ours}", outside=f"{protection}, {outside}")
 
 
 def certificate(facts: Facts, reach: Reach) -> Step:
@@ -118,7 +120,9 @@ def options(facts: Facts, reach: Reach) -> Step:
         fault = Fault(Code.A11, f"the partner refused us: OPTIONS was answered {reach.status}")
         step = failed(facts, "options", fault, reach)
     elif reach.status >= 500 and reach.status != 501:
-        step = Step("options", WARN, f"OPTIONS was answered {reach.status}{took}: they take requests, and cannot serve")
+        said = f"OPTIONS was answered {reach.status}{took}"
+        step = Step("options", WARN, f"{said}: they take requests, and cannot serve")
+        step.outside = f"{said}: your server takes requests, and cannot serve"
     else:
         step = Step("options", OK, f"OPTIONS was answered {reach.status}{took}")
     if reach.answer and (step.status != OK or ";" in reach.answer):
@@ -134,6 +138,7 @@ def streams(facts: Facts, reach: Reach) -> list[Step]:
     auth = Step("auth", OK, f"{proof(reach.proved)} in {reach.milliseconds.get('auth', 0)} ms")
     took = reach.milliseconds.get("ping", 0)
     ping = Step("ping", OK, f"answered in {took} ms, on a stream that they have opened to us")
+    ping.outside = f"answered in {took} ms, on a stream that you have opened to us"
     if reach.fault is not None and reach.stage == "stream":
         stream = failed(facts, "stream", reach.fault, reach)
     if reach.fault is not None and reach.stage == "auth":
@@ -152,6 +157,7 @@ def streams(facts: Facts, reach: Reach) -> list[Step]:
         ping = failed(facts, "ping", reach.fault, reach)
     elif "ping" not in reach.milliseconds:
         ping = Step("ping", WARN, "no answer came; it would come on a stream that they open to us")
+        ping.outside = "no answer came; it would come on a stream that you open to us"
         local = unicode(facts.local) if facts.local else facts.ours.name
         ping.here, ping.there = f"edge dns {local}", f"see that the server can reach {local} ({XMPP[-1]}{local})"
     return [stream, auth, ping]

@@ -4,7 +4,8 @@ The verb ``test`` (`edge.admin.verbs`). Policy, DNS and trust are the gateway's 
 what it means is `edge.admin.examining`'s. Everything has an end: a test takes `LONGEST`, and few run at a time.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from random import SystemRandom
 from typing import Any
 
@@ -32,8 +33,10 @@ from edge.partners import HostPort, System
 from edge.partners.explaining import Explanation, explain
 
 LONGEST = 45.0  # seconds for one partner
-AT_ONCE = 4  # partners; each costs a handshake for each of its addresses
-MOST = 100  # partners in one answer
+AT_ONCE = 8  # tests; each costs a handshake for each of its addresses
+OF_ONE = 2  # tests of one partner at a time, whose servers have limits too
+DOMAINS = 20  # of one partner
+MOST = 200  # tests in one answer
 ADDRESSES = 4  # of one partner that are dialled
 HOSTS = 8  # of which the addresses are asked for
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
@@ -51,14 +54,21 @@ class Probing:
 
     def test(self, said: Mapping[str, str]) -> "Deferred[Answer]":
         """``partner`` is a name or a domain; without one all are tested. ``resolver`` is asked besides ours."""
-        aims = self._aims(said.get("partner", ""))
+        name = said.get("partner", "")
+        aims = self._aims(name)
         resolver = _resolver(said.get("resolver", ""))
-        tests = [self._places.run(self._one, *aim, resolver) for aim in aims[:MOST]]
+        places = {system.name: DeferredSemaphore(OF_ONE) for system, _ in aims}
+        tests = [places[system.name].run(self._in_turn, system, domain, resolver) for system, domain in aims]
         done: Deferred[list[Any]] = gatherResults(tests, consumeErrors=True)
-        more = max(0, len(aims) - MOST)
-        return done.addCallback(lambda results: {"tests": results, "more": more})
+        left_out, wildcards = self._left_out(name, aims)
+        return done.addCallback(
+            lambda results: {
+                "tests": results, "more": sum(left_out.values()), "left_out": left_out, "wildcards": wildcards,
+            }
+        )  # fmt: skip
 
     def _aims(self, name: str) -> list[tuple[System, Domain]]:
+        """What is tested, partner by partner; the first domain of each counts before the second of any."""
         running = self._running
         if name:
             system = system_named(running, name)
@@ -66,7 +76,27 @@ class Probing:
             if domain is None:
                 raise Wrong(f"{system.name} is listed by wildcards alone: name one of its domains")
             return [(system, domain)]
-        return [(system, system.domains[0]) for system in running.directory.systems if system.domains]
+        systems = running.directory.systems
+        every = [
+            (place, number, system, domain)
+            for number, system in enumerate(systems)
+            for place, domain in enumerate(system.domains[:DOMAINS])
+        ]
+        chosen = sorted(every, key=lambda each: each[:2])[:MOST]
+        return [(system, domain) for _, _, system, domain in sorted(chosen, key=lambda each: (each[1], each[0]))]
+
+    def _left_out(self, name: str, aims: Sequence[tuple[System, Domain]]) -> tuple[dict[str, int], list[str]]:
+        """Of which partners domains are not tested, and how many; and which have none that could be."""
+        systems: Sequence[System] = self._running.directory.systems
+        if name:
+            systems = [system for system, _ in aims if system.name == name]
+        tested = Counter(system.name for system, _ in aims)
+        left = {each.name: len(each.domains) - tested[each.name] for each in systems}
+        wildcards = [each.name for each in systems if not each.domains]
+        return {of: number for of, number in left.items() if number}, wildcards
+
+    def _in_turn(self, system: System, domain: Domain, resolver: HostPort | None) -> "Deferred[dict[str, object]]":
+        return self._places.run(self._one, system, domain, resolver)
 
     def _one(self, system: System, domain: Domain, resolver: HostPort | None) -> "Deferred[dict[str, object]]":
         facts = self._facts(system, domain)

@@ -10,6 +10,12 @@ from edge.net.locate import FEDERATION
 
 OK, NOTE, WARN, FAIL, SKIP = "ok", "note", "warn", "FAIL", "skip"
 
+OUTSIDE = {  # what the steps are called on the page for the other side
+    "policy": "Partner list", "dns": "DNS", "tcp": "TCP", "tls": "TLS", "cert": "Your certificate",
+    "options": "SIP OPTIONS", "stream": "XMPP stream", "auth": "Authentication", "ping": "Ping",
+    "handshake": "Component", "inbound": "Your links to us",
+}  # fmt: skip
+
 XMPP = ("_xmpps-server._tcp.", "_xmpp-server._tcp.")
 
 

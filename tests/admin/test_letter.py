@@ -27,7 +27,8 @@ class Parsed(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        assert {name for name, _ in attrs} <= {"lang", "charset", "class"}
+        assert {name for name, _ in attrs} <= {"lang", "charset", "class", "name", "content", "id", "href"}
+        assert all(str(value).startswith("#") for name, value in attrs if name == "href")
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -44,10 +45,10 @@ def test_page_is_well_formed_and_loads_nothing() -> None:
 
 def test_page_says_first_how_it_is() -> None:
     assert "Everything that was tried is good." in page(told_of())
-    assert "The way ends at Your certificate: EDGE-C02 the certificate has expired." in page(
-        told_of(reach("cert", Code.C02))
-    )
-    assert "but for what is marked" in page(told_of(reach(status=503)))
+    ended = Parsed(page(told_of(reach("cert", Code.C02))))
+    assert "The way ends at Your certificate: EDGE-C02 the certificate has expired." in ended.text
+    busy = page(told_of(reach(status=503)))
+    assert "The way is open, but for a warning at SIP OPTIONS: OPTIONS was answered 503" in busy
 
 
 def test_page_tells_what_is_to_be_done_there_and_nothing_of_our_files() -> None:
@@ -64,5 +65,28 @@ def test_words_of_a_peer_are_shown_and_not_obeyed() -> None:
 
 
 def test_page_of_several_is_for_none_of_them() -> None:
-    assert "not for any of them" in page([*told_of(), *told_of()])
-    assert "not for any of them" not in page(told_of())
+    text = page([*told_of(reach("cert", Code.C03)), *told_of()])
+    ElementTree.fromstring(text.partition("\n")[2])
+    assert "not for any of the partners" in text and "not for any of the partners" not in page(told_of())
+    assert "1 good, 0 with warnings, 1 failed" in text
+    assert '<a href="#t2">that-awful-contoso: contoso.com</a>' in text and '<h2 id="t2">' in text
+    assert "The way ends at Their certificate" in text and "partners.toml line 37" in text
+    assert "to do here</dt><dd>[partner.tls] peer_names" in text, "it is ourselves who read it"
+
+
+def test_what_was_sent_is_not_taken_for_what_is_to_be_done() -> None:
+    text = page(told_of(reach("cert", Code.C03)))
+    assert "with edge.contoso.com</dd><dt>sent</dt><dd>CN=edge.contoso.com, issued" in text
+
+
+def test_page_speaks_to_who_reads_it() -> None:
+    for found in (told_of(), told_of(reach("cert", Code.C03))):
+        text = Parsed(page(found)).text
+        assert "you asked for our certificate, we sent it" in text
+        for word in ("they ", "theirs", "because cert failed", "(static)"):
+            assert word not in text, word
+
+
+def test_page_can_be_read_on_a_telephone_and_at_night() -> None:
+    text = page(told_of())
+    assert 'name="viewport"' in text and "@media (max-width" in text and "prefers-color-scheme: dark" in text

@@ -11,8 +11,9 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from edge.admin import probing
 from edge.admin.local import Wrong
-from edge.admin.probing import AT_ONCE, LONGEST, Probing
+from edge.admin.probing import AT_ONCE, LONGEST, OF_ONE, Probing
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.locate import Candidate
@@ -175,16 +176,49 @@ def test_connection_that_is_under_way_is_given_up_with_the_test(trial: Trial) ->
     assert trial.step("tls")["code"] == "EDGE-N02"
 
 
+def several(*partners: tuple[str, int]) -> str:
+    """Partners, each with a number of domains."""
+    text = PARTNERS
+    for name, number in partners:
+        domains = [f"{name}{each}.example" for each in range(number)]
+        text += f'\n[[partner]]\nname = "{name}"\ndomains = {domains}\nvia = "sip"\n'
+    return text
+
+
 def test_all_are_tested_a_few_at_a_time(tmp_path: Path) -> None:
-    more = "".join(
-        f'\n[[partner]]\nname = "p{number}"\ndomains = ["p{number}.example"]\nvia = "sip"\n' for number in range(9)
-    )
-    trial = Trial(tmp_path, Dns(), PARTNERS + more).ask()
+    trial = Trial(tmp_path, Dns(), several(*((f"p{number}-", 1) for number in range(9)))).ask()
     assert len(trial.dialled) == AT_ONCE
     for each in range(12):  # ours and eleven partners
         _, _, factory, _, _ = trial.dialled[each]
         factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
     assert len(trial.told[0]["tests"]) == 12 and trial.told[0]["more"] == 0
+
+
+def test_each_domain_of_each_partner_is_tested(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns(), several(("p", 5)) + WILD).ask()
+    assert len(trial.dialled) == 3 + OF_ONE, "ours, contoso, fabrikam, and not all of p at once"
+    for each in range(8):
+        _, _, factory, _, _ = trial.dialled[each]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+    (answer,) = trial.told
+    assert [test["domain"] for test in answer["tests"]][3:] == [f"p{number}.example" for number in range(5)]
+    assert answer["more"] == 0 and answer["wildcards"] == ["wild"]
+
+
+def test_partner_with_many_domains_does_not_push_out_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "MOST", 6)
+    monkeypatch.setattr(probing, "DOMAINS", 3)
+    trial = Trial(tmp_path, Dns(fault=Code.D01), several(("p", 5), ("q", 2))).ask().refuse()
+    trial.office.reactor.advance(LONGEST)
+    (answer,) = trial.told
+    assert [test["domain"] for test in answer["tests"]][3:] == ["p0.example", "p1.example", "q0.example"]
+    assert answer["left_out"] == {"p": 3, "q": 1} and answer["more"] == 4
+
+
+def test_domains_of_one_partner_that_are_not_tested_are_counted(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Dns(), several(("p", 3)))
+    trial.ask("p").refuse().ask("p1.example").refuse()
+    assert [answer["left_out"] for answer in trial.told] == [{"p": 2}, {}]
 
 
 def test_component_that_is_down_is_dialled(trial: Trial) -> None:
