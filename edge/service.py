@@ -196,6 +196,7 @@ class EdgeService(TwistedService):
         except (CannotListenError, OSError) as error:
             print(f"error {Code.K08} {where}: {Code.K08.sentence}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
+        self._hang_up = signal.signal(signal.SIGHUP, self._hung_up)  # before the state is read, which may take a while
         super().privilegedStartService()  # type: ignore[no-untyped-call]  # Twisted's own
 
     def startService(self) -> None:
@@ -216,7 +217,6 @@ class EdgeService(TwistedService):
         self._expect_expiry()
         if is_synchronised() is False:
             self._driver.link_event("clock.unsure", code=Code.K10)
-        self._hang_up = signal.signal(signal.SIGHUP, self._hung_up)
         self._systemd.say(READY)
         if self._systemd.period:
             self._alive.start(self._systemd.period)  # from the reactor: one that stands still says nothing

@@ -5,6 +5,7 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from twisted.internet import reactor
@@ -20,6 +21,7 @@ from edge.config import load
 from edge.gateway.effects import Report
 from edge.net.tcp import Reactor
 from edge.service import EdgeService
+from edge.store import Store
 from tests.config.written import PARTNERS, Written, changed
 from tests.test_service import FREE, until, with_listeners
 
@@ -55,6 +57,23 @@ class Reloads(TestCase):
         assert loaded is not None and loaded.fields["changes"] == "+ partner wingtip"
         assert service._node.directory.named("wingtip") is not None
         assert service._audit.since(0.0, 10)[0][-1]["by"] == "SIGHUP"
+
+    async def test_hang_up_while_the_state_is_still_read_is_done_afterwards(self) -> None:
+        opened = edge.service.open_store
+
+        def slow(*said: Any) -> Store:
+            self.written.write(partners=WINGTIP)
+            os.kill(os.getpid(), signal.SIGHUP)
+            return opened(*said)
+
+        self.patch(edge.service, "open_store", slow)
+        def early(number: int, frame: object) -> None:
+            self.fail("it would have ended the process")
+
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, early))
+        service = self.service()
+        await until(lambda: self.event("config.loaded") is not None)
+        assert service._node.directory.named("wingtip") is not None
 
     async def test_hang_up_is_what_it_was_when_the_service_has_stopped(self) -> None:
         before = signal.getsignal(signal.SIGHUP)

@@ -36,6 +36,7 @@ class Audit:
         self._wall = wall
         self._tell = tell
         self._recent: deque[Entry] = deque(maxlen=RECENT)
+        self._late: deque[Entry] = deque(maxlen=RECENT)  # what the file has not taken yet
 
     def note(self, by: str, verb: str, changes: Sequence[str] = (), /, **facts: object) -> None:
         """``by`` has done ``verb``, and this is what became different; ``facts`` with nothing in them are left out."""
@@ -50,8 +51,11 @@ class Audit:
             fields["changes"] = "; ".join(entry["changes"])
         self._tell("admin.change", **fields)
         if self.file is not None:
+            self._late.append(entry)
             try:
-                _append(self.file, entry)
+                while self._late:
+                    _append(self.file, self._late[0])
+                    self._late.popleft()
             except OSError as error:
                 self._tell("audit.failed", file=str(self.file), reason=error.strerror or str(error))
 
@@ -62,11 +66,12 @@ class Audit:
         return found[-limit:], max(0, len(found) - limit)
 
     def _entries(self) -> Iterator[Entry]:
-        if self.file is None:
-            yield from self._recent
-            return
+        yield from self._recent if self.file is None else self._written(self.file)
+        yield from self._late
+
+    def _written(self, file: Path) -> Iterator[Entry]:
         try:
-            with self.file.open("rb") as stream:
+            with file.open("rb") as stream:
                 size = stream.seek(0, os.SEEK_END)
                 stream.seek(max(0, size - READ))
                 lines = stream.read().split(b"\n")
@@ -85,13 +90,18 @@ class Audit:
 
 
 def _append(file: Path, entry: Entry) -> None:
-    """One write, so that lines of two writers cannot mix."""
+    """One line: in one write, unless the disk takes only a part, and never behind a line that was not finished."""
     text = json.dumps(entry, ensure_ascii=False)
     if len(text) > LONGEST:
         text = json.dumps({**entry, "changes": [f"{len(entry.get('changes', ()))} lines, too long to be kept"]})
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+    data = text.encode("utf-8", "replace") + b"\n"
+    descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
     try:
-        os.write(descriptor, text.encode("utf-8", "replace") + b"\n")
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            data = b"\n" + data
+        while data:
+            data = data[os.write(descriptor, data) :]
     finally:
         os.close(descriptor)

@@ -104,7 +104,8 @@ def _section(test: dict[str, Any], ours: bool = False) -> str:
     local = f" for {test['local']}" if test["local"] else ""
     when = str(test["when"]).replace("T", " ").replace("Z", " UTC")
     return (
-        f"<p>Tried by {_text(test['ours'] + local)}, {_text(when)}. <strong>{_text(_sentence(test, ours))}</strong></p>\n"
+        f"<p>Tried by {_text(test['ours'] + local)}, {_text(when)}. "
+        f"<strong>{_text(_sentence(test, ours))}</strong></p>\n"
         "<table>\n<thead><tr><th>#</th><th>Step</th><th>Result</th><th>What was found</th></tr></thead>\n"
         f"<tbody>\n{rows}</tbody>\n</table>\n"
     )

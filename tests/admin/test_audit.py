@@ -1,6 +1,8 @@
 """The record of who has changed what."""
 
 import json
+import os
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,51 @@ def test_file_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path) -
     clerk = Clerk(tmp_path / "state" / "audit.jsonl")
     clerk.audit.note("a", "reload")
     assert [name for name, _ in clerk.told] == ["admin.change", "audit.failed"]
+
+
+class Full:
+    """A disk with room for a number of bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._write = os.write
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(ENOSPC, "No space left on device")
+        taken = self._write(descriptor, data[: self.room])
+        self.room -= taken
+        return taken
+
+
+def test_entry_that_found_no_room_is_written_with_the_next_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Full(100)
+    monkeypatch.setattr(os, "write", disk.write)
+    clerk = Clerk(file)
+    for who in ("a", "b", "c"):  # b fits in part, c not at all
+        clerk.audit.note(who, "reload")
+    failures = [fields["reason"] for name, fields in clerk.told if name == "audit.failed"]
+    assert failures == ["No space left on device"] * 2
+    assert [entry["by"] for entry in clerk.audit.since(0, 10)[0]] == ["a", "b", "c"], "they are known all the same"
+    disk.room = 10_000
+    clerk.audit.note("d", "reload")
+    assert [entry["by"] for entry in Clerk(file).audit.since(0, 10)[0]] == ["a", "b", "c", "d"]
+
+
+def test_write_that_is_cut_short_goes_on(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    clerk = Clerk(file)
+    clerk.audit.note("a", "reload")
+    assert [json.loads(line)["by"] for line in file.read_text().splitlines()] == ["a"]
+
+
+def test_line_of_a_process_that_was_killed_does_not_take_the_next_one_with_it(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('{"when": "2023-11-14T22:13:20Z", "by": "ki')
+    clerk = Clerk(file)
+    clerk.audit.note("b", "reload")
+    assert [entry["by"] for entry in clerk.audit.since(0, 10)[0]] == ["b"]
 
 
 def test_long_diff_is_cut(file: Path) -> None:
