@@ -15,6 +15,7 @@ class Claims:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}  # name -> where it was given
         self._domains: dict[str, tuple[Entry, bool, str]] = {}  # as written -> whose it is, and where that stands
+        self._below: dict[str, list[str]] = {}  # name -> what is claimed below it, as written
         self._blocked: dict[str, str] = {}  # as written -> where that stands
 
     def name(self, document: Document, path: KeyPath, name: str) -> None:
@@ -45,8 +46,12 @@ class Claims:
                 continue
             self._domains[shown] = (entry, inside, document.place((*path, "domains")))
             found[is_wildcard][name] = None
-            if shown in self._blocked and not inside:
-                self._warn_of_block(document, path, shown, entry, self._blocked[shown])
+            above = _above(name)
+            for each in above:
+                self._below.setdefault(each, []).append(shown)
+            for block in (shown, *(_shown(Domain(each), True) for each in above)):
+                if block in self._blocked and not inside:
+                    self._warn_of_block(document, path, shown, block, entry, self._blocked[block])
         for name in found[True]:
             if name not in found[False] and _shown(name, False) not in self._domains:
                 said = f"{quoted(_shown(name, True))} does not cover {quoted(_shown(name, False))} itself"
@@ -63,11 +68,14 @@ class Claims:
                 document.error(Code.K02, (*path, "domains"), f"{quoted(text)}{document.owner(path)}: {error}")
                 continue
             shown = _shown(name, is_wildcard)
-            listed = self._domains.get(shown)
-            if listed is not None and listed[1]:
-                document.error(Code.K03, (*path, "domains"), f"{quoted(shown)} is our own domain (also in {listed[2]})")
-            elif listed is not None:
-                self._warn_of_block(document, path, shown, listed[0], listed[2])
+            for each in (shown, *(self._below.get(name, ()) if is_wildcard else ())):
+                listed = self._domains.get(each)
+                if listed is not None and listed[1]:
+                    how = "is" if each == shown else f"covers {quoted(each)}, which is"
+                    said = f"{quoted(shown)} {how} our own domain (also in {listed[2]})"
+                    document.error(Code.K03, (*path, "domains"), said)
+                elif listed is not None:
+                    self._warn_of_block(document, path, each, shown, listed[0], listed[2])
             if shown in self._blocked:
                 said = f"{quoted(shown)} is blocked twice (also in {self._blocked[shown]})"
                 document.error(Code.K03, (*path, "domains"), said)
@@ -77,8 +85,11 @@ class Claims:
         return Block(tuple(found[False]), tuple(found[True]), entry.reason, silent, document.place(path))
 
     @staticmethod
-    def _warn_of_block(document: Document, path: KeyPath, shown: str, partner: Entry, place: str) -> None:
-        said = f"{quoted(shown)} is blocked, so that its place in {_called(partner, False)} has no effect"
+    def _warn_of_block(
+        document: Document, path: KeyPath, shown: str, block: str, partner: Entry, place: str
+    ) -> None:
+        by = "" if block == shown else f" by {quoted(block)}"
+        said = f"{quoted(shown)} is blocked{by}, so that its place in {_called(partner, False)} has no effect"
         document.warn(Code.K03, (*path, "domains"), f"{said} (also in {place})")
 
 
@@ -87,6 +98,12 @@ class Claims:
 
 def _shown(name: Domain, is_wildcard: bool) -> str:
     return f"*.{unicode(name)}" if is_wildcard else unicode(name)
+
+
+def _above(name: Domain) -> list[str]:
+    """Every name above ``name``: whose wildcards cover it."""
+    labels = name.split(".")
+    return [".".join(labels[number:]) for number in range(1, len(labels))]
 
 
 def _claimed_twice(name: str, now: tuple[Entry, bool], first: tuple[Entry, bool, str]) -> str:

@@ -69,6 +69,7 @@ def difference(old: Config, new: Config) -> Difference:
     after = {system.name: system for system in new.systems}
     for name in sorted(before.keys() | after.keys()):
         lines += _of_system(before.get(name), after.get(name))
+    lines += _of_those_over(old, new)
     lines += changes_of(old.directory.discovered.template, new.directory.discovered.template)
     were, are = set(old.directory.blocks), set(new.directory.blocks)
     lines += [f"- blocked {_names(each)}" for each in old.directory.blocks if each not in are]
@@ -92,6 +93,17 @@ def _of_system(old: System | None, new: System | None) -> list[str]:
         return [f"- {_kind(old)} {old.name}", f"+ {_kind(new)} {new.name}"]
     keys = sorted({KEYS.get(field, field) for field in old.differing(new)})
     return [f"~ {new.name}.{key}" for key in keys]
+
+
+def _of_those_over(old: Config, new: Config) -> list[str]:
+    """Entries that are of no use but to keep their domains from others; who has become one has left the list."""
+    left = {each.name: each for each in old.systems}
+    were, are = ({each.name: each for each in config.directory.over} for config in (old, new))
+    back = {each.name for each in new.systems}
+    gone = [f"- expired partner {name}" for name in sorted(were.keys() - are.keys() - back)]
+    come = [f"+ expired partner {name}" for name in sorted(are.keys() - were.keys() - left.keys())]
+    both = sorted(were.keys() & are.keys())
+    return gone + come + [f"~ expired partner {name}" for name in both if were[name] != are[name]]
 
 
 def _kind(system: System) -> str:

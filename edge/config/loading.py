@@ -4,7 +4,7 @@
 that cannot be used.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,7 +118,8 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     opening = Opening()
     partners = tuple(_partners(Document(each, faults), gathering, opening, ca) for each in files)
     now = now or datetime.now(UTC)
-    systems = tuple(_still_listed(document, gathering.systems, now))
+    systems, over = _parted(gathering.systems, now.timestamp())
+    _warn_of_those_over(document, over)
     if opening.template is not None:
         warn_of_components(document, systems)
     reached = (*systems, *opening.possible(systems))
@@ -146,7 +147,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     order = (path, *files)
     if ours is None or name is None or any(not fault.warning for fault in faults):
         return Reading(None, in_order(faults, order), summary, partners)
-    directory = Directory(systems, gathering.blocks, opening.template)
+    directory = Directory(systems, gathering.blocks, opening.template, over)
     if len(reached) == len(systems) and not any(directory.opposite(system) for system in systems):
         document.warn(Code.K02, (), "nothing can pass: no partner speaks the other protocol than an inside system")
     ordered = in_order(faults, order)
@@ -183,8 +184,9 @@ def read(path: Path, now: datetime | None = None) -> Reading:
 
 def expired(config: Config, now: float) -> Config:
     """The same without the partners whose time is over at ``now`` (Unix epoch seconds), whatever the files say."""
-    systems = tuple(system for system in config.systems if not 0 < system.expires_at <= now)
-    directory = Directory(systems, config.directory.blocks, config.directory.discovered.template)
+    systems, over = _parted(config.systems, now)
+    was = config.directory
+    directory = Directory(systems, was.blocks, was.discovered.template, (*was.over, *over))
     return replace(config, systems=systems, directory=directory, expiry=_next_expiry(systems))
 
 
@@ -195,15 +197,17 @@ def _next_expiry(systems: Sequence[System]) -> float:
     return min((system.expires_at for system in systems if system.expires_at), default=0.0)
 
 
-def _still_listed(document: Document, systems: Sequence[System], now: datetime) -> Iterator[System]:
-    """All but the partners whose time is over."""
-    for system in systems:
-        if 0 < system.expires_at <= now.timestamp():
-            last = datetime.fromtimestamp(system.expires_at - 1, UTC).date()
-            said = f"partner {quoted(system.name)} expired after {last} and is no partner any more ({system.place})"
-            document.warn(Code.K13, (), said)
-        else:
-            yield system
+def _parted(systems: Sequence[System], now: float) -> tuple[tuple[System, ...], tuple[System, ...]]:
+    """Those that are listed at ``now``, and those whose time is over."""
+    over = tuple(system for system in systems if 0 < system.expires_at <= now)
+    return tuple(system for system in systems if system not in over) if over else tuple(systems), over
+
+
+def _warn_of_those_over(document: Document, over: Sequence[System]) -> None:
+    for system in over:
+        last = datetime.fromtimestamp(system.expires_at - 1, UTC).date()
+        said = f"partner {quoted(system.name)} expired after {last} and is no partner any more ({system.place})"
+        document.warn(Code.K13, (), said)
 
 
 def _partner_files(document: Document, name: str) -> list[Path]:

@@ -23,6 +23,8 @@ from edge.domains import Domain
 from edge.partners import Block, HostPort, System
 
 MAX_BUNDLE = 4 << 20  # bytes of a trust bundle; that of Debian has a quarter of a megabyte
+LAST_MOMENT = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()  # that can be written as a date
+FIRST_YEAR = 2000  # of `expires`: before it a digit is missing
 MAX_SECRET = 1024  # bytes of a secret file
 RATE_OF_DISCOVERED = 8.0  # requests a second, well below the 20 messages that an Access Edge takes from us then
 RATE_OF_OURS = 2000.0  # requests a second to a server of ours, behind which all users of a restart may be
@@ -115,7 +117,7 @@ class Gathering:
             traffic=_first(entry.traffic, "all"),
             identity=_first(entry.identity, "verified"),
             transit=_first(entry.transit, False),
-            expires_at=_end_of(entry.expires) if entry.expires is not None else 0.0,
+            expires_at=_end_of(document, path, entry.expires) if entry.expires is not None else 0.0,
             messages_per_s=_first(limits.messages_per_s, defaults.limits.messages_per_s, built_in.messages_per_s),
             burst=_first(limits.burst, defaults.limits.burst, built_in.burst),
             contact=entry.contact,
@@ -152,9 +154,12 @@ def _first(*values: T | None) -> T:
     return found
 
 
-def _end_of(day: date) -> float:
+def _end_of(document: Document, path: KeyPath, day: date) -> float:
     """The end of a day in UTC, as seconds of the Unix epoch."""
-    return datetime.combine(day, time.min, UTC).timestamp() + 86_400
+    if day.year < FIRST_YEAR:
+        said = f'"expires"{document.owner(path)} is a day before the year {FIRST_YEAR}: {day}'
+        document.error(Code.K02, (*path, "expires"), said)
+    return min(datetime.combine(day, time.min, UTC).timestamp() + 86_400, LAST_MOMENT)
 
 
 def _resume_rate(entry: Entry, inside: bool) -> float | None:

@@ -94,17 +94,23 @@ class Directory:
     """All systems by domain. Domains belong to one system only; building raises `ValueError` otherwise.
 
     A blocked domain belongs to nobody, whatever else says so. With a ``template`` domains that are on no list become
-    discovered partners like it (`edge.partners.discovery`); ``systems`` are those that are listed.
+    discovered partners like it (`edge.partners.discovery`); ``systems`` are those that are listed. What belongs to one
+    whose time is ``over`` is nobody's: neither the wildcard of another covers it, nor is it discovered.
     """
 
     def __init__(
-        self, systems: Sequence[System], blocks: Sequence[Block] = (), template: System | None = None
+        self,
+        systems: Sequence[System],
+        blocks: Sequence[Block] = (),
+        template: System | None = None,
+        over: Sequence[System] = (),
     ) -> None:
         self.systems: tuple[System, ...] = ()
         self.blocks: tuple[Block, ...] = ()
+        self.over: tuple[System, ...] = ()
         self.discovered = Discovered(template)
         self._decisions: dict[tuple[Peer, Domain, Domain], Admit | Refuse] = {}
-        self._fill(tuple(systems), tuple(blocks))
+        self._fill(tuple(systems), tuple(blocks), tuple(over))
 
     def become(self, other: "Directory") -> Changes:
         """Take over another partner list at once. Who is in both stays the same `System`, with what is now said of it.
@@ -126,7 +132,7 @@ class Directory:
         kept = set(map(id, systems))
         removed = tuple(system for system in self.systems if id(system) not in kept)
         removed += self._undiscovered(other)
-        moved = bool(removed) or self.blocks != other.blocks or any(
+        moved = bool(removed) or self.blocks != other.blocks or self.over != other.over or any(
             not {"domains", "wildcards", "transit"}.isdisjoint(names) for _, names in changed
         )
         moved = moved or (bool(added) and any(system.wildcards for system in self.systems))
@@ -138,7 +144,7 @@ class Directory:
                 changed.append((each, differing))
                 each.become(new)
         self.discovered.template = other.discovered.template
-        self._fill(tuple(systems), other.blocks)
+        self._fill(tuple(systems), other.blocks, other.over)
         return Changes(tuple(added), removed, tuple(changed), moved)
 
     @property
@@ -151,7 +157,7 @@ class Directory:
         """The system that ``domain`` belongs to: by its own name, else by the longest wildcard, else discovered."""
         if self.blocks and self._blocked.find(domain) is not None:
             return None
-        return self._by_domain.find(domain) or self.discovered.get(domain)
+        return self._listed(domain) or self.discovered.get(domain)
 
     def is_open_to(self, domain: Domain) -> bool:
         """Whether ``domain`` may be discovered: it is on no list, and not blocked."""
@@ -166,13 +172,17 @@ class Directory:
         He is one from now on if he was none. The caller has found that one of our users wants him, or that he has
         proved his name. None if he cannot be one.
         """
-        system = self._by_domain.find(ours)
+        system = self._listed(ours)
         if system is None or not system.inside or not self.is_open_to(stranger) or str(stranger) in self._by_name:
             return None
         found = self.discovered.get(stranger)
         if found is None:
             return self.discovered.add(stranger, OTHER[system.protocol])
         return found if found.protocol != system.protocol else None
+
+    def over_of(self, domain: Domain) -> System | None:
+        """Whose ``domain`` was as long as he was a partner."""
+        return None if (found := self._by_domain.find(domain)) is self._listed(domain) else found
 
     def block_of(self, domain: Domain) -> Block | None:
         """What says that ``domain`` is blocked."""
@@ -266,16 +276,21 @@ class Directory:
         """Every domain that ``system`` may talk to: what we are, seen from there."""
         return tuple(name for other in self.systems if self.may_talk(system, other) for name in other.domains)
 
-    def _fill(self, systems: tuple[System, ...], blocks: tuple[Block, ...]) -> None:
+    def _listed(self, domain: Domain) -> System | None:
+        """Whose ``domain`` is by the list, were it not blocked."""
+        found = self._by_domain.find(domain)
+        return None if self.over and found in self.over else found
+
+    def _fill(self, systems: tuple[System, ...], blocks: tuple[Block, ...], over: tuple[System, ...]) -> None:
         by_name = {system.name: system for system in systems}
         if len(by_name) != len(systems):
             raise ValueError("two systems have the same name")
         by_domain, blocked = Names[System](), Names[Block]()
-        for system in systems:
+        for system in (*systems, *over):
             by_domain.add(system, system.domains, system.wildcards)
         for block in blocks:
             blocked.add(block, block.domains, block.wildcards)
-        self.systems, self.blocks = systems, blocks
+        self.systems, self.blocks, self.over = systems, blocks, over
         self._by_name, self._by_domain, self._blocked = by_name, by_domain, blocked
         self._decisions.clear()
 
@@ -283,7 +298,7 @@ class Directory:
         block = self._blocked.find(from_domain)
         if block is not None:
             return Refuse(Code.A02, block.silent)
-        sender = self._by_domain.find(from_domain)
+        sender = self._listed(from_domain)
         if sender is None:
             return self._of_stranger(peer, from_domain, to_domain)
         decision: Admit | Refuse
@@ -313,7 +328,7 @@ class Directory:
             return _UNLISTED
         if not self.is_open_to(from_domain) or self._blocked.find(to_domain) is not None:
             return _UNLISTED
-        recipient = self._by_domain.find(to_domain)
+        recipient = self._listed(to_domain)
         if recipient is None or not recipient.inside:
             return _UNKNOWN
         sender = self.discover(from_domain, to_domain) if recipient.protocol != peer.protocol else None

@@ -34,7 +34,8 @@ def explain(directory: Directory, sender: Domain, recipient: Domain) -> Explanat
     steps: list[Step] = []
     systems: list[System] = []
     if directory.discovered.template is not None:  # nobody is discovered because somebody asks
-        directory = Directory(directory.systems, directory.blocks, directory.discovered.template)
+        template = directory.discovered.template
+        directory = Directory(directory.systems, directory.blocks, template, directory.over)
         directory.discover(sender, recipient)
         directory.discover(recipient, sender)
     for role, domain in (("from", sender), ("to", recipient)):
@@ -72,7 +73,9 @@ def _found(directory: Directory, role: str, domain: Domain) -> tuple[Step, Syste
         return Step(role, f"{shown} is blocked{silence} ({block.place}){reason}", Code.A02), None
     system = directory.system_of(domain)
     if system is None:
-        return Step(role, f"{shown} is on no list", Code.A01), None
+        over = directory.over_of(domain)
+        why = "is on no list" if over is None else f"was one of {_called(over)}, which has expired ({over.place})"
+        return Step(role, f"{shown} {why}", Code.A01), None
     if system.discovered:
         return Step(role, f"{shown} is on no list, and discovered if it proves that name ({system.place})"), system
     how = "" if domain in system.domains else f" by the wildcard *.{unicode(_wildcard(system, domain))}"

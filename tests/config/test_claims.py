@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.admin.shown import stamp
+from edge.config.loading import expired
+from edge.domains import domain
 from edge.partners import Block
-from tests.config.written import PARTNERS, Written
+from tests.config.written import EDGE, PARTNERS, Written, changed
 
 
 @pytest.fixture
@@ -95,6 +98,37 @@ def test_blocked_domains_that_are_listed_or_wrong(written: Written, domain: str,
     assert faults == [(code, "partners.toml line 15", text)]
 
 
+OWN = changed(EDGE, '["xmpp.example"]', '["xmpp.example", "im.corp.example"]')
+HOSTED = changed(PARTNERS, '["contoso.com"]', '["contoso.com", "uk.hosting.example", "*.de.hosting.example"]')
+
+
+def test_own_domain_is_not_blocked_by_a_wildcard_either(written: Written) -> None:
+    """Else nobody of ours could write to anybody, and nobody would be told why."""
+    faults = written.faults(OWN, PARTNERS + BLOCKED.replace("*.spam.example", "*.corp.example"))
+    said = '"*.corp.example" covers "im.corp.example", which is our own domain (also in edge.toml line 11)'
+    assert ("K03", "partners.toml line 15", said) in faults
+
+
+def test_wildcard_that_blocks_what_a_partner_has_is_told(written: Written) -> None:
+    faults = written.faults(None, HOSTED + BLOCKED.replace("*.spam.example", "*.hosting.example"))
+    said = '"{}" is blocked by "*.hosting.example", so that its place in partner "contoso" has no effect'
+    assert [text for _, _, text in faults if "blocked" in text] == [
+        f"{said.format(name)} (also in partners.toml line 5)" for name in ("uk.hosting.example", "*.de.hosting.example")
+    ]
+
+
+def test_block_in_an_earlier_file_is_told_where_the_partner_stands(written: Written) -> None:
+    (written.folder / "parts").mkdir()
+    for name, text in (("1.toml", f"version = 1\n{BLOCKED}"), ("2.toml", HOSTED.replace("hosting", "spam"))):
+        (written.folder / "parts" / name).write_text(text)
+    faults = written.faults(changed(EDGE, '"partners.toml"', '"parts"'))
+    said = '"{}" is blocked by "*.spam.example", so that its place in partner "contoso" has no effect'
+    assert [(place, text) for _, place, text in faults if "blocked" in text] == [
+        ("2.toml line 5", f"{said.format(name)} (also in 1.toml line 4)")
+        for name in ("uk.spam.example", "*.de.spam.example")
+    ]
+
+
 def test_blocked_twice_is_a_fault(written: Written) -> None:
     faults = written.faults(None, PARTNERS + BLOCKED + BLOCKED)
     assert [code for code, _, _ in faults] == ["K03", "K03"]
@@ -115,3 +149,33 @@ def test_a_partner_on_probation_is_one_up_to_its_last_day(written: Written, now:
     said = [fault.text for fault in config.warnings if fault.code.name == "K13"]
     gone = f'partner "contoso" expired after {TODAY} and is no partner any more (partners.toml line 3)'
     assert said == ([] if listed else [gone])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("x.contoso.com", "wide"), ("uk.contoso.com", None), ("contoso.com", None)]
+)
+def test_what_was_a_partners_is_nobodys_when_its_time_is_over(written: Written, name: str, found: str | None) -> None:
+    """Neither by the wildcard of another partner nor by discovery does it come back."""
+    wide = '[[partner]]\nname = "wide"\ndomains = ["*.contoso.com"]\nvia = "sip"\n'
+    head = 'version = 1\n[defaults]\nunknown_domains = "discover"\n'
+    text = changed(PROBATION, "version = 1\n", head).replace('["contoso.com"]', '["contoso.com", "uk.contoso.com"]')
+    written.write(None, text + wide)
+    before, after = (written.read(MIDNIGHT + timedelta(seconds=each)).config for each in (-1, 0))
+    assert before is not None and after is not None
+    for config in (after, expired(before, MIDNIGHT.timestamp())):
+        system = config.directory.system_of(domain(name))
+        assert (None if system is None else system.name) == found
+        assert not config.directory.is_open_to(domain(name))
+
+
+@pytest.mark.parametrize("day", ["1969-12-31", "0226-12-31"])
+def test_day_of_another_age_is_a_fault(written: Written, day: str) -> None:
+    (fault,) = written.faults(None, PROBATION.replace(str(TODAY), day))
+    said = f'"expires" in partner "contoso" is a day before the year 2000: {day}'
+    assert fault == ("K02", "partners.toml line 5", said)
+
+
+def test_last_day_there_is_can_be_shown(written: Written) -> None:
+    """It is how some write that there is no end."""
+    config = written.write(None, PROBATION.replace(str(TODAY), "9999-12-31")).read().config
+    assert config is not None and stamp(config.expiry) == "9999-12-31T23:59:59Z"

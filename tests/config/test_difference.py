@@ -45,6 +45,18 @@ def test_partners_that_come_and_go(written: Written) -> None:
     assert lines(written, PARTNERS) == ("- partner wingtip",)
 
 
+def test_entry_of_which_the_time_is_over_is_told_too(written: Written) -> None:
+    """It keeps its domains from others, so that a reload without it must be more than nothing."""
+    ended = f'{PARTNERS}{WINGTIP}expires = 2001-01-01\n'
+    wider = changed(ended, '"wingtip.example"', '"wingtip.example", "*.wingtip.example"')
+    assert lines(written, ended) == ("+ expired partner wingtip",)
+    assert lines(written, wider) == ("~ expired partner wingtip",)
+    assert lines(written, PARTNERS) == ("- expired partner wingtip",)
+    lines(written, ended)
+    assert lines(written, PARTNERS + WINGTIP) == ("+ partner wingtip",)
+    assert lines(written, ended) == ("- partner wingtip",)
+
+
 @pytest.mark.parametrize(
     ("said", "key"),
     [
