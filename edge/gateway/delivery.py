@@ -74,9 +74,13 @@ class Deliveries:
         page_type = "chat" if in_session else decision.recipient.page_type
         limit = decision.recipient.stanza_bytes
         try:
-            if PLAIN in request.headers.index.get(b"content-type", PLAIN) and not self._typists.talks:  # nearly all
+            if PLAIN in request.headers.index.get(b"content-type", PLAIN):  # nearly all
+                state = ""
+                if self._typists.talks and self._typists.showed(source.bare(), recipient.bare()):
+                    state, page_type = "active", "chat"  # his client shows states in chats only
                 data = messages.stanza_of(
-                    request, source, recipient, id=stanza_id, page_type=page_type, limit=limit, now=node.wall
+                    request, source, recipient, id=stanza_id, page_type=page_type, limit=limit, state=state,
+                    now=node.wall,
                 )
             else:
                 said = self._said(request, source, in_session, asks)

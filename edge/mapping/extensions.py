@@ -93,9 +93,14 @@ def content_elements(content: Content, by: str) -> tuple[Element, ...]:
     return tuple(elements)
 
 
+def state_text(state: str) -> str:
+    """A chat state, one of `STATES`, beside a text, as markup."""
+    return f"<{state} xmlns='{NS_STATES}'/>"
+
+
 @lru_cache(CACHE)
 def delay_text(by: str, sent: int) -> str:
-    """The same of when a text was written, for those that say nothing else; in whole seconds."""
+    """When a text was written, in whole seconds, as markup."""
     return f"<delay xmlns='{NS_DELAY}' from='{escape_attribute(by)}' stamp='{stamp_of(sent)}'/>"
 
 

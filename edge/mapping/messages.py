@@ -9,7 +9,7 @@ have to do with each other (receipts, chat states). Called by the gateway. docs/
 from collections.abc import Sequence, Set
 
 from edge.bodies import cpim, html, text
-from edge.mapping.extensions import delay_text
+from edge.mapping.extensions import delay_text, state_text
 from edge.mapping.payloads import ACCEPT
 from edge.mapping.requests import (
     MAX_CALL_ID,
@@ -44,20 +44,22 @@ def stanza_of(
     id: str,
     page_type: str,
     limit: int = RFC6120_LIMIT,
+    state: str = "",
     now: float = 0.0,
 ) -> bytes | None:
     """Return the stanza for a MESSAGE (RFC 7572 §5), or None if it has nothing to read in it.
 
-    ``page_type`` is the recipient system's type for page-mode messages, ``limit`` its largest stanza in octets. Raises
-    what `read_request` and `write_stanza` raise. Forms, chat states, receipts and requests for them are left out.
+    ``page_type`` is the recipient system's type for page-mode messages, ``limit`` its largest stanza in octets,
+    ``state`` the chat state that rides with it. Raises what `read_request` and `write_stanza` raise. Forms, receipts
+    and requests for them are left out.
     """
     content = plain_text(request)
     if content:
         subject, lang = subject_and_language(request)
-        index, beside = request.headers.index, ""
+        index, beside = request.headers.index, state_text(state) if state else ""
         if b"date" in index or b"expires" in index:
             sent, _ = times(request, now)
-            beside = "" if sent is None else delay_text(recipient.host, int(sent))
+            beside += "" if sent is None else delay_text(recipient.host, int(sent))
         stanza = message_bytes(
             sender, recipient, content, id=id, type=page_type, subject=subject, thread=request.call_id, lang=lang,
             beside=beside,
@@ -68,7 +70,7 @@ def stanza_of(
     said = read_request(request, sender.host, now)
     if not isinstance(said, Content):
         return None
-    said = said._replace(asked=None, xhtml="")
+    said = said._replace(asked=None, xhtml="", typing=state)
     return write_stanza(said, sender, recipient, id=id, type=page_type, limit=limit)
 
 
