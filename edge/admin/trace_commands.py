@@ -2,8 +2,11 @@
 
 import argparse
 import json
+import signal
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
 from typing import Any, TextIO
 
 from edge.admin.client import Client
@@ -31,12 +34,11 @@ def trace_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> in
     _begin(trace, chosen.json, shown)
     answer: dict[str, Any] = {"ended": ""}
     try:
-        while not answer["ended"]:
-            answer = _look(client, trace, chosen.json, shown, events, systems)
-            if not answer["ended"]:
-                time.sleep(PAUSE)
-    except KeyboardInterrupt:
-        pass
+        with _interruption() as interrupted:
+            while not answer["ended"] and not interrupted.is_set():
+                answer = _look(client, trace, chosen.json, shown, events, systems)
+                if not answer["ended"]:
+                    pause(interrupted)
     finally:
         if not answer["ended"]:
             client.post("trace/end", id=trace["id"])
@@ -52,7 +54,30 @@ def trace_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> in
     return FINDING if answer["failed"] else GOOD
 
 
+def pause(interrupted: Event) -> None:
+    """Wait until it is time to look again."""
+    interrupted.wait(PAUSE)
+
+
 # -- private ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _interruption() -> Iterator[Event]:
+    """Whether somebody has pressed Ctrl-C. Python would raise an exception wherever it is just then, and where that is
+    a finalizer, nobody would hear of it; who presses it twice gets that after all."""
+    interrupted = Event()
+
+    def press(*_: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(trace: dict[str, Any], as_json: bool, shown: TextIO) -> None:

@@ -1,6 +1,7 @@
 """`edge trace` in front of a gateway on the stage: what is printed, and that the trace always ends."""
 
 import json
+import signal
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from io import StringIO
@@ -37,9 +38,9 @@ class Gateway(Shell):
         self.traces: Traces = traces_of(self.performance.stage)
         self.then = then
         self.acts = iter([self.performance.play])
-        monkeypatch.setattr(trace_commands.time, "sleep", self.pause)
+        monkeypatch.setattr(trace_commands, "pause", self.pause)
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, interrupted: object) -> None:
         next(self.acts, self.then)()
 
     def get(self, name: str, /, **said: Any) -> Any:
@@ -52,7 +53,7 @@ class Gateway(Shell):
 
 
 def interrupt() -> None:
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture
