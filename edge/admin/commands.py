@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from edge.admin import cures
 from edge.admin.client import Client
-from edge.admin.shown import ago, as_json, count, printable, table
+from edge.admin.shown import BROKEN, CHANGED, RESTART, ago, as_json, count, printable, table
 from edge.codes import Code
 
 GOOD, FINDING, UNUSABLE = 0, 1, 2
@@ -30,11 +30,11 @@ def reload_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> i
 
 
 def status_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
-    """`edge status`"""
+    """`edge status`: a finding if the files could not be put into force, or a certificate of ours is not in use."""
     answer = client.get("status")
-    lines = as_json(answer) if chosen.json else _status(answer)
+    lines = as_json(answer) if chosen.json else [printable(line) for line in _status(answer)]
     out.write("\n".join(lines) + "\n")
-    return GOOD
+    return FINDING if answer["files"]["state"] == BROKEN or answer["certificate_files"] else GOOD
 
 
 def audit_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
@@ -102,12 +102,11 @@ def _said(answer: dict[str, object]) -> str:
     )
 
 
-def _status(answer: dict[str, object]) -> list[str]:
+def _status(answer: dict[str, Any]) -> list[str]:
     links, subscriptions, messages = answer["links"], answer["subscriptions"], answer["messages"]
-    assert isinstance(links, dict) and isinstance(subscriptions, dict) and isinstance(messages, dict)
     facts = {
         "gateway": f"{answer['name']}, version {answer['version']}, up for {ago(float(str(answer['uptime_seconds'])))}",
-        "configuration": f"{answer['config']}, generation {answer['generation']}",
+        "configuration": f"{answer['config']}, generation {answer['generation']}, {_files(answer['files'])}",
         "systems": f"{answer['inside']} inside, {count(int(str(answer['partners'])), 'partner')}, "
         f"{answer['blocked']} blocked",
         "links": ", ".join(f"{number} {protocol}" for protocol, number in links.items()),
@@ -116,5 +115,21 @@ def _status(answer: dict[str, object]) -> list[str]:
         "certificate": f"ends on {str(answer['certificate_ends'])[:10]}, in {answer['certificate_days']} days",
     }
     warnings = answer["warnings"]
-    assert isinstance(warnings, list)
-    return [f"{name:14} {said}" for name, said in facts.items()] + [f"{'warning':14} {each}" for each in warnings]
+    lines = [f"{name:14} {said}" for name, said in facts.items()] + [f"{'warning':14} {each}" for each in warnings]
+    lines[2:2] = _differences(answer["files"])
+    return [*lines, *(f"{'certificate':14} {each}" for each in answer["certificate_files"])]
+
+
+def _files(files: dict[str, Any]) -> str:
+    if files["state"] == BROKEN:
+        return "but the files have faults: a reload would be refused, and a restart would fail"
+    if files["state"] == RESTART:
+        return "but the files have been changed, and it takes a restart"
+    if files["state"] == CHANGED:
+        return "but the files have been changed: `edge reload` puts them into force"
+    return "as the files say"
+
+
+def _differences(files: dict[str, Any]) -> list[str]:
+    said = [f"error  {each}" for each in files["errors"]] + files["changes"]
+    return [f"{'':14}   {each}" for each in said] + ([f"{'':14}   and {files['more']} more"] if files["more"] else [])

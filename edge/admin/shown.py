@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+IN_FORCE, CHANGED, RESTART, BROKEN = "in force", "changed", "restart", "broken"  # how our files stand to what runs
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows under their header, each column as wide as its widest cell."""

@@ -3,14 +3,26 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from twisted.internet.defer import Deferred
+
 from edge import __version__
+from edge.admin.disk import Disk
 from edge.admin.local import Answer
 from edge.admin.running import Running
 from edge.admin.shown import stamp
 
 
-def status(running: Running, said: Mapping[str, str]) -> Answer:
-    """Version, age, configuration, links, subscriptions and messages."""
+def status(running: Running, disk: Disk, said: Mapping[str, str]) -> "Deferred[Answer]":
+    """Version, age, configuration, links, subscriptions and messages; and whether the files say something else."""
+    return disk.look().addCallback(
+        lambda files: {**_now(running), "files": files, "certificate_files": disk.certificates()}
+    )
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _now(running: Running) -> dict[str, object]:
     config, now = running.config, running.wall()
     results: Counter[str] = Counter()
     for (_, _, _, result), number in running.gateway.node.counters.messages.items():

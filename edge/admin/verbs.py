@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from edge.admin import cert_verbs
+from edge.admin.disk import Disk
 from edge.admin.explain import explain
 from edge.admin.links import close, links, retry
 from edge.admin.listing import Listing
@@ -31,10 +32,10 @@ LONGEST = 500  # characters of one of them
 
 def verbs_of(running: Running) -> Verbs:
     """All verbs, by method and name."""
-    listing = Listing(running)
+    listing, disk = Listing(running), Disk(running)
     traces = Traces(running.driver, running.gateway.node, running.reactor, running.wall)
     asked: dict[str, Callable[[Running, Mapping[str, str]], Answer | Deferred[Answer]]] = {
-        "status": status,
+        "status": lambda running, said: status(running, disk, said),
         "links": links,
         "partners": partners,
         "seen": seen,

@@ -1,5 +1,6 @@
 """A gateway as an administrator has it, with links that are not: what the tests of his verbs share."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,16 @@ class Clock(MemoryReactorClock):
     def __init__(self) -> None:
         super().__init__()
         self.advance(1000.0)
+
+    def getThreadPool(self) -> "Clock":
+        """Whatever is to be done in a thread is done at once."""
+        return self
+
+    def callInThreadWithCallback(self, told: Callable[[bool, Any], None], do: Callable[..., Any], *said: Any) -> None:
+        told(True, do(*said))
+
+    def callFromThread(self, do: Callable[..., Any], *said: Any) -> None:
+        do(*said)
 
 
 class Office:

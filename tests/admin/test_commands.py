@@ -15,11 +15,12 @@ OUTCOME = {
     "warnings": ["partners.toml: EDGE-K13 \x1b"], "links_closed": 1, "links_untouched": 11, "subscriptions_ended": 2,
     "generation": 2,
 }  # fmt: skip
-STATUS = {
+STATUS: dict[str, Any] = {
     "name": "edge.example.net", "version": "0.1", "started": "2026-11-20T10:00:00Z", "uptime_seconds": 7800,
     "config": "/etc/edge/edge.toml", "generation": 3, "inside": 1, "partners": 2, "blocked": 0,
     "links": {"sip": 4, "xmpp": 1}, "subscriptions": {}, "messages": {"delivered": 7},
     "certificate_ends": "2027-02-01T00:00:00Z", "certificate_days": 73, "warnings": ["edge.toml: EDGE-C05 x"],
+    "files": {"state": "in force", "changes": [], "errors": [], "more": 0}, "certificate_files": [],
 }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def test_status_is_one_fact_a_line() -> None:
     assert status == 0
     assert text.splitlines() == [
         "gateway        edge.example.net, version 0.1, up for 2 h 10 min",
-        "configuration  /etc/edge/edge.toml, generation 3",
+        "configuration  /etc/edge/edge.toml, generation 3, as the files say",
         "systems        1 inside, 2 partners, 0 blocked",
         "links          4 sip, 1 xmpp",
         "subscriptions  none",
@@ -58,6 +59,26 @@ def test_status_is_one_fact_a_line() -> None:
         "certificate    ends on 2027-02-01, in 73 days",
         "warning        edge.toml: EDGE-C05 x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("files", "found", "lines"),
+    [
+        ({"state": "changed", "changes": ["+ partner x"]}, 0, ["edge reload` puts them into force", "  + partner x"]),
+        ({"state": "restart", "errors": ["EDGE-K14 x"], "more": 2}, 0, ["a restart", "error  EDGE-K14", "and 2 more"]),
+        ({"state": "broken", "errors": ["y \x1b"]}, 1, ["a reload would be refused, and a restart", "error  y \ufffd"]),
+    ],
+)
+def test_status_says_what_the_files_would_change(files: dict[str, Any], found: int, lines: list[str]) -> None:
+    status, text = Shell({"status": STATUS | {"files": STATUS["files"] | files}}).run("status")
+    assert status == found
+    for line, words in zip(text.splitlines()[1:], lines, strict=False):
+        assert words in line
+
+
+def test_certificate_file_that_is_not_in_use_is_a_finding() -> None:
+    status, text = Shell({"status": STATUS | {"certificate_files": ["edge.pem holds another one"]}}).run("status")
+    assert status == 1 and text.splitlines()[-1] == "certificate    edge.pem holds another one"
 
 
 @pytest.mark.parametrize(("verb", "answer"), [("status", STATUS), ("reload", OUTCOME)])
