@@ -5,10 +5,10 @@ content (RFC 3863 §4.2.3).
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge.bodies.document import ACTIVITIES, Device, Document, Note, Person, Tuple, resource_of, tuple_id
 from edge.bodies.text import language_tag, legal
@@ -16,6 +16,8 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lxml import etree
 
 __all__ = [
@@ -139,15 +141,15 @@ def _parse_cached(body: bytes) -> Document:
 
 
 def _parse(body: bytes) -> Document:
-    from lxml import etree  # here, because it takes 4 MB that a gateway for messages alone never needs
-
     if len(body) > MAX_BYTES:
         raise _malformed(f"the presence document is longer than {MAX_BYTES} bytes")
     if b"<!DOCTYPE" in body:  # before anything of it is read
         raise _malformed("the presence document has a document type declaration")
+    read, parser, faults = _reader()
     try:
-        root = etree.fromstring(body, _parser())
-    except (etree.XMLSyntaxError, ValueError):
+        root = read(body, parser)
+    except faults:
+        _reader.cache_clear()  # the parser would keep what was wrong, and with whom
         raise _malformed("the presence document is not well-formed XML") from None
     entity = root.get("entity", "").strip()
     if root.tag != _PRESENCE or not entity:
@@ -186,12 +188,19 @@ def _parse(body: bytes) -> Document:
 _CERTAINTY = {"": 0, "closed": 1, "open": 2}
 
 
-def _parser() -> "etree.XMLParser":
-    from lxml import etree
+class _Reader(NamedTuple):
+    read: "Callable[[bytes, etree.XMLParser], etree._Element]"
+    parser: "etree.XMLParser"
+    faults: tuple[type[Exception], ...]
 
-    # A new one for each document: a parser is cheap, and lxml's keeps state of the last document. The encoding is
-    # given, not taken from the document, so that no exotic encoding hides a DOCTYPE.
-    return etree.XMLParser(
+
+@cache
+def _reader() -> _Reader:
+    """One parser for all documents: making it would take as long as reading one of them."""
+    from lxml import etree  # here, because it takes 4 MB that a gateway for messages alone never needs
+
+    # The encoding is given, not taken from the document, so that no exotic encoding hides a DOCTYPE.
+    parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
         no_network=True,
@@ -201,6 +210,7 @@ def _parser() -> "etree.XMLParser":
         remove_comments=True,
         remove_pis=True,
     )
+    return _Reader(etree.fromstring, parser, (etree.XMLSyntaxError, ValueError))
 
 
 def _malformed(text: str) -> RemoteProtocolError:

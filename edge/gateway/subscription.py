@@ -11,7 +11,7 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import IN, UNCHANGED
 from edge.gateway.documents import formats, understood
-from edge.gateway.effects import Effect, Report, SendSip
+from edge.gateway.effects import Effect, Report, SendSip, SendStanza
 from edge.gateway.ending import BRIEF_LIFE, Show, verdict
 from edge.gateway.node import Node
 from edge.gateway.pacing import Pacing, name
@@ -226,7 +226,8 @@ class Subscriptions:
         elif watch.shown != before:
             node.unsaved[pair] = None
         node.counters.updates[pair.sip.name, IN] += 1
-        return [shown(presence) for presence in news]
+        sender, contact = pair.user.host, pair.contact
+        return [SendStanza(sender, contact.host, told.to(contact)) for told in news]
 
     def _end(self, watch: Watch, ended: Ended) -> list[Effect]:
         """The dialog is dead; the authorization only if the partner said so (RFC 8048 §5.2.2)."""

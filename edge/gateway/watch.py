@@ -3,7 +3,8 @@
 Owned by `edge.gateway.subscription`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from sys import intern
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from edge.gateway.effects import Effect, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair
 from edge.gateway.records import WatchRecord, dialog_record
-from edge.mapping.presence import settle, stanzas_of
+from edge.mapping.news import Told, learnt, stanzas_of
 from edge.mapping.profile import Profile
 from edge.sip.message import Response
 from edge.sip.subscriber import Subscriber
@@ -73,14 +74,16 @@ class Watch:
     def expire(self, timer: str) -> list[Effect]:
         return self._subscriptions.expired(self, timer)
 
-    def learn(self, document: pidf.Document, profile: Profile, lang: str = "") -> list[Presence]:
+    def learn(self, document: pidf.Document, profile: Profile, lang: str = "") -> Sequence[Told]:
         """What the contact has to hear of a new document. `RemoteProtocolError` if it is about somebody else."""
-        user, contact, before = self.pair.user, self.pair.contact, self.document
-        news = stanzas_of(document, before, user, contact, lang=lang, profile=profile)
+        before = self.document
+        news: Sequence[Told]
+        news, kept = learnt(document, before, self.pair.user, lang, profile)
         if before is None and self.shown:  # the document was lost with an earlier life: who is not in this one has gone
-            told = {presence.from_.resource for presence in news if presence.from_ is not None}
-            news += self._gone(resource for resource in self.shown if resource not in told)
-        self.document, self.lang, self.doubted_at = settle(document, before), intern(lang), 0.0
+            told = {each.stanza.from_.resource for each in news if each.stanza.from_ is not None}
+            gone = self._gone(resource for resource in self.shown if resource not in told)
+            news = [*news, *(Told.of(replace(presence, to=None)) for presence in gone)]
+        self.document, self.lang, self.doubted_at = kept, intern(lang), 0.0
         if news:
             self._note(news)
         return news
@@ -116,15 +119,17 @@ class Watch:
             for resource in resources
         ]
 
-    def _note(self, news: list[Presence]) -> None:
+    def _note(self, news: Sequence[Told]) -> None:
         shown = set(self.shown)
-        for presence in news:
+        for each in news:
+            presence = each.stanza
             assert presence.from_ is not None
             if presence.type:
                 shown.discard(presence.from_.resource)
             elif len(shown) < MAX_SHOWN:
                 shown.add(presence.from_.resource)
-        self.shown = tuple(sorted(shown))
+        if len(shown) != len(self.shown) or not shown.issuperset(self.shown):
+            self.shown = tuple(sorted(shown))
 
 
 def shown(presence: Presence) -> SendStanza:

@@ -8,16 +8,12 @@ resource. Pure functions of frozen values, called by the gateway's notifier (sta
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from edge.bodies.document import Document, Note, Person, Tuple, resource_of, tuple_id
 from edge.bodies.text import language_tag
-from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.mapping.activities import SHOWS
-from edge.mapping.addresses import jid_of
 from edge.mapping.profile import DEFAULT, Profile
-from edge.sip.uri import SipUri
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
@@ -26,7 +22,6 @@ NS_IDLE = "urn:xmpp:idle:1"  # XEP-0319
 NS_NICK = "http://jabber.org/protocol/nick"  # XEP-0172
 
 MAX_NAME = 128  # characters of a display name or nickname; the rest of a longer one nobody reads
-SHARED = 64  # documents whose news are remembered: one notification goes to all watchers of a contact at once
 
 
 # --- XMPP to SIP ------------------------------------------------------------------------------------------------------
@@ -84,18 +79,6 @@ def thousandths_of(priority: int) -> int | None:
 # --- SIP to XMPP ------------------------------------------------------------------------------------------------------
 
 
-def about(document: Document, contact: JID) -> bool:
-    """Whether a document describes ``contact``; one that does not is somebody's attempt to spoof (RFC 8048 §6.3)."""
-    entity = document.entity
-    if ":" not in entity:
-        entity = f"sip:{entity}"  # COMPAT(aol): the entity comes without a scheme; since 2007
-    try:
-        return jid_of(SipUri.parse(entity)).bare() == contact.bare()
-    except RemoteProtocolError:
-        return False
-
-
-@lru_cache(SHARED)
 def settle(document: Document, previous: Document | None) -> Document:
     """Return what has to be kept of ``document`` until the next one comes, as its ``previous``.
 
@@ -105,46 +88,36 @@ def settle(document: Document, previous: Document | None) -> Document:
     known: dict[str, str] = {}
     if previous is not None:
         known = dict(zip((item.id for item in previous.tuples), _basics(previous, {}), strict=True))
-    tuples = tuple(
-        item._replace(basic=basic, contact="", timestamp="")
+    tuples = tuple([
+        Tuple(
+            item.id, basic, item.show, item.activities, item.user_input, "", item.priority, item.notes, "",
+            item.last_input,
+        )
         for item, basic in zip(document.tuples, _basics(document, known), strict=True)
-    )
-    persons = () if _repeats(document) else document.persons
-    return document._replace(tuples=tuples, persons=persons)
+    ])
+    persons = () if not document.persons or _repeats(document) else document.persons
+    return Document(document.entity, tuples, document.notes, persons, document.display_name, document.devices)
 
 
-def stanzas_of(
-    document: Document,
-    previous: Document | None,
-    contact: JID,
-    watcher: JID,
-    *,
-    lang: str = "",
-    profile: Profile = DEFAULT,
-) -> list[Presence]:
-    """Return what ``watcher`` has to hear about ``contact`` now that ``document`` follows ``previous`` (RFC 8048 §6.3).
-
-    One stanza for each tuple whose state changed; a tuple that vanished is unavailable (RFC 3922 §6.3.1). ``lang`` is
-    the Content-Language of the NOTIFY. Raises `RemoteProtocolError` for a document about somebody else, which is to be
-    discarded (RFC 8048 §6.3).
-    """
-    news = _news(document, previous, contact, lang, profile)
-    return [_addressed(stanza, watcher) for stanza in news]
+def states_of(document: Document, contact: JID, lang: str, profile: Profile) -> dict[JID, Presence]:
+    """What a settled document says about each resource, by its address."""
+    if profile.outbound == "none":
+        return {contact.bare(): unavailable(contact.bare())}
+    if not document.tuples:
+        return _without_tuples(document, contact, lang, profile)
+    states: dict[JID, Presence] = {}
+    for item in document.tuples:
+        sender = _sender(contact, resource_of(item.id))
+        known = states.get(sender)
+        # two ids may be one resource, with the prefix and without it: open is right
+        if item.basic and (known is None or (known.type and item.basic == "open")):
+            states[sender] = _stanza(item, document, sender, lang, profile)
+    return states
 
 
-def withdrawn(
-    previous: Document | None, contact: JID, watcher: JID, note: str = "", *, profile: Profile = DEFAULT
-) -> list[Presence]:
-    """Return `unavailable` for every resource of ``contact`` that ``watcher`` believes to be available.
-
-    For the end of a subscription that loses the authorization, or of a source that went away; ``note`` says why.
-    """
-    if previous is None:
-        return []
-    states = _states(settle(previous, None), contact, "", profile)
-    return [
-        _addressed(_unavailable(sender, note), watcher) for sender, stanza in states.items() if not stanza.type
-    ]
+def unavailable(sender: JID, note: str = "") -> Presence:
+    statuses = (("", note),) if note else ()
+    return Presence(sender, None, type="unavailable", status=note, statuses=statuses)
 
 
 def priority_of(thousandths: int | None) -> int:
@@ -238,22 +211,6 @@ def _statuses(stanza: Presence) -> Iterator[tuple[str, str]]:
 # --- private: a document to stanzas -----------------------------------------------------------------------------------
 
 
-@lru_cache(SHARED)
-def _news(
-    document: Document, previous: Document | None, contact: JID, lang: str, profile: Profile
-) -> tuple[Presence, ...]:
-    """`stanzas_of` for no watcher in particular. Its stanzas are nobody's to change."""
-    if not about(document, contact):
-        raise RemoteProtocolError("the presence document is not about the contact who was subscribed to", Code.S01)
-    before = _states(settle(previous, None), contact, lang, profile) if previous is not None else {}
-    after = _states(settle(document, previous), contact, lang, profile)
-    changed = [stanza for sender, stanza in after.items() if before.get(sender) != stanza]
-    vanished = [sender for sender, stanza in before.items() if not stanza.type and sender not in after]
-    if vanished and not document.tuples:  # a bare "unavailable" would add nothing to those of the resources
-        changed = [stanza for stanza in changed if not stanza.type]
-    return (*changed, *[_unavailable(sender) for sender in vanished])
-
-
 def _active(document: Document) -> bool:
     """Whether the person does something, or uses a device."""
     return any(person.activities or person.user_input for person in document.persons) or any(
@@ -279,22 +236,6 @@ def _basics(document: Document, known: Mapping[str, str]) -> list[str]:
         or ("open" if active or item.show or item.activities or item.user_input else known.get(item.id, ""))
         for item in document.tuples
     ]
-
-
-def _states(document: Document, contact: JID, lang: str, profile: Profile) -> dict[JID, Presence]:
-    """What a settled document says about each resource, by its address."""
-    if profile.outbound == "none":
-        return {contact.bare(): _unavailable(contact.bare())}
-    if not document.tuples:
-        return _without_tuples(document, contact, lang, profile)
-    states: dict[JID, Presence] = {}
-    for item in document.tuples:
-        sender = _sender(contact, resource_of(item.id))
-        known = states.get(sender)
-        # two ids may be one resource, with the prefix and without it: open is right
-        if item.basic and (known is None or (known.type and item.basic == "open")):
-            states[sender] = _stanza(item, document, sender, lang, profile)
-    return states
 
 
 def _without_tuples(document: Document, contact: JID, lang: str, profile: Profile) -> dict[JID, Presence]:
@@ -366,18 +307,6 @@ def _texts(item: Tuple, document: Document, lang: str, default: str) -> tuple[tu
     for note in notes:
         texts.setdefault("" if note.lang == lang else note.lang, note.text)
     return tuple(texts.items())
-
-
-def _unavailable(sender: JID, note: str = "") -> Presence:
-    statuses = (("", note),) if note else ()
-    return Presence(sender, None, type="unavailable", status=note, statuses=statuses)
-
-
-def _addressed(stanza: Presence, watcher: JID) -> Presence:
-    return Presence(
-        stanza.from_, watcher.bare(), "", stanza.type, stanza.lang, None,
-        stanza.extensions, stanza.show, stanza.status, stanza.statuses, stanza.priority,
-    )
 
 
 def _sender(contact: JID, resource: str) -> JID:

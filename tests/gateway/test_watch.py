@@ -19,8 +19,8 @@ def watch() -> Watch:
 
 def learn(watch: Watch, *resources: str, lang: str = "", user: str = "romeo") -> list[tuple[str, str]]:
     news = watch.learn(pidf.parse(document(*resources, user=user)), DEFAULT, lang)
-    assert all(presence.to == CONTACT for presence in news)
-    return [(presence.from_.resource, presence.type) for presence in news if presence.from_ is not None]
+    assert all(b" to='%b'" % str(CONTACT).encode() in told.to(CONTACT) for told in news)
+    return [(told.stanza.from_.resource, told.stanza.type) for told in news if told.stanza.from_ is not None]
 
 
 def test_news_are_what_changed(watch: Watch) -> None:

@@ -5,7 +5,8 @@ import pytest
 from edge.bodies.document import Document, Note, Person, Tuple
 from edge.bodies.msrtc import Presentity
 from edge.mapping.msrtc import ACTIVITIES, STATES, TUPLE_ID, document_from, presentity_of
-from edge.mapping.presence import document_of, stanzas_of
+from edge.mapping.news import stanzas_of
+from edge.mapping.presence import document_of
 from edge.mapping.profile import Profile
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID

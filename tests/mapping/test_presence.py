@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from edge.bodies.document import Document, Note, Person, Tuple, tuple_id
 from edge.bodies.pidf import parse, render
+from edge.mapping.news import stanzas_of
 from edge.mapping.presence import (
     content_language,
     document_of,
     priority_of,
-    stanzas_of,
     thousandths_of,
     timestamp,
 )

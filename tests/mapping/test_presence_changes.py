@@ -1,4 +1,4 @@
-"""Tests of `edge.mapping.presence`: from one document to the next, and what is no document about the contact."""
+"""Tests of `edge.mapping.presence`: from one document to the next."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bodies.document import Device, Document, Note, Person, Tuple, tuple_id
-from edge.errors import RemoteProtocolError
-from edge.mapping.presence import about, settle, stanzas_of, withdrawn
+from edge.mapping.news import stanzas_of, withdrawn
+from edge.mapping.presence import settle
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence
 
@@ -100,32 +100,6 @@ def test_stanzas_of_names_the_resource_by_the_tuple_id(identifier: str, resource
     assert found.from_ is not None
     assert found.from_.bare() == JULIET
     assert found.from_.resource == (tuple_id(identifier) if resource is None else resource)
-
-
-@pytest.mark.parametrize(
-    ("entity", "expected"),
-    [
-        ("sip:juliet@sip.example", True),
-        ("pres:juliet@sip.example", True),
-        ("SIP:Juliet@SIP.example:5061;transport=tls", True),
-        ("sip:juliet@sip.example;gr=phone", True),
-        ("juliet@sip.example", True),
-        ("sip:nurse@sip.example", False),
-        ("sip:juliet@evil.example", False),
-        ("tel:+123", False),
-        ("sip:", False),
-        ("", False),
-        ("sip:ju%00liet@sip.example", False),
-    ],
-)
-def test_about_knows_whom_a_document_describes(entity: str, expected: bool) -> None:
-    assert about(Document(entity), JULIET) is expected
-    assert about(Document(entity), JID.parse("juliet@sip.example/phone")) is expected
-
-
-def test_stanzas_of_refuses_a_document_about_somebody_else() -> None:
-    with pytest.raises(RemoteProtocolError):
-        heard(Document("sip:nurse@sip.example", (OPEN,)))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,14 @@ import pytest
 
 from edge.bodies.document import Device, Document, Note, Person, Tuple
 from edge.bodies.pidf import parse, render
-from edge.mapping import presence
-from edge.mapping.presence import MAX_NAME, NS_IDLE, NS_NICK, closed_document, document_of, stanzas_of, withdrawn
+from edge.mapping.news import stanzas_of, withdrawn
+from edge.mapping.presence import (
+    MAX_NAME,
+    NS_IDLE,
+    NS_NICK,
+    closed_document,
+    document_of,
+)
 from edge.mapping.profile import DEFAULT, Profile
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
@@ -224,27 +230,10 @@ def test_nickname_crosses_both_ways() -> None:
     assert told.extensions == (nick("x" * MAX_NAME),)
 
 
-# --- closed, withdrawn, shared ----------------------------------------------------------------------------------------
+# --- closed -----------------------------------------------------------------------------------------------------------
 
 
 def test_closed_document_says_why_nobody_is_there() -> None:
     item = Tuple("ID-", "closed", contact=CONTACT, notes=(Note("no link"),), timestamp=NOW)
     assert closed_document(ENTITY, NOW, "no link") == Document(ENTITY, (item,))
     assert closed_document(ENTITY, NOW) == document_of(ENTITY, {}, NOW)
-
-
-def test_withdrawn_says_why() -> None:
-    assert lines(withdrawn(BUSY, JULIET, ROMEO, "no link")) == [
-        "/phone' to='romeo@xmpp.example' type='unavailable'><status>no link</status></presence>"
-    ]
-
-
-def test_news_are_worked_out_once_for_all_watchers() -> None:
-    presence._news.cache_clear()
-    body = render(BUSY)
-    for number in range(50):
-        watcher = JID.parse(f"user{number}@xmpp.example/home")
-        (first, _) = stanzas_of(parse(body), None, JULIET, watcher)
-        assert first.to == watcher.bare()
-    assert presence._news.cache_info().misses == 1
-    presence._news.cache_clear()
