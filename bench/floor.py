@@ -8,12 +8,20 @@ import hashlib
 import re
 import sys
 from pathlib import Path
+from typing import cast
 
 from OpenSSL import SSL
 from twisted.internet import reactor
-from twisted.internet.protocol import ClientFactory, Factory, Protocol
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    ITCPTransport,
+)
+from twisted.internet.protocol import ClientFactory, Factory, Protocol, ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
 
+from bench.messages import FROM
 from bench.setting import ECHOED, SIP_DOMAIN, XMPP_DOMAIN
 from bench.wire import SipFramer
 
@@ -34,6 +42,24 @@ class Creator:
 
     def __call__(self) -> SSL.Connection:
         return SSL.Connection(self.context, None)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Accepting:
+    def __init__(self, creator: Creator) -> None:
+        self._creator = creator
+
+    def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
+        return self._creator()
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Dialling:
+    def __init__(self, creator: Creator) -> None:
+        self._creator = creator
+
+    def clientConnectionForTLS(self, protocol: object) -> SSL.Connection:
+        return self._creator()
 
 
 class Floor:
@@ -63,6 +89,8 @@ class Floor:
 
 
 class SipFloor(Protocol):
+    transport: ITCPTransport
+
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self.framer = SipFramer()
@@ -76,10 +104,10 @@ class SipFloor(Protocol):
             if not message.startswith(b"MESSAGE"):
                 continue
             head, _, body = message.partition(b"\r\n\r\n")
-            user = head[12 : head.index(b"@")]
+            sender = FROM.search(head)
             out.append(
-                b"<message from='x@%s' to='%s@%s' type='chat'><body>%s</body></message>"
-                % (SIP_DOMAIN.encode(), user, XMPP_DOMAIN.encode(), body)
+                b"<message from='%s' to='%s' type='chat'><body>%s</body></message>"
+                % (sender[1] if sender else b"", head[12 : head.index(b" SIP/2.0")], body)
             )
             self.floor.waiting.append((self, message))
         if out and self.floor.component is not None:
@@ -88,6 +116,8 @@ class SipFloor(Protocol):
 
 
 class ComponentFloor(Protocol):
+    transport: ITCPTransport
+
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self.rest = b""
@@ -138,22 +168,12 @@ class Connecting(ClientFactory):
 def main(folder: Path, sip_port: int, partner_port: int, component_port: int) -> None:
     floor, creator = Floor(), Creator(folder)
 
-    class Server:
-        def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
-            return creator()
-
-        clientConnectionForTLS = serverConnectionForTLS
-
-    from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-    from zope.interface import directlyProvides
-
-    accepting, dialling = Server(), Server()
-    directlyProvides(accepting, IOpenSSLServerConnectionCreator)
-    directlyProvides(dialling, IOpenSSLClientConnectionCreator)
     listening = Factory.forProtocol(lambda: SipFloor(floor))
-    reactor.listenTCP(sip_port, TLSMemoryBIOFactory(accepting, False, listening), interface="127.0.0.1")
+    accepting = cast(ServerFactory, TLSMemoryBIOFactory(Accepting(creator), False, listening))
+    reactor.listenTCP(sip_port, accepting, interface="127.0.0.1")
     floor.sip_out = SipFloor(floor)
-    reactor.connectTCP("127.0.0.1", partner_port, TLSMemoryBIOFactory(dialling, True, Connecting(floor.sip_out)))
+    dialling = TLSMemoryBIOFactory(Dialling(creator), True, Connecting(floor.sip_out))
+    reactor.connectTCP("127.0.0.1", partner_port, dialling)
     reactor.connectTCP("127.0.0.1", component_port, Connecting(ComponentFloor(floor)))
     reactor.run()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import sqrt
 
-from bench.messages import ToSip, ToXmpp, run
+from bench.messages import OUTSTANDING, ToSip, ToXmpp, run
 from bench.presence import run_presence
 from bench.rooms import ROOMS, room_of
 from bench.sessions import run_messages
@@ -18,7 +18,6 @@ from bench.setting import Setting
 
 MESSAGES = 60_000  # of each kind: some three seconds of CPU, 700 samples or more
 ROUNDS = 60  # of a thousand NOTIFYs
-OUTSTANDING = 32
 
 
 @dataclass

@@ -4,14 +4,13 @@ The sessions are between strangers: nobody is in two. They are plain: no proxies
 left out.
 """
 
-import re
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.messages import TEXT, Course, Figures, run
+from bench.messages import OUTSTANDING, TEXT, Course, Figures, no_stanzas, number_of, run, said
 from bench.process import Measured
 from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
 from bench.subscriptions import CONTACT, Leg, header
@@ -19,13 +18,12 @@ from bench.wire import Wire
 
 PARTNERS = 2  # one may have 50,000 sessions, and some are there before those that are measured
 TALKS = 200  # sessions that messages go through in turn
-OUTSTANDING = 64  # messages, or sessions that are being opened, at a time; in a session one message at a time
+WINDOW = 64  # sessions that are being opened at a time; of messages one in a session
 WARM = 500  # sessions opened each way before those that are measured
 SLICES = 10
 SAMPLE = 1000  # sessions that must still carry a message each way when all are open
 STUCK = 20.0  # seconds without anything
 
-STANZA = re.compile(rb"<message [^>]*to=['\"]contact(\d+)@.*?<body>number (\d+) (x*)</body>")
 ACTIVE = b"<active xmlns='http://jabber.org/protocol/chatstates'/>"
 PLAIN = b"Content-Type: text/plain;charset=UTF-8\r\n"
 DESCRIBED = b"Content-Type: application/sdp\r\n"
@@ -61,9 +59,7 @@ class Talk:
     leg: Leg
     ours: int = 1  # CSeq of the last request of the SIP side
     theirs: int = 0
-    sent: int = 0
-    arrived: int = 0
-    sent_at: float = 0.0
+    number: int = 0  # of the last message through it
 
 
 def run_messages(setting: Setting, measured: Measured, count: int) -> Iterator[tuple[str, Figures]]:
@@ -90,7 +86,9 @@ def run_opening(setting: Setting, measured: Measured, count: int) -> Iterator[Op
         yield Opened(name, count // 2, (cpu[-1] - cpu[0]) * 2 / count, best * 2 / count)
     yield Weighed(count, (measured.rss() - memory) / count)
     for kind in (ToXmpp, ToSip):
-        kind(far, talks[:: count // SAMPLE]).go(SAMPLE, OUTSTANDING, 0.0)
+        course = kind(far, talks[:: count // SAMPLE])
+        course.go(SAMPLE, OUTSTANDING, 0.0)
+        course.close()
     assert measured.alive(), "the gateway died"
 
 
@@ -114,11 +112,11 @@ class FarSide:
         """Open ``count`` more."""
         setting = self.setting
         setting.on_request = self.request
-        setting.on_stanzas = no_stanza
+        setting.on_stanzas = no_stanzas
         self.opened = []
         begun, last = 0, time.monotonic()
         while len(self.opened) < count:
-            while begun < count and begun - len(self.opened) < OUTSTANDING:
+            while begun < count and begun - len(self.opened) < WINDOW:
                 self._invite(self.begun) if by_sip else self._write(self.begun)
                 self.begun += 1
                 begun += 1
@@ -181,30 +179,25 @@ class InSessions(Course):
     def __init__(self, far: FarSide, talks: Sequence[Talk]) -> None:
         super().__init__(far.setting)
         self.far = far
-        self.by_index = {talk.index: talk for talk in talks}
         self.free = deque(talks)
-        for talk in talks:
-            talk.sent = talk.arrived = 0
         far.setting.on_request = self.request
         far.setting.on_stanzas = self.stanzas
 
     def send(self, number: int) -> None:
         talk = self.free.popleft()
-        talk.sent_at = time.perf_counter()
-        self.say(talk, b"number %d " % talk.sent + TEXT)
-        talk.sent += 1
+        talk.number = number
+        text = b"number %d " % number + TEXT
+        self.ledger.sent(number, *self.ends(talk), text)
+        self.say(talk, text)
 
-    def say(self, talk: Talk, body: bytes) -> None:
+    def ends(self, talk: Talk) -> tuple[bytes, ...]:
+        """How the receiving end knows the session."""
         raise AssertionError("each direction has its own")
 
-    def arrives(self, talk: Talk, number: int, text: bytes) -> None:
-        assert number == talk.arrived < talk.sent, f"expected {talk.arrived} of {talk.sent}, {number} arrived"
-        assert text == TEXT, "a body was changed"
-        talk.arrived += 1
-        self.arrived += 1
+    def say(self, talk: Talk, text: bytes) -> None:
+        raise AssertionError("each direction has its own")
 
     def over(self, talk: Talk) -> None:
-        self.delays.append(time.perf_counter() - talk.sent_at)
         self.free.append(talk)
         self.done += 1
 
@@ -218,38 +211,51 @@ class InSessions(Course):
 class ToXmpp(InSessions):
     """MESSAGE in its dialog in, stanza out, 200 back."""
 
-    def say(self, talk: Talk, body: bytes) -> None:
+    def ends(self, talk: Talk) -> tuple[bytes, ...]:
+        return self.far.sip_user(talk.index).encode(), f"contact{talk.index}@{XMPP_DOMAIN}".encode()
+
+    def say(self, talk: Talk, text: bytes) -> None:
         talk.ours += 1
-        self.far.wire.write(talk.leg.request(b"MESSAGE", talk.ours, PLAIN, body))
+        self.far.wire.write(talk.leg.request(b"MESSAGE", talk.ours, PLAIN, text))
 
     def stanzas(self, data: bytes) -> None:
-        found = STANZA.findall(data)
-        assert len(found) == data.count(b"<message"), data
-        for index, number, text in found:
-            self.arrives(self.by_index[int(index)], int(number), text)
+        for sender, recipient, text in said(data):
+            number = number_of(text)
+            recipient = recipient.partition(b"/")[0]
+            self.ledger.arrives(number, (sender, recipient, text), sender)
+            self.arrived(number)
 
     def request(self, wire: Wire, message: bytes) -> None:
         assert message.startswith(b"SIP/2.0 200"), message
-        self.over(self.far.talks[header(message, b"Call-ID")])
+        talk = self.far.talks[header(message, b"Call-ID")]
+        assert header(message, b"CSeq") == b"%d MESSAGE" % talk.ours, f"answered twice: {message!r}"
+        self.answers.append(time.perf_counter() - self.sent_at[talk.number])
+        self.over(talk)
 
 
 class ToSip(InSessions):
     """Stanza in, MESSAGE in its dialog out, 200 back."""
 
-    def say(self, talk: Talk, body: bytes) -> None:
+    def ends(self, talk: Talk) -> tuple[bytes, ...]:
+        return (talk.leg.call_id,)
+
+    def say(self, talk: Talk, text: bytes) -> None:
         user = self.far.sip_user(talk.index)
-        self.setting.component.wires[user.partition("@")[2]].write(stanza(talk.index, user, body))
+        self.setting.component.wires[user.partition("@")[2]].write(stanza(talk.index, user, text))
 
     def stanzas(self, data: bytes) -> None:
-        no_stanza(data)
+        no_stanzas(data)
 
     def request(self, wire: Wire, message: bytes) -> None:
-        talk = self.far.talks[header(message, b"Call-ID")]
+        call_id = header(message, b"Call-ID")
+        talk = self.far.talks[call_id]
         number = int(header(message, b"CSeq").split()[0])
         assert message.startswith(b"MESSAGE ") and number > talk.theirs, message
         talk.theirs = number
-        _, number_said, text = message.partition(b"\r\n\r\n")[2].split(b" ")
-        self.arrives(talk, int(number_said), text)
+        text = message.partition(b"\r\n\r\n")[2]
+        number = number_of(text)
+        self.ledger.arrives(number, (call_id, text), call_id)
+        self.arrived(number)
         wire.write(sip_answer(message))
         self.over(talk)
 
@@ -258,7 +264,3 @@ def stanza(number: int, user: str, text: bytes, state: bytes = ACTIVE) -> bytes:
     """What the n-th contact writes to his user."""
     head = f"<message from='contact{number}@{XMPP_DOMAIN}/phone' to='{user}' type='chat' id='m{number}' xml:lang='en'>"
     return head.encode() + b"<body>" + text + b"</body>" + state + b"</message>"
-
-
-def no_stanza(data: bytes) -> None:
-    raise AssertionError(f"a stanza: {data!r}")

@@ -10,14 +10,21 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.process import Measured, wait_for
-from bench.wire import ComponentSide, Listener, Loop, SipFramer, Wire, tls_context
+from bench.servers import ComponentSide, ServerSide
+from bench.wire import Listener, Loop, SipFramer, Wire, tls_context
 from demo.authority import Authority
 
 SIP_DOMAIN = "sip.bench.example"
 XMPP_DOMAIN = "xmpp.bench.example"
 EDGE = "edge.bench.example"
 HERE = Path(__file__).resolve().parent.parent  # the tree whose gateway is measured, unless another is given
+LONG = 60.0  # seconds until everything is linked
 RESUME = 2000  # requests a second to the XMPP server after a restart: all fifty partners' users probe the same one
+
+SERVER = """
+[inside.xmpp]
+starttls = "direct"
+"""
 
 
 def free_port() -> int:
@@ -28,11 +35,15 @@ def free_port() -> int:
 
 
 class Setting:
-    """Certificates, configuration and the two far sides; `command` is what is measured."""
+    """Certificates, configuration and the two far sides; `command` is what is measured.
+
+    ``link`` is how the XMPP server is linked: "component", or "s2s" with TLS; `component` is that server in any case.
+    ``sampled`` is for `bench.profile`; ``tree`` is where the gateway's code is, if not here.
+    """
 
     def __init__(
         self, floor: bool = False, partners: int = 1, im_mode: str = "page", sampled: bool = False,
-        tree: Path | None = None,
+        tree: Path | None = None, link: str = "component",
     ) -> None:
         self.sip_domains = [SIP_DOMAIN, *(f"sip{number}.bench.example" for number in range(1, partners))]
         self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
@@ -45,11 +56,21 @@ class Setting:
         self.loop = Loop()
         self.sip_in: list[Wire] = []  # links that the gateway opened to the SIP side
         self.on_request: Callable[[Wire, bytes], None] = lambda wire, message: None  # set by the measurement
+        self.on_response: Callable[[Wire, bytes], None] = lambda wire, message: None  # on what `links` returns
         self.on_stanzas: Callable[[bytes], None] = lambda data: None
         context = tls_context(ssl.Purpose.CLIENT_AUTH, self.certificate, self.ca)
         self.sip_listener = Listener(self.loop, self._sip_accepted, context)
-        self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")
-        self.sip_port = free_port()
+        self.sip_port, self.xmpp_port = free_port(), free_port()
+        self._links: dict[str, list[Wire]] = {}  # that `links` has opened, by domain
+        self.link = link
+        self.component: ComponentSide | ServerSide
+        if link == "s2s":
+            server, _ = authority.issue(XMPP_DOMAIN, dns=[XMPP_DOMAIN]).write(folder, "server")
+            self._server_context = tls_context(ssl.Purpose.SERVER_AUTH, server, self.ca)
+            context = tls_context(ssl.Purpose.CLIENT_AUTH, server, self.ca)
+            self.component = ServerSide(self.loop, lambda data: self.on_stanzas(data), XMPP_DOMAIN, context)
+        else:
+            self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")
         self.im_mode = im_mode
         self._tree = tree or HERE
         self._origin = folder / "origin"  # where the code that runs comes from, as it says itself
@@ -73,14 +94,14 @@ ca = "ca.pem"
 [sip]
 listen = ["127.0.0.1:{self.sip_port}"]
 [xmpp]
-listen = ["127.0.0.1:{free_port()}"]
+listen = ["127.0.0.1:{self.xmpp_port}"]
 [[inside]]
 name = "office"
 domains = ["{XMPP_DOMAIN}"]
 via = "xmpp"
-link = "component"
+link = "{self.link}"
 hosts = ["127.0.0.1:{self.component.listener.port}"]
-secret_file = "secret"
+{SERVER if self.link == "s2s" else 'secret_file = "secret"'}
 [inside.limits]
 resume_per_s = {RESUME}
 """
@@ -129,7 +150,9 @@ burst = 1000000
                 self.loop.step(0.05)
                 return len(self.component.wires) == len(self.sip_domains)
 
-            wait_for("the component links", are_up)
+            if isinstance(self.component, ServerSide):
+                self._connect_server(self.component)
+            wait_for("the links with the XMPP server", are_up, LONG)
             if self._origin.exists():
                 origin = Path(self._origin.read_text())
                 assert origin.is_relative_to(self._tree), f"the code measured is {origin}, not that in {self._tree}"
@@ -146,6 +169,7 @@ burst = 1000000
             self.loop.step(1.0)
         self.loop.losing = False
         self.sip_in.clear()
+        self._links.clear()
         self.component.wires.clear()
 
     def connect(self) -> tuple[Wire, SipFramer]:
@@ -157,14 +181,39 @@ burst = 1000000
         framer = SipFramer()
         return Wire(self.loop, connection, lambda data: None), framer
 
-    def _sip_accepted(self, connection: socket.socket) -> None:
-        framer = SipFramer()
+    def links(self, count: int, domain: str = SIP_DOMAIN) -> list[Wire]:
+        """So many links of ``domain`` to the gateway, the same whenever asked; what comes goes to `on_response`."""
+        links = self._links.setdefault(domain, [])
+        while len(links) < count:
+            wire, framer = self.connect()
+            wire.received = self._framing(wire, framer, lambda *said: self.on_response(*said))
+            links.append(wire)
+        return links[:count]
 
+    def _connect_server(self, server: ServerSide) -> None:
+        """Open its streams as soon as the gateway listens."""
+        def listens() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", self.xmpp_port)).close()
+            except OSError:
+                return False
+            return True
+
+        wait_for("the listener", listens)
+        for domain in self.sip_domains:
+            server.connect(self._server_context, self.xmpp_port, domain)
+
+    @staticmethod
+    def _framing(wire: Wire, framer: SipFramer, to: Callable[[Wire, bytes], None]) -> Callable[[bytes], None]:
         def received(data: bytes) -> None:
             for message in framer.feed(data):
-                self.on_request(wire, message)
+                to(wire, message)
 
-        wire = Wire(self.loop, connection, received)
+        return received
+
+    def _sip_accepted(self, connection: socket.socket) -> None:
+        wire = Wire(self.loop, connection, lambda data: None)
+        wire.received = self._framing(wire, SipFramer(), lambda *said: self.on_request(*said))
         self.sip_in.append(wire)
 
     def __enter__(self) -> "Setting":
