@@ -32,6 +32,7 @@ from edge.admin.clock import is_synchronised
 from edge.admin.gauges import Gauges, gauges, is_listed
 from edge.admin.journal import Journal, journal_of
 from edge.admin.local import Local, verbs
+from edge.admin.rates import Rates
 from edge.admin.readiness import Readiness, readiness
 from edge.admin.reloading import Applied, Outcome, Reloading, reported
 from edge.admin.running import Running
@@ -151,6 +152,7 @@ class EdgeService(TwistedService):
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = self._keys = Keys(secrets.token_bytes(SECRET_BYTES))
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng, keys)
+        self._rates = Rates(reactor, lambda: (*self.sip.links, *self.xmpp.links))
         directory.discovered.holders += [gateway.policy, self.sip, self.xmpp.strangers]
         recorder: Recorder | None = None
         if ladder:
@@ -214,6 +216,7 @@ class EdgeService(TwistedService):
         self._checkpointed = self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
         self._upkeep.start()
+        self._rates.start()
         self._expect_expiry()
         if is_synchronised() is False:
             self._driver.link_event("clock.unsure", code=Code.K10)
@@ -231,6 +234,7 @@ class EdgeService(TwistedService):
     def _stop(self) -> "Deferred[None]":
         self._driver.stop()
         self._upkeep.stop()
+        self._rates.stop()
         self._retiring.stop()
         # XMPP first: what it has not taken goes back to the SIP senders while they are still linked
         stopping: list[Deferred[object]] = [maybeDeferred(self.xmpp.stop), maybeDeferred(self.sip.stop)]
@@ -363,7 +367,7 @@ class EdgeService(TwistedService):
         return Running(
             time(), time, self._reactor, self.reloading, self._gateway, self._driver, self.sip, self.xmpp,
             self._contexts, self._locator, self.reload, self._seen, self._audit,
-            self._arrivals, self._keys, self._upkeep,
+            self._arrivals, self._keys, self._upkeep, self._rates,
         )
 
     def _gauges(self, running: Running) -> Gauges:

@@ -8,7 +8,7 @@ from edge.admin.shown import ago, as_json, count, printable, table
 
 GOOD, FINDING = 0, 1
 
-HEADER = ("PARTNER", "PROTO", "DIR", "FOR", "PEER", "TLS", "AUTH", "SINCE", "QUEUE", "LAST")
+HEADER = ("PARTNER", "PROTO", "DIR", "FOR", "PEER", "TLS", "AUTH", "SINCE", "MSG/S", "QUEUE", "LAST")
 
 
 def links_command(client: Client, chosen: argparse.Namespace, out: TextIO) -> int:
@@ -62,11 +62,17 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if row["failing_seconds"] is not None:
         since = f"down {ago(row['failing_seconds'])}"
     queue = str(row["queue"]) if not row["queue"] else f"{row['queue']}/{row['limit']}"
+    pace = "" if row["in_per_second"] is None else f"{_rate(row['in_per_second'])}/{_rate(row['out_per_second'])}"
     partner = row["partner"] or ("(half-open)" if row["state"] == "half-open" else "-")
     cells = (
-        partner, row["protocol"], row["direction"], row["for"], row["peer"], tls, row["auth"], since, queue, last(row),
+        partner, row["protocol"], row["direction"], row["for"], row["peer"], tls, row["auth"], since, pace, queue,
+        last(row),
     )  # fmt: skip
     return tuple(cell or "-" for cell in cells)
+
+
+def _rate(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 or not number else f"{max(number, 0.1):.1f}"
 
 
 def _closed(answer: dict[str, Any]) -> str:

@@ -86,21 +86,19 @@ def system_named(running: Running, name: str) -> System:
 
 
 def _sip_rows(running: Running) -> Iterator[Row]:
-    now = running.reactor.seconds()
     used = set()
     for name, domain, route in running.sip.routes:
         if route.link is not None:
             used.add(route.link)
-        yield _way(name, "sip", _shown(domain), route, _of_sip(route.link, now) if route.link is not None else {})
+        yield _way(name, "sip", _shown(domain), route, _of_sip(running, route.link) if route.link is not None else {})
     for link in running.sip.links - used:
         if link.outbound and not link.peer.systems:
             continue  # it is being dialled, which the row of its route says
-        row = _of_sip(link, now)
+        row = _of_sip(running, link)
         yield row if link.peer.systems else {**row, "partner": "", "state": "half-open", "auth": "none"}
 
 
 def _xmpp_rows(running: Running) -> Iterator[Row]:
-    now = running.reactor.seconds()
     used = set()
     for (local, remote), route in running.xmpp.routes:
         system = running.directory.named(remote)
@@ -109,14 +107,14 @@ def _xmpp_rows(running: Running) -> Iterator[Row]:
             system = running.directory.system_of(Domain(remote))
         if route.link is not None:
             used.add(route.link)
-        of_link = _of_xmpp(route.link, now) if route.link is not None else {}
+        of_link = _of_xmpp(running, route.link) if route.link is not None else {}
         pair = f"{_shown(local)} > {_shown(Domain(remote)) if not component else 'all'}"
         yield _way(system.name if system is not None else remote, "xmpp", pair, route, of_link)
     for link in running.xmpp.links - used:
         if link.alive:
-            yield _of_xmpp(link, now)
+            yield _of_xmpp(running, link)
         elif link.negotiation.role == "s2s in":
-            yield {**_of_xmpp(link, now), "partner": "", "state": "half-open", "auth": "none"}
+            yield {**_of_xmpp(running, link), "partner": "", "state": "half-open", "auth": "none"}
 
 
 def _way(name: str, protocol: str, pair: str, route: Route[Any], of_link: Row) -> Row:
@@ -141,22 +139,23 @@ def _way(name: str, protocol: str, pair: str, route: Route[Any], of_link: Row) -
 def _row(partner: str, protocol: str, direction: str, pair: str, **facts: object) -> Row:
     return {
         "partner": partner, "protocol": protocol, "direction": direction, "for": pair, "state": "up", "peer": "",
-        "tls_version": "", "cipher": "", "auth": "", "seconds": None, "queue": 0, "limit": None, "code": "",
-        "text": "", "who": "", "failing_seconds": None, "next_dial_seconds": None, **facts,
+        "tls_version": "", "cipher": "", "auth": "", "seconds": None, "in_per_second": None, "out_per_second": None,
+        "queue": 0, "limit": None, "code": "", "text": "", "who": "", "failing_seconds": None, "next_dial_seconds": None,
+        **facts,
     }  # fmt: skip
 
 
-def _of_sip(link: SipLink, now: float) -> Row:
+def _of_sip(running: Running, link: SipLink) -> Row:
     facts = link.facts()
     direction = "out" if link.outbound else "bidi" if link.lent else "in"
     return _row(
-        str(facts["partner"]), "sip", direction, "", peer=_place(link.address, link.port),
-        tls_version=facts["tls_version"], cipher=facts["cipher"], auth="mTLS", seconds=round(now - link.since),
+        str(facts["partner"]), "sip", direction, "", **_pace(running, link), peer=_place(link.address, link.port),
+        tls_version=facts["tls_version"], cipher=facts["cipher"], auth="mTLS",
         cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
     )  # fmt: skip
 
 
-def _of_xmpp(link: XmppLink, now: float) -> Row:
+def _of_xmpp(running: Running, link: XmppLink) -> Row:
     facts, negotiation = link.facts(), link.negotiation
     component, direction = negotiation.role == "component", negotiation.role.removeprefix("s2s ")
     if component or (negotiation.receives if direction == "out" else negotiation.sends):
@@ -167,10 +166,17 @@ def _of_xmpp(link: XmppLink, now: float) -> Row:
         pair.reverse()
     return _row(
         str(facts["partner"]), "xmpp", direction, " > ".join(_shown(each) for each in pair if each),
-        peer=_place(link.address, link.port), tls_version=facts["tls_version"], cipher=facts["cipher"],
-        auth=auth.upper() if auth in ("external", "dane", "posh") else auth, seconds=round(now - link.since),
+        **_pace(running, link), peer=_place(link.address, link.port), tls_version=facts["tls_version"],
+        cipher=facts["cipher"], auth=auth.upper() if auth in ("external", "dane", "posh") else auth,
         cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
     )  # fmt: skip
+
+
+def _pace(running: Running, link: SipLink | XmppLink) -> Row:
+    """How long it is there, and how much passes on it."""
+    taken, sent = running.rates.of(link)
+    seconds = round(running.reactor.seconds() - link.since)
+    return {"seconds": seconds, "in_per_second": taken, "out_per_second": sent}
 
 
 def _place(address: str, port: int) -> str:

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from edge.admin.arrivals import Arrivals
 from edge.admin.audit import Audit
+from edge.admin.rates import Rates
 from edge.admin.reloading import Outcome, Reloading
 from edge.admin.seen import Seen
 from edge.certificates.contexts import Contexts
@@ -42,6 +43,7 @@ class Running:
     arrivals: Arrivals
     keys: Keys
     upkeep: Upkeep
+    rates: Rates
 
     @property
     def directory(self) -> Directory:

@@ -44,6 +44,7 @@ class Outbox:
         trusting: Callable[[list[object]], None] | None = None,
     ) -> None:
         self.is_open = False
+        self.written = 0  # stanzas so far, and questions
         self.used = self.wrote = clock.seconds()
         self._clock = clock
         self._turn = turn
@@ -92,6 +93,7 @@ class Outbox:
                 self._ask_later(now)
         if out:
             data = out[0] if len(out) == 1 else b"".join(out)
+            self.written += len(out)
             out.clear()
             self._bytes = 0
             self.used = self.wrote = now

@@ -92,7 +92,7 @@ class SipLink(Protocol):
         self._learnt = False  # whether it was asked once, to learn whether it answers
         self._unanswered = 0  # requests that were given up since the peer has said something
         self._first = not self.outbound  # the next request is the first one of a peer that came to us
-        self.progress, self._stuck_at = 0, -1  # messages so far; the same when one was last seen unfinished
+        self.progress, self.written, self._stuck_at = 0, 0, -1  # messages in and out; in, when one was last unfinished
         self._handshake: Handshake | None = None
         self._left = self._retiring = False  # left: the owner knows that it takes nothing more
         self._announced = ""  # "up" | "refused": what the log knows of this link
@@ -126,8 +126,8 @@ class SipLink(Protocol):
                 self._owner.link_busy(self)
         elif self._out and self.alive:
             data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self.written, self._out_bytes = self.written + len(self._out), 0
             self._out.clear()
-            self._out_bytes = 0
             self._wire.write(data)
             if self.pending.is_crowd:
                 self._owner.link_busy(self)

@@ -37,6 +37,7 @@ class Inbox:
         perform: Callable[[list[Output]], None],
     ) -> None:
         self.heard = clock.seconds()
+        self.read = 0  # stanzas so far
         self.answers: Answers | None = None  # with stream management
         self._clock = clock
         self._owner = owner
@@ -79,6 +80,7 @@ class Inbox:
     def _deliver(self, stanzas: list[Stanza]) -> None:
         if stanzas:
             self._link.worked = True
+            self.read += len(stanzas)
             self.heard = self._clock.seconds()
             self._sink.stanzas_received(self._link, stanzas[:])
             stanzas.clear()

@@ -12,11 +12,12 @@ ROW = {
     "partner": "contoso", "protocol": "sip", "direction": "out", "for": "", "state": "resting", "peer": "",
     "tls_version": "", "cipher": "", "auth": "", "seconds": None, "queue": 4, "limit": 500, "code": "EDGE-C03",
     "text": "the certificate does not carry the expected name", "who": "them", "failing_seconds": 7200,
-    "next_dial_seconds": 41,
+    "next_dial_seconds": 41, "in_per_second": None, "out_per_second": None,
 }  # fmt: skip
 UP = ROW | {
     "direction": "in", "state": "up", "peer": "203.0.113.17:49812", "tls_version": "TLSv1.3", "auth": "mTLS",
     "cipher": "TLS_AES_256_GCM_SHA384", "seconds": 7800, "queue": 0, "code": "", "text": "", "failing_seconds": None,
+    "in_per_second": 0.42, "out_per_second": 12.3,
 }  # fmt: skip
 HALF = UP | {"partner": "", "state": "half-open", "auth": "none", "seconds": 12}
 
@@ -27,10 +28,10 @@ def test_links_are_a_table_and_what_is_down_is_a_finding() -> None:
     assert status == 1
     head, up, down, half, more = [line.split(None, 4) for line in text.splitlines()]
     assert head == ["PARTNER", "PROTO", "DIR", "FOR", "PEER                TLS                     AUTH  "
-                    "SINCE           QUEUE  LAST"]
+                    "SINCE           MSG/S   QUEUE  LAST"]
     assert up[:4] == ["contoso", "sip", "in", "-"]
-    assert up[4] == "203.0.113.17:49812  1.3 AES_256_GCM_SHA384  mTLS  2 h 10 min      0      ok"
-    assert down[4] == ("-                   -                       -     down 2 h 0 min  4/500  "
+    assert up[4] == "203.0.113.17:49812  1.3 AES_256_GCM_SHA384  mTLS  2 h 10 min      0.4/12  0      ok"
+    assert down[4] == ("-                   -                       -     down 2 h 0 min  -       4/500  "
                        "C03 the certificate does not carry the expected name, next try in 41 s")
     assert (half[0], half[4].split("  ")[-1].strip()) == ("(half-open)", "waiting for auth")
     assert " ".join(more) == "and 2 more: name a partner"
@@ -42,6 +43,12 @@ def test_links_in_json_and_for_one_partner() -> None:
     status, text = shell.run("links", "contoso", "--json")
     assert (status, json.loads(text)["links"][0]["peer"]) == (0, "203.0.113.17:49812")
     assert shell.asked == [("GET", "links", {"partner": "contoso"})]
+
+
+@pytest.mark.parametrize(("number", "text"), [(0.0, "0"), (0.02, "0.1"), (0.44, "0.4"), (9.94, "9.9"), (120.4, "120")])
+def test_little_is_not_taken_for_nothing(number: float, text: str) -> None:
+    (_, line) = links_lines([UP | {"in_per_second": number}], 0)
+    assert f"  {text}/12" in line
 
 
 def test_no_links_are_a_sentence() -> None:

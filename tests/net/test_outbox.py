@@ -52,6 +52,7 @@ def test_outbox_writes_a_batch_at_once_with_one_ping_behind(setting: Setting) ->
     assert data == b"<message/>" * 4 + question.encode()
     assert setting.outbox.answered(ping) == [1, 2, 3]
     assert setting.outbox.drain() == []
+    assert setting.outbox.written == 5
 
 
 def test_outbox_asks_nothing_when_nobody_waits(setting: Setting) -> None:

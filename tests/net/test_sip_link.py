@@ -128,6 +128,7 @@ def test_answers_to_one_read_are_one_write() -> None:
     bench.hear(request(1) + request(2), request(3))
     assert bench.transport.writes == [response(1) + response(2) + response(3)]
     assert bench.sink.received[0][0] is bench.link
+    assert (bench.link.progress, bench.link.written) == (3, 3)
 
 
 def test_ping_is_answered_and_kept_from_the_driver() -> None:

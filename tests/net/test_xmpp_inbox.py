@@ -17,6 +17,7 @@ def test_inbox_hands_over_together_what_came_together(world: World) -> None:
     far.says(message("a") + message("b"))
     far.says(message("c"))
     assert [[stanza.id for stanza in stanzas] for _, stanzas in world.sink.chunks] == [["a", "b"], ["c"]]
+    assert [link.inbox.read for link in world.pool.links] == [3]
 
 
 def test_inbox_gives_up_what_came_before_an_offence(world: World) -> None:
