@@ -325,11 +325,14 @@ class Gateway:
     def _message(self, stanza: Message, decision: Admit) -> list[Effect]:
         if stanza.type == "error":
             return self.deliveries.error_received(stanza, decision)
+        judge = self.policy.stanza
         if stanza.body or is_invitation(stanza):
-            refused = self.policy.stanza(stanza, decision)
+            refused = judge(stanza, decision)
             if refused is not None:
                 return refused
-        submission = self.submissions.submit(stanza, decision)
+            submission = self.submissions.submit(stanza, decision)
+        else:
+            submission = self.submissions.submit(stanza, decision, judge)
         if not isinstance(submission, Submission):
             return submission
         effects = self._say(submission)
@@ -368,8 +371,7 @@ class Gateway:
             return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
         assert stanza.from_ is not None and stanza.to is not None
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
-            asks = stanza.type == "subscribe" or (stanza.type == "probe" and decision.sender.discovered)
-            if asks and (refused := self.policy.stanza(stanza, decision)) is not None:
+            if stanza.type != "unsubscribe" and (refused := self.policy.stanza(stanza, decision)) is not None:
                 return refused
             return self.subscribers.presence_received(stanza, decision)
         if not stanza.to.local:

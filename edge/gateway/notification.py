@@ -85,7 +85,7 @@ class Notifications:
         """
         node = self._node
         state, expires_at = _ACTIVE if record.active else NotifierState.PENDING, node.moment_of(record.expires_at)
-        if not node.directory.may_watch(pair.sip, pair.xmpp):
+        if not node.directory.may_go_on_watching(pair.sip, pair.xmpp):
             state, expires_at = _LEAVING, node.wheel.now
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at, record.content_type)
         notification = Notification(self, view := self.view_of(pair), usage)

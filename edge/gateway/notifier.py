@@ -276,7 +276,7 @@ class Notifiers:
 
     def retell(self, pair: Pair) -> list[Effect]:
         """The partner list says otherwise what the user is told of the contact, or no longer that he is told at all."""
-        if not self._node.directory.may_watch(pair.sip, pair.xmpp):
+        if not self._node.directory.may_go_on_watching(pair.sip, pair.xmpp):
             return self._reject(pair, "rejected")
         view = pair.view
         if pair.sip.subscribe == "deny":

@@ -22,7 +22,7 @@ MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing t
 NOTE = "Presence is not known: there is no connection to {domain}"
 
 # of `System`: what decides what its users are told
-TOLD = frozenset(("presence", "direction", "presence_format", "subscribe"))
+TOLD = frozenset(("presence", "direction", "presence_format", "subscribe", "allow", "traffic"))
 
 RESUME, WITHDRAW, RETELL = "resumed", "withdrawn", "retold"
 """After an outage: ask for everything. While it lasts: nobody there is to seem online. After a reload: say it anew."""

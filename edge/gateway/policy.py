@@ -86,12 +86,13 @@ class Policy:
                 code = Code.A07
         if code is not None:
             return self._returned(stanza, decision, code, code.condition, code.sentence)
-        if decision.discovered:
+        known = not is_message and stanza.type == "probe" and self._is_watched(stanza.to, stanza.from_)
+        if decision.discovered and not (known and decision.sender.inside):
             limit = self._limit(decision, str(stanza.from_.bare()), str(stanza.to.bare()))
             if limit is not None:
                 condition = "resource-constraint" if limit.wait else limit.code.condition
                 return self._returned(stanza, decision, limit.code, condition, limit.text) + limit.reports
-        if decision.sender.inside:
+        if decision.sender.inside or (known and not decision.discovered):
             return None
         wait = self.rates.take(decision.sender, self._node.wheel.now)
         if not wait:
@@ -132,6 +133,11 @@ class Policy:
         if decision.sender.inside:
             return self.guard.outbound(sender, decision.recipient, now)
         return self.guard.inbound(target, decision.sender, now)
+
+    def _is_watched(self, user: JID, contact: JID) -> bool:
+        """A probe of who watches already is answered from memory, and may come for everybody at once."""
+        pair = self._pairs.get(user.bare(), contact.bare())
+        return pair is not None and pair.watch is not None
 
     def _is_stranger(self, request: Request, decision: Admit, sender: SipUri, target: SipUri) -> bool:
         """Nobody vouches for the sender, and the recipient has neither asked for him nor allowed him to watch."""

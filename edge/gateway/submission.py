@@ -5,7 +5,7 @@ believe that it was delivered. A message goes by itself (`edge.gateway.pager`) o
 (`edge.gateway.chat`); both take it from here, and end it here.
 """
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from sys import maxsize
 from typing import Protocol
 
@@ -28,6 +28,9 @@ from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Message, error_bytes
 
 MAX_UNDER_WAY = 5_000  # messages of one XMPP system that wait for SIP answers or for their turn
+
+
+Judge = Callable[[Message, Admit], list[Effect] | None]  # why a message is refused, as its answer
 
 
 class Aside(Protocol):
@@ -103,8 +106,11 @@ class Submissions:
         self._under_way = Quota()  # by the XMPP system that sends
         self._waiting = Quota()  # by the SIP system they are for: how many have to wait for their turn
 
-    def submit(self, stanza: Message, decision: Admit) -> Submission | list[Effect]:
-        """Translate once, when the stanza arrives; or what follows from a stanza that is no message."""
+    def submit(self, stanza: Message, decision: Admit, judge: Judge | None = None) -> Submission | list[Effect]:
+        """Translate once, when the stanza arrives; or what follows from a stanza that is no message.
+
+        ``judge`` is the partner list's, of a stanza without a text in a body: a link, or a form alone, is a message.
+        """
         assert stanza.from_ is not None and stanza.to is not None
         asking: MessageFacts | None = None
         content: Content | None = None
@@ -119,6 +125,8 @@ class Submissions:
                     return self._declined(stanza, said, decision)
                 if not isinstance(said, Content):
                     return self._aside(stanza, said, decision)
+                if judge is not None and (refused := judge(stanza, decision)) is not None:
+                    return refused
                 facts = messages.write_request(said, stanza.from_, stanza.to, now=self._node.wall)
                 state = said.typing
                 content = said if said.xhtml else None
@@ -126,6 +134,8 @@ class Submissions:
                     asking = self.receipts.asking(stanza, said, decision)
             else:
                 facts = messages.request_of(stanza)
+                if judge is not None and facts is not None and (refused := judge(stanza, decision)) is not None:
+                    return refused
             if facts is None:
                 return []
             if not stanza.to.local:

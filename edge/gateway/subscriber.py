@@ -204,7 +204,7 @@ class Subscribers:
 
     def resume(self, pair: Pair) -> list[Effect]:
         """The user's system can be reached again: see what is true now, in the same dialog if it lives."""
-        if pair.watch is None or not self._node.directory.may_watch(pair.xmpp, pair.sip):
+        if pair.watch is None or not self._node.directory.may_go_on_watching(pair.xmpp, pair.sip):
             return []
         if pair.xmpp.subscribe == "deny":
             return self._denied(pair.watch)
@@ -215,7 +215,7 @@ class Subscribers:
         watch = pair.watch
         if watch is None or watch.leaving:
             return []
-        if not self._node.directory.may_watch(pair.xmpp, pair.sip):
+        if not self._node.directory.may_go_on_watching(pair.xmpp, pair.sip):
             return self._revoke(watch)
         if pair.xmpp.subscribe == "deny":
             return self._denied(watch)

@@ -272,6 +272,11 @@ class Directory:
             presentity.inside or presentity.direction != "they-see-us"
         )
 
+    @classmethod
+    def may_go_on_watching(cls, watcher: System, presentity: System) -> bool:
+        """Whether who has been admitted once still would be: also by the direction and the kind of traffic."""
+        return cls.may_watch(watcher, presentity) and _admitted(watcher, presentity).presence is None
+
     def opposite(self, system: System) -> tuple[Domain, ...]:
         """Every domain that ``system`` may talk to: what we are, seen from there."""
         return tuple(name for other in self.systems if self.may_talk(system, other) for name in other.domains)
