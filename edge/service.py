@@ -54,6 +54,7 @@ from edge.net.locate import Locator
 from edge.net.memory import settle
 from edge.net.proofs import proofs
 from edge.net.retiring import Retiring, showing
+from edge.net.revoking import close_revoked
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.turn import Turn
@@ -147,8 +148,9 @@ class EdgeService(TwistedService):
         driver, directory, locator, name = self._driver, config.directory, self._locator, config.name
         contexts.further = self._proofs = proofs(reactor, locator.addresses, config.validators, driver.link_event)
         self._retiring = Retiring(reactor)
-        self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, self._showing)
-        self._upkeep.configured(name, config.systems, config.identity_files)
+        self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, self._showing,
+                              revoked=self._close_revoked)
+        self._upkeep.configured(name, config.systems, config.identity_files, config.crls)
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = self._keys = Keys(secrets.token_bytes(SECRET_BYTES))
         self.xmpp = XmppPool(reactor, driver, turn, directory, contexts, locator, name, ids, rng, keys)
@@ -328,10 +330,13 @@ class EdgeService(TwistedService):
     def _showing(self) -> Iterator[Shown]:
         return showing(self.sip.links, self.xmpp.links, self._retiring)
 
+    def _close_revoked(self) -> int:
+        return close_revoked(self.sip.links, self.xmpp.links, self._node.directory, self._contexts)
+
     def _apply(self, config: Config) -> Applied:
         """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""
         self._contexts.configure(config.identities, config.ca, config.directory.trusting)
-        self._upkeep.configured(config.name, config.systems, config.identity_files)
+        self._upkeep.configured(config.name, config.systems, config.identity_files, config.crls)
         before = sum(self._gateway.subscriptions().values())
         changes = self._node.directory.become(config.directory)
         renewed = renewed_bundles(self.reloading.config, config)
@@ -342,7 +347,7 @@ class EdgeService(TwistedService):
         for system in changes.removed:
             self._upkeep.book.forget(system.name)
         links = len(self.sip.links) + len(self.xmpp.links)
-        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes)
+        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes) + self._close_revoked()
         ended = max(0, before - sum(self._gateway.subscriptions().values()))
         return Applied(closed, links - closed, ended)
 
@@ -371,7 +376,7 @@ class EdgeService(TwistedService):
         )
 
     def _gauges(self, running: Running) -> Gauges:
-        return gauges(running, self._upkeep.endings())
+        return gauges(running, self._upkeep.endings(), self._upkeep.crl_ages())
 
     def _readiness(self, running: Running) -> Readiness:
         return readiness(running, bool(self.running))

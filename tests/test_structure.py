@@ -34,6 +34,7 @@ LAYERS = {
     "edge.net": 4,
     "edge.store": 4,
     "edge.certificates.contexts": 4,
+    "edge.certificates.crl_files": 4,
     "edge.certificates.fetching": 4,
     "edge.certificates.handshake": 4,
     "edge.certificates.http": 4,

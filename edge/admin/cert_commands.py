@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edge.admin.certificates import listed
 from edge.admin.client import Client, Unreachable
-from edge.admin.shown import as_json, printable, table
+from edge.admin.shown import ago, as_json, printable, table
 from edge.certificates.csr import csr, key_pem, new_key, wanted_names
 from edge.certificates.examination import examine
 from edge.certificates.identity import IdentityError, authorities, private_key
@@ -87,10 +87,11 @@ def peers_lines(answer: dict[str, Any]) -> list[str]:
     lines = table(header, rows)
     if answer["revocation"]:
         known = [
-            (each["source"], each["issuer"][:ISSUER_SHOWN], each["since"], each["until"], each["url"])
+            (each["source"], each["issuer"][:ISSUER_SHOWN], ago(each["age_seconds"]), each["since"], each["until"],
+             each["url"])
             for each in answer["revocation"]
         ]
-        lines += ["", *table(("REVOCATION", "ISSUER", "SINCE", "UNTIL", "FROM"), known)]
+        lines += ["", *table(("REVOCATION", "ISSUER", "AGE", "SINCE", "UNTIL", "FROM"), known)]
     return lines
 
 

@@ -30,10 +30,11 @@ class Gauges:
     unauthenticated: Mapping[str, int] = field(default_factory=dict)  # protocol
     expiries: tuple[tuple[str, str, str, float], ...] = ()  # role, partner, name, Unix epoch seconds
     lookups: Mapping[tuple[str, str], int] = field(default_factory=dict)  # type, result
+    crls: Mapping[tuple[str, str], float] = field(default_factory=dict)  # issuer, where it is from: seconds
 
 
-def gauges(running: Running, endings: Iterable[Ending]) -> Gauges:
-    """Look at everything once. ``endings``: what ends when (`edge.certificates.upkeep`)."""
+def gauges(running: Running, endings: Iterable[Ending], crls: Iterable[tuple[str, str, float]] = ()) -> Gauges:
+    """Look at everything once. `edge.certificates.upkeep` knows the ``endings`` of all, and how old ``crls`` are."""
     links: Counter[tuple[str, str, str, str]] = Counter()
     unauthenticated = Counter({"sip": 0, "xmpp": 0})
     for one in running.sip.links:
@@ -59,7 +60,7 @@ def gauges(running: Running, endings: Iterable[Ending]) -> Gauges:
         sessions[listed_as(running, name), direction] += number
     return Gauges(
         links, failing, queues, oldest, sessions, unauthenticated, tuple(_expiries(running, endings)),
-        running.locator.lookups,
+        running.locator.lookups, {(issuer, source): age for issuer, source, age in crls},
     )
 
 

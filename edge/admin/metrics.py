@@ -174,6 +174,10 @@ def _of_gauges(gauges: Gauges) -> Iterator[Metric]:
         "certificate_expiry_timestamp_seconds", "When a certificate ends: own, or the one that a peer has shown last.",
         ["role", "partner", "name"], {(*labels,): when for *labels, when in gauges.expiries},
     )  # fmt: skip
+    yield _gauge(
+        "crl_age_seconds", "How long ago a list of revoked certificates was signed that is in use.",
+        ["issuer", "source"], gauges.crls,
+    )  # fmt: skip
     yield _counter("dns_lookups", "Questions to name servers.", ["type", "result"], gauges.lookups)
 
 

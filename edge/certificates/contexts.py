@@ -172,8 +172,8 @@ class Contexts:
 
     def waiting(self, handshake: Handshake) -> "Deferred[None] | None":
         """When there can be a verdict about the peer; None if there can be one now (`Recorded.waiting`)."""
-        if self._revocation is None or handshake.fault is not None:
-            return None
+        if self._revocation is None or handshake.fault_under("any", pinned=False) is not None:
+            return None  # whoever has not issued it shall not lead us anywhere
         return self._revocation.waiting(handshake)
 
     def server_connection(self, name: str, alpn: Sequence[bytes]) -> SSL.Connection:

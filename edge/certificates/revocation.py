@@ -5,19 +5,23 @@ A `Ledger` is pure and bounded: it is given what issuers say, and the time; it s
 of `edge.certificates.trust.Trust`: "soft" lets pass what cannot be found out, "hard" does not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from edge.certificates.handshake import Handshake
+from edge.certificates.peers import INVALID_PURPOSE
 from edge.certificates.statements import (
+    SKEW,
     Crl,
     Statement,
     StatementError,
+    check_crl,
     crl_urls,
     ocsp_request,
     ocsp_urls,
@@ -29,6 +33,7 @@ from edge.codes import Code
 
 MAX_STATEMENTS = 5000  # about single certificates, of which each partner has a few; 300 bytes each
 MAX_LISTS = 64  # lists of issuers
+MAX_SIGNERS = 100  # issuers of whom is remembered which lists from files are theirs
 MAX_LIST = 4 << 20  # bytes of one: those of public issuers have up to some megabytes
 MAX_RESPONSE = 1 << 16  # bytes of an OCSP response; public ones have 500
 
@@ -70,30 +75,44 @@ class Age:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """A list from a file of the configuration, for as long as it says itself. Who has signed it is not known yet."""
+
+    path: str
+    list: Crl
+
+    def is_of(self, issuer: x509.Certificate) -> bool:
+        """Whether ``issuer`` has signed it."""
+        try:
+            check_crl(self.list.list, issuer)
+        except StatementError:
+            return False
+        return True
+
+
 class Ledger:
     """Everything known about revocation. The oldest goes when there is too much."""
 
     def __init__(self) -> None:
         self._statements: dict[tuple[str, int], tuple[Statement, str, str]] = {}  # and the issuer's name, and the URL
         self._lists: dict[tuple[str, str], Crl] = {}  # by issuer and URL, "" for those of files
-        self._files: list[bytes] = []
+        self._files: tuple[FileList, ...] = ()
+        self._signed: dict[x509.Certificate, tuple[FileList, ...]] = {}  # those that an issuer has signed
 
-    def add_list(self, content: bytes) -> None:
-        """A list from a file of the configuration: it is tried for every issuer until it fits one."""
-        self._files.append(content)
-        self._files = self._files[-MAX_LISTS:]
-
-    def clear_files(self) -> None:
-        """Before the files are read again."""
-        self._files = []
-        self._lists = {key: each for key, each in self._lists.items() if key[1]}
+    def use_files(self, lists: Sequence[FileList]) -> None:
+        """From now on these are the lists from files of the configuration, and no others."""
+        self._files, self._signed = tuple(lists), {}
 
     def fault(self, handshake: Handshake, policy: str, now: datetime) -> Code | None:
         """C10 if a certificate of the chain is revoked, C08 if that is unknown and the policy is "hard"."""
         if policy == "off":
             return None
         self._take_staple(handshake, now)
-        known = [self.about(*pair, now) for pair in _pairs(handshake)]
+        known = [
+            None if issuer is None else self.about(certificate, issuer, now)
+            for certificate, issuer in _pairs(handshake)
+        ]
         if any(each is not None and each.revoked for each in known):
             return Code.C10
         return Code.C08 if policy == "hard" and not all(known) else None
@@ -101,21 +120,29 @@ class Ledger:
     def unknown(self, handshake: Handshake, now: datetime) -> list[list[Query]]:
         """What to fetch to know it: for each certificate of the chain, the addresses that will do, the best first."""
         self._take_staple(handshake, now)
-        wanted = [pair for pair in _pairs(handshake) if self.about(*pair, now) is None]
-        return [queries for pair in wanted if (queries := _queries(*pair))]
+        found = []
+        for certificate, issuer in _pairs(handshake):
+            if issuer is not None and not self._is_current(certificate, issuer, now):
+                found.append(_queries(certificate, issuer))
+        return [queries for queries in found if queries]
 
     def about(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Statement | None:
-        """What is known of one certificate now. A list that has it beats a response that has not: either is enough."""
+        """What is known of one certificate now. A list that has it beats a response that has not: either is enough.
+
+        That it was revoked is believed until somebody says otherwise, that it was not until the time for that is over.
+        """
         found = [] if (kept := self._statements.get(_key(certificate, issuer))) is None else [kept[0]]
         signer = pin_of(issuer)
-        for url in (*crl_urls(certificate), ""):
-            known = self._lists.get((signer, url))
-            if known is None and not url:
-                known = self._from_files(issuer, signer, now)
-            if known is not None:
-                found.append(known.about(certificate))
+        lists = [known for url in crl_urls(certificate) if (known := self._lists.get((signer, url))) is not None]
+        lists += [each.list for each in self._from_files(issuer)]
+        lists = [known for known in lists if known.since <= now + SKEW]
+        found += [each for known in lists if (each := known.about(certificate)) is not None]
         current = [each for each in found if each.until >= now]
-        return max(current, key=lambda each: (each.revoked, each.until), default=None)
+        return max(current or [each for each in found if each.revoked], key=_weight, default=None)
+
+    def _is_current(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
+        known = self.about(certificate, issuer, now)
+        return known is not None and known.until >= now
 
     def learn(self, query: Query, content: bytes, now: datetime) -> None:
         """Take in what was fetched. Raises `StatementError` if it says nothing."""
@@ -130,21 +157,23 @@ class Ledger:
         """What is known, for people; the oldest first."""
         kept = self._statements.values()
         found = [Age(issuer, each.source, url, each.since, each.until) for each, issuer, url in kept]
-        for (_, url), known in self._lists.items():
+        lists = [(url, known) for (_, url), known in self._lists.items()]
+        for url, known in [*lists, *((each.path, each.list) for each in self._files)]:
             found.append(Age(known.list.issuer.rfc4514_string(), "crl", url, known.since, known.until))
         return sorted(found, key=lambda age: age.since)
 
     def _take_staple(self, handshake: Handshake, now: datetime) -> None:
-        pair = next(_pairs(handshake), None)
-        if not handshake.staple or pair is None:
+        certificate, issuer = next(_pairs(handshake), (None, None))
+        if not handshake.staple or certificate is None or issuer is None:
             return
         try:
-            statement = read_ocsp(handshake.staple, *pair, now, "staple")
+            statement = read_ocsp(handshake.staple, certificate, issuer, now, "staple")
         except StatementError:
             return  # as if there were none: the peer proves nothing by it
-        known = self._statements.get(_key(*pair))
+        key = _key(certificate, issuer)
+        known = self._statements.get(key)
         if known is None or statement.since > known[0].since:
-            self._keep(_key(*pair), (statement, pair[1].subject.rfc4514_string(), ""))
+            self._keep(key, (statement, issuer.subject.rfc4514_string(), ""))
 
     def _keep(self, key: tuple[str, int], kept: tuple[Statement, str, str]) -> None:
         self._statements.pop(key, None)
@@ -158,23 +187,47 @@ class Ledger:
         while len(self._lists) > MAX_LISTS:
             del self._lists[next(iter(self._lists))]
 
-    def _from_files(self, issuer: x509.Certificate, signer: str, now: datetime) -> Crl | None:
-        for content in self._files:
-            try:
-                known = read_crl(content, issuer, now)
-            except StatementError:
-                continue
-            self._keep_list(signer, "", known)
-            return known
-        return None
+    def _from_files(self, issuer: x509.Certificate) -> tuple[FileList, ...]:
+        """A signature is checked once for each issuer."""
+        if not self._files:
+            return ()
+        if issuer not in self._signed:
+            while len(self._signed) >= MAX_SIGNERS:
+                del self._signed[next(iter(self._signed))]
+            self._signed[issuer] = tuple(each for each in self._files if each.is_of(issuer))
+        return self._signed[issuer]
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
-def _pairs(handshake: Handshake) -> Iterator[tuple[x509.Certificate, x509.Certificate]]:
-    """Each certificate of the chain with that of its issuer; the root is its own affair."""
-    yield from pairwise(handshake.path)
+def _pairs(handshake: Handshake) -> Iterator[tuple[x509.Certificate, x509.Certificate | None]]:
+    """Each certificate of the chain with that of its issuer; the root is its own affair.
+
+    In a chain that is good for another reason than who has signed it, the leaf alone counts; there anybody could be
+    given out as its issuer. None for an issuer who is not there.
+    """
+    if not handshake.path:
+        return
+    if handshake.verified and not any(error != INVALID_PURPOSE for _, error in handshake.errors):
+        yield from pairwise(handshake.path)
+        if len(handshake.path) > 1:
+            return
+    leaf = handshake.path[0]
+    if leaf.issuer != leaf.subject:
+        yield leaf, next((each for each in handshake.path[1:] if _has_issued(each, leaf)), None)
+
+
+def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _weight(statement: Statement) -> tuple[bool, datetime]:
+    return statement.revoked, statement.until
 
 
 def _key(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[str, int]:

@@ -44,9 +44,11 @@ class Crl:
     since: datetime
     until: datetime
 
-    def about(self, certificate: x509.Certificate) -> Statement:
-        """What the list says: who is not on it is not revoked."""
+    def about(self, certificate: x509.Certificate) -> Statement | None:
+        """What the list says: who is not on it is not revoked, if he could be on it (RFC 5280 §6.3)."""
         found = self.list.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        if found is None and not _covers(self.list, certificate):
+            return None
         return Statement(found is not None, "crl", self.since, self.until)
 
 
@@ -85,18 +87,36 @@ def read_ocsp(
 
 def read_crl(content: bytes, issuer: x509.Certificate, now: datetime, url: str = "") -> Crl:
     """A list in DER or PEM (RFC 5280 §6.3), fetched from ``url``. Raises `StatementError` if it is not ``issuer``'s."""
+    found = parse_crl(content)
+    check_crl(found, issuer, url)
+    since, until = _period(found.last_update_utc, found.next_update_utc, now)
+    return Crl(found, since, until)
+
+
+def parse_crl(content: bytes) -> x509.CertificateRevocationList:
+    """A list as such, whoever has signed it. Raises `StatementError`."""
     try:
         is_pem = content.lstrip()[:11] == b"-----BEGIN "
         found = x509.load_pem_x509_crl(content) if is_pem else x509.load_der_x509_crl(content)
+        found.issuer.rfc4514_string()
+        _check_scope(found)
+    except _MALFORMED as error:
+        raise StatementError(f"the list cannot be read: {error}") from None
+    return found
+
+
+def check_crl(found: x509.CertificateRevocationList, issuer: x509.Certificate, url: str = "") -> None:
+    """Raises `StatementError` if it is not ``issuer``'s, or that of another address than the ``url`` it came from."""
+    try:
         if found.issuer != issuer.subject:
             raise StatementError("the list is of another issuer")
         if not _may(issuer, "crl_sign") or not found.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
             raise StatementError("the signature of the list is not its issuer's")
-        _check_scope(found, url)
-        since, until = _period(found.last_update_utc, found.next_update_utc, now)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as error:
+        named = _addresses(found)
+    except _MALFORMED as error:
         raise StatementError(f"the list cannot be read: {error}") from None
-    return Crl(found, since, until)
+    if named and url and url not in named:
+        raise StatementError("the list is that of another address")
 
 
 def ocsp_urls(certificate: x509.Certificate) -> list[str]:
@@ -110,17 +130,25 @@ def ocsp_urls(certificate: x509.Certificate) -> list[str]:
 
 def crl_urls(certificate: x509.Certificate) -> list[str]:
     """Where a certificate says that its issuer's list is (RFC 5280 §4.2.1.13)."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except _NONE:
-        return []
-    whole = [point for point in found if point.crl_issuer is None and point.reasons is None]
-    return _urls([name for point in whole for name in point.full_name or ()])
+    return _urls([name for point in _points(certificate) for name in point.full_name or ()])
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
 _NONE = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
+_MALFORMED = (
+    *(ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension),
+    x509.UnsupportedGeneralNameType,
+)
+
+
+def _points(certificate: x509.Certificate) -> list[x509.DistributionPoint]:
+    """Those at which the whole of what its issuer says about the certificate is to be had."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except _NONE:
+        return []
+    return [point for point in found if point.crl_issuer is None and point.reasons is None]
 
 
 def _urls(names: Sequence[x509.GeneralName]) -> list[str]:
@@ -200,17 +228,47 @@ def _may(certificate: x509.Certificate, use: str) -> bool:
         return False
 
 
-def _check_scope(found: x509.CertificateRevocationList, url: str) -> None:
+def _check_scope(found: x509.CertificateRevocationList) -> None:
     """Refuse lists that say less than all about the certificates that point to them (RFC 5280 §5.2.5, §5.2.4)."""
     for extension in found.extensions:
         if isinstance(extension.value, x509.IssuingDistributionPoint):
             scope = extension.value
             if scope.only_some_reasons or scope.indirect_crl or scope.only_contains_attribute_certs:
                 raise StatementError("the list holds some revocations only")
-            named = _urls(list(scope.full_name or ()))
-            if named and url and url not in named:
-                raise StatementError("the list is that of another address")
         elif extension.critical:
             raise StatementError("the list holds changes only, or something that is not understood")
 
 
+def _scope(found: x509.CertificateRevocationList) -> x509.IssuingDistributionPoint | None:
+    values = (each.value for each in found.extensions)
+    return next((value for value in values if isinstance(value, x509.IssuingDistributionPoint)), None)
+
+
+def _addresses(found: x509.CertificateRevocationList) -> list[str]:
+    """Where a list says that it is to be had: issuers with many certificates have several, each for some of them."""
+    scope = _scope(found)
+    return [] if scope is None else _urls(list(scope.full_name or ()))
+
+
+def _covers(found: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
+    """Whether the certificate would be on the list if it were revoked."""
+    scope = _scope(found)
+    if scope is None:
+        return True
+    is_authority = _is_authority(certificate)
+    if (scope.only_contains_user_certs and is_authority) or (scope.only_contains_ca_certs and not is_authority):
+        return False
+    if scope.full_name is None and scope.relative_name is None:
+        return True
+    names = set(scope.full_name or ())
+    return any(
+        point.relative_name == scope.relative_name and not (names and names.isdisjoint(point.full_name or ()))
+        for point in _points(certificate)
+    )
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except _NONE:
+        return False

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
@@ -41,7 +42,7 @@ class Record:
                 told = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             else:
                 return False
-        except (ValueError, TypeError):  # a key of a kind that cannot be read
+        except (ValueError, TypeError, UnsupportedAlgorithm):  # a key of a kind that cannot be read
             return False
         if self.matching == WHOLE:
             return told == self.data

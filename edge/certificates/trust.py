@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -52,7 +53,7 @@ def pin_of(certificate: x509.Certificate) -> str:
     """The pin of a certificate's key; "" if the key is of a kind that cannot be read."""
     try:
         spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return ""
     digest = Hash(SHA256())
     digest.update(spki)

@@ -15,17 +15,20 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.certificates.book import PeerBook
 from edge.certificates.contexts import Contexts
+from edge.certificates.crl_files import CrlFiles
 from edge.certificates.examination import Finding, compare, examine
 from edge.certificates.expiry import LOOK_SECONDS, Ending, Expirations, ours
 from edge.certificates.fetching import Revocation
 from edge.certificates.handshake import Handshake
 from edge.certificates.identity import Files, Identities, Identity
+from edge.certificates.reload import LOOK_SECONDS as FILES_SECONDS
 from edge.certificates.reload import RETIRE_SECONDS, Kept, Reloading, Renewed, Retiring, Watch
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.addresses import is_public
 from edge.partners import Peer, System
 
+SHOWN = 200  # characters of an issuer in the log and the metrics
 KIND = 16  # of its records in the store; those of `edge.gateway.records` are below
 
 Report = Callable[..., None]  # the name of an event, and its facts by keyword
@@ -33,7 +36,10 @@ Shown = tuple[Identity | None, Callable[[], None]]  # what a link shows of us, a
 
 
 class Upkeep:
-    """``links`` gives for every open link which of ours it shows, if it does, and how to close it in good order."""
+    """``links`` gives for every open link which of ours it shows, if it does, and how to close it in good order.
+
+    ``revoked`` closes those of peers who are on a list that was read just now.
+    """
 
     def __init__(
         self,
@@ -43,19 +49,23 @@ class Upkeep:
         wall: Callable[[], float],
         report: Report,
         links: Callable[[], Iterable[Shown]] = tuple,
+        revoked: Callable[[], object] = bool,
         is_allowed: Callable[[str], bool] = is_public,
         retire_seconds: float = RETIRE_SECONDS,
     ) -> None:
         self.book = PeerBook()
         self.revocation = Revocation(reactor, resolve, self._now, is_allowed, self._unanswered)
         self._reactor, self._contexts, self._wall, self._report, self._links = reactor, contexts, wall, report, links
+        self._revoked = revoked
         self._name: Domain | None = None
         self._systems: tuple[System, ...] = ()
         self._watch = Watch((), contexts.identities, self._judge)
         self._reloading = Reloading(reactor, self._watch, contexts.renew, self._reloaded)
         self._retiring = Retiring(reactor, retire_seconds)
         self._expirations = Expirations()
+        self._lists = CrlFiles(self.revocation.ledger, self._unreadable)
         self._next: IDelayedCall | None = None
+        self._next_lists: IDelayedCall | None = None
         contexts.consult(self.revocation)
         contexts.noted = self.saw
 
@@ -72,25 +82,23 @@ class Upkeep:
                 self._told(Renewed(index, old, new, (*findings, *compare(old, new, index))))
         if any(not shown.has(old) for old in before):
             self._retire()
-        self.revocation.ledger.clear_files()
-        for path in lists:
-            try:
-                self.revocation.ledger.add_list(path.read_bytes())
-            except OSError as error:
-                self._report("revocation.failed", code=Code.K04, url=str(path), text=error.strerror or str(error))
+        self._lists.become(tuple(lists))
+        self._lists.tell_of_ends(self._now())
 
     def start(self) -> None:
         """Begin to look, at the dates at once."""
         self._reloading.start()
         self._look_at_dates()
+        self._look_at_lists()
 
     def stop(self) -> None:
         """Leave everything as it is."""
         self._reloading.stop()
         self._retiring.stop()
         self.revocation.stop()
-        if self._next is not None and self._next.active():
-            self._next.cancel()
+        for each in (self._next, self._next_lists):
+            if each is not None and each.active():
+                each.cancel()
 
     def look_now(self) -> tuple[Renewed | Kept, ...]:
         """`edge cert reload`: read our files now; nothing in the answer means that nothing has changed."""
@@ -135,6 +143,12 @@ class Upkeep:
         yield from ours(self._contexts.identities)
         yield from self.book.endings()
 
+    def crl_ages(self) -> Iterator[tuple[str, str, float]]:
+        """For `edge_crl_age_seconds`: of each list its issuer, where it is from, and when that was signed."""
+        for age in self.revocation.ledger.ages():
+            if age.source == "crl":
+                yield age.issuer[:SHOWN], age.url, max(0.0, self._wall() - age.since.timestamp())
+
     # -- private -----------------------------------------------------------------------------------------------------
 
     def _judge(self, identities: Identities) -> Sequence[Finding]:
@@ -142,6 +156,9 @@ class Upkeep:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), UTC)
+
+    def _unreadable(self, path: str, code: Code, problem: str) -> None:
+        self._report("revocation.failed", code=code, url=path, text=problem)
 
     def _unanswered(self, url: str, problem: str) -> None:
         self._report("revocation.failed", code=Code.C08, url=url, text=problem)
@@ -169,8 +186,14 @@ class Upkeep:
         now = self._contexts.identities
         self._retiring.retire([close for ours, close in self._links() if ours is not None and not now.has(ours)])
 
+    def _look_at_lists(self) -> None:
+        self._next_lists = self._reactor.callLater(FILES_SECONDS, self._look_at_lists)
+        if self._lists.look():
+            self._revoked()
+
     def _look_at_dates(self) -> None:
         self._next = self._reactor.callLater(LOOK_SECONDS, self._look_at_dates)
+        self._lists.tell_of_ends(self._now())
         for each in self._expirations.due(self.endings(), self._now()):
             ending = each.ending
             self._report(

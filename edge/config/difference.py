@@ -64,6 +64,8 @@ def difference(old: Config, new: Config) -> Difference:
         lines.append("~ certificates")
     if old.ca != new.ca:
         lines.append("~ tls.ca")
+    if old.crls != new.crls:
+        lines.append("~ tls.crl")
     lines += [f"~ the authorities in {bundle.name}" for bundle in renewed_bundles(old, new)]
     before = {system.name: system for system in old.systems}
     after = {system.name: system for system in new.systems}

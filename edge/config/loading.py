@@ -16,7 +16,7 @@ from edge.config.addresses import dns_server, domain_name, listen_address, loopb
 from edge.config.discovery import Opening, warn_of_components
 from edge.config.faults import ConfigurationError, Fault, in_order
 from edge.config.logs import LogSettings, log_settings
-from edge.config.ours import judge_identities, own_identities
+from edge.config.ours import crl_files, judge_identities, own_identities
 from edge.config.places import KeyPath
 from edge.config.presence import settings_of, with_good_rows
 from edge.config.schema import Defaults, EdgeFile, PartnersFile
@@ -49,6 +49,7 @@ class Config:
     identities: Identities
     identity_files: tuple[Files, ...]  # of each of them
     ca: Path | None  # default trust for peers; None for the operating system's
+    crls: tuple[Path, ...]  # files of lists of revoked certificates
     sip_listen: tuple[HostPort, ...]
     xmpp_listen: tuple[HostPort, ...]
     sip_keep_alive: float  # seconds
@@ -127,6 +128,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
     names = [main.edge.name] if main.edge.name else []
     name = next(iter(_parsed(document, ("edge", "name"), names, domain_name)), None)
     ours = own_identities(document, main.tls)
+    crls = crl_files(document, main.tls, now)
     if ours is not None:
         judge_identities(document, ours[0], name, systems, now)
     sip_listen = _listeners(document, "sip", main.sip.listen, SIP_LISTEN if _has(reached, "tls") else ())
@@ -161,6 +163,7 @@ def read(path: Path, now: datetime | None = None) -> Reading:
         identities=ours[0],
         identity_files=ours[1],
         ca=ca,
+        crls=crls,
         sip_listen=sip_listen,
         xmpp_listen=xmpp_listen,
         sip_keep_alive=main.sip.keep_alive_seconds,

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
+from edge.certificates.crl_files import MAX_FILE, lists_in
 from edge.certificates.examination import examine
 from edge.certificates.identity import MAX_PEM, Files, Identities, Identity, IdentityError, parse
+from edge.certificates.statements import StatementError
+from edge.codes import Code
 from edge.config.places import KeyPath
 from edge.config.schema import Tls
-from edge.config.tables import Document
+from edge.config.tables import Document, quoted
 from edge.domains import Domain
 from edge.partners import System
 
-__all__ = ["MAX_PEM", "judge_identities", "own_identities"]
+__all__ = ["MAX_PEM", "crl_files", "judge_identities", "own_identities"]
 
 _CERTIFICATE: KeyPath = ("tls", "certificate")
 
@@ -28,6 +32,26 @@ def own_identities(document: Document, tls: Tls) -> tuple[Identities, tuple[File
         return None
     files = tuple(Files(document.beside(certificate), document.beside(key)) for _, certificate, key in places)
     return Identities(good[0], good[1:]), files
+
+
+def crl_files(document: Document, tls: Tls, now: datetime) -> tuple[Path, ...]:
+    """The files of lists of revoked certificates that [tls] names, each once; a fault for one that holds none."""
+    found: dict[Path, None] = {}
+    for name in tls.crl:
+        file = document.beside(name)
+        content = document.read(file, MAX_FILE, ("tls", "crl"))
+        if content is None:
+            continue
+        try:
+            lists = lists_in(content, str(file))
+        except StatementError as error:
+            document.error(Code.K04, ("tls", "crl"), f"{error} {quoted(name)}")
+            continue
+        found[file] = None
+        end = min(each.list.until for each in lists)
+        if end < now:
+            document.warn(Code.C08, ("tls", "crl"), f"the list in {quoted(name)} was valid until {end:%Y-%m-%d}")
+    return tuple(found)
 
 
 def _identity(document: Document, path: KeyPath, *names: str) -> Identity | None:

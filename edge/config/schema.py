@@ -150,6 +150,7 @@ class Tls(Struct, frozen=True):
     certificate: Text
     key: Text
     ca: Text = "system"
+    crl: list[Text] = field(default_factory=list)
     identity: list[IdentityFiles] = field(default_factory=list)
 
 

@@ -38,7 +38,7 @@ class Gateway:
         if name == "certificates":
             return listed(Identities(parse(EDGE.pem, EDGE.key_pem)), self.findings, NOW, self.book)
         assert name == "certificates/peers"
-        age = Age("CN=Root", "ocsp", "http://ocsp.ca.example/", NOW, NOW + DAY)
+        age = Age("CN=Root", "ocsp", "http://ocsp.ca.example/", NOW - DAY / 12, NOW + DAY)
         return peers(self.book, [age], NOW, bool(said.get("rejected", "")))
 
 
@@ -97,7 +97,8 @@ def test_list_without_a_gateway_reads_the_files(shell: Shell) -> None:
 
 def test_peers_shows_what_was_seen_and_how_old_the_rest_is(shell: Shell) -> None:
     status, text = shell.run("peers")
-    assert status == 0 and "contoso" in text and "http://ocsp.ca.example/" in text and "\x1b" not in text
+    assert status == 0 and "contoso" in text and "\x1b" not in text
+    assert "http://ocsp.ca.example/" in text and "2 h 0 min" in text
     assert "EDGE-C01" in shell.run("peers", "--rejected")[1]
     assert json.loads(shell.run("peers", "--json", "fabrikam")[1])["certificates"] == []
 

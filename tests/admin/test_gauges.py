@@ -69,3 +69,8 @@ def test_who_is_not_listed_is_one_name(tmp_path: Path) -> None:
     directory = Office(tmp_path).gateway.node.directory
     assert is_listed(directory, "contoso") and not is_listed(directory, "strange.example")
     assert not is_listed(directory, UNLISTED)
+
+
+def test_lists_of_revoked_certificates_are_as_old_as_they_are(tmp_path: Path) -> None:
+    found = gauges(Office(tmp_path).running, (), [("CN=CA", "/etc/edge/r.crl", 90.0)])
+    assert found.crls == {("CN=CA", "/etc/edge/r.crl"): 90.0}

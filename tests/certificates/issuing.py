@@ -81,12 +81,19 @@ def crl(
     return built.sign((signer or issuer).key, hashes.SHA256()).public_bytes(encoding)
 
 
-def scope(url: str | None = None, *, some: bool = False, indirect: bool = False) -> x509.IssuingDistributionPoint:
+def scope(
+    url: str | None = None,
+    *,
+    some: bool = False,
+    indirect: bool = False,
+    users: bool = False,
+    authorities: bool = False,
+) -> x509.IssuingDistributionPoint:
     return x509.IssuingDistributionPoint(
         full_name=[uri(url)] if url else None,
         relative_name=None,
-        only_contains_user_certs=False,
-        only_contains_ca_certs=False,
+        only_contains_user_certs=users,
+        only_contains_ca_certs=authorities,
         only_some_reasons=frozenset({x509.ReasonFlags.key_compromise}) if some else None,
         indirect_crl=indirect,
         only_contains_attribute_certs=False,

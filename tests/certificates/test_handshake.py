@@ -117,3 +117,19 @@ def test_connection_we_dial_knows_whether_our_certificate_was_asked_for(
     shake(client, SSL.Connection(theirs, None))
     assert isinstance(client, Recorded)
     assert (client.shown, client.taken) == (asks, asks)
+
+
+def test_good_chain_is_asked_about_whatever_its_purpose_and_a_bad_one_leads_nowhere(ours: Contexts, to: System) -> None:
+    asked: list[Handshake] = []
+
+    class Asked:
+        def fault(self, handshake: Handshake, policy: str) -> None:
+            """Nothing is known."""
+
+        def waiting(self, handshake: Handshake) -> None:
+            asked.append(handshake)
+
+    ours.consult(Asked())
+    for chain in ([THEIRS], [make(dns("b.example"), issuer=ROOT, eku=(CLIENT,), number=8)], [make(dns("b.example"))]):
+        ours.waiting(dialled(ours, somebody(chain), to))
+    assert [handshake.fault for handshake in asked] == [None, Code.C05]

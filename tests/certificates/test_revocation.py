@@ -1,13 +1,17 @@
 """What is known about revocation, and what follows under each policy."""
 
+from dataclasses import replace
+
 import pytest
 
+from edge.certificates.crl_files import lists_in
 from edge.certificates.handshake import Handshake
+from edge.certificates.peers import INVALID_PURPOSE
 from edge.certificates.revocation import MAX_LIST, MAX_RESPONSE, MAX_STATEMENTS, Ledger, Query
 from edge.certificates.statements import StatementError
 from edge.codes import Code
 from tests.certificates.issuing import CRL, OCSP, REVOKED, ROOT, STRANGER, answering, crl, leaf, listing, response
-from tests.certificates.made import DAY, NOW, Made, authority
+from tests.certificates.made import DAY, NOW, Made, authority, make
 
 BOTH = leaf(answering(), listing())
 SILENT = leaf()
@@ -104,13 +108,36 @@ def test_older_staple_does_not_take_back_what_is_known() -> None:
 
 def test_list_from_a_file_serves_certificates_that_name_none() -> None:
     ledger, handshake = Ledger(), shown(SILENT, ROOT)
-    ledger.add_list(crl(issuer=STRANGER))
+    ledger.use_files(lists_in(crl(issuer=STRANGER), "1"))
     assert ledger.fault(handshake, "hard", NOW) is Code.C08
-    ledger.add_list(crl([SILENT]))
+    ledger.use_files(lists_in(crl([SILENT]), "2"))
     assert ledger.fault(handshake, "soft", NOW) is Code.C10
-    ledger.clear_files()
-    ledger.add_list(crl())
+    assert [(age.source, age.url) for age in ledger.ages()] == [("crl", "2")]
+    ledger.use_files(lists_in(crl(), "3"))
     assert ledger.fault(handshake, "hard", NOW) is None
+    ledger.use_files(lists_in(crl(signer=STRANGER), "4"))
+    assert ledger.fault(handshake, "hard", NOW) is Code.C08
+
+
+def test_signatures_of_lists_from_files_are_remembered_of_some_issuers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.certificates.revocation.MAX_SIGNERS", 1)
+    ledger = Ledger()
+    ledger.use_files([*lists_in(crl([SILENT]), "1"), *lists_in(crl(issuer=STRANGER), "2")])
+    other = leaf(issuer=STRANGER)
+    for _ in range(2):
+        assert ledger.fault(shown(SILENT, ROOT), "soft", NOW) is Code.C10
+        assert ledger.fault(shown(other, STRANGER), "hard", NOW) is None
+    assert len(ledger._signed) == 1
+
+
+def test_what_is_revoked_stays_so_until_somebody_says_otherwise() -> None:
+    ledger, handshake = Ledger(), shown(BOTH, ROOT)
+    ledger.learn(ask(ledger, handshake), response(BOTH, REVOKED), NOW)
+    later = NOW + 2 * DAY
+    assert ledger.fault(handshake, "soft", later) is Code.C10
+    (queries,) = ledger.unknown(handshake, later)
+    ledger.learn(queries[0], response(BOTH, since=later, until=later + DAY), later)
+    assert ledger.fault(handshake, "hard", later) is None, "it was on hold"
 
 
 def test_answer_that_says_nothing_is_not_learnt() -> None:
@@ -140,5 +167,24 @@ def test_ledger_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [ledger.fault(shown(each, ROOT), "hard", NOW) for each in made] == [Code.C08, Code.C08, None, None]
 
 
-def test_pinned_certificate_without_issuer_has_nobody_to_revoke_it() -> None:
-    assert Ledger().fault(shown(SILENT), "hard", NOW) is None
+def test_certificate_that_signs_itself_has_nobody_to_revoke_it() -> None:
+    assert Ledger().fault(shown(make(number=3)), "hard", NOW) is None
+    assert Ledger().fault(shown(SILENT), "hard", NOW) is Code.C08, "its issuer could have"
+    assert Ledger().fault(shown(SILENT), "soft", NOW) is None
+
+
+def test_nobody_vouches_for_a_certificate_by_calling_himself_its_issuer() -> None:
+    """The chain is good for another reason than who has signed it: a pin, or what the domain says elsewhere."""
+    forger = authority("Root", number=4)
+    forged = shown(BOTH, forger, staple=response(BOTH, issuer=forger))
+    broken = replace(forged, errors=((0, 7),))
+    ledger = Ledger()
+    assert ledger.fault(broken, "hard", NOW) is Code.C08 and ledger.ages() == [] == ledger.unknown(broken, NOW)
+    with_both = replace(broken, path=(*broken.path, ROOT.certificate))
+    ledger.use_files(lists_in(crl([BOTH]), "1"))
+    assert ledger.fault(with_both, "soft", NOW) is Code.C10
+
+
+def test_purpose_that_openssl_misses_does_not_make_a_chain_another() -> None:
+    handshake = replace(shown(BOTH, ROOT), errors=((0, INVALID_PURPOSE),))
+    assert len(Ledger().unknown(handshake, NOW)) == 1

@@ -23,7 +23,7 @@ from tests.certificates.issuing import (
     response,
     scope,
 )
-from tests.certificates.made import DAY, NOW, authority
+from tests.certificates.made import DAY, NOW, Made, authority
 
 LEAF, OTHER = leaf(), leaf()
 ROOT_CERTIFICATE = ROOT.certificate
@@ -85,16 +85,44 @@ def test_clock_of_the_issuer_may_be_a_little_ahead_and_nothing_holds_for_ever() 
 @pytest.mark.parametrize("encoding", [Encoding.DER, Encoding.PEM])
 def test_list_of_the_issuer_is_believed(encoding: Encoding) -> None:
     known = read_crl(crl([LEAF], encoding=encoding), ROOT_CERTIFICATE, NOW)
-    assert known.about(LEAF.certificate).revoked
-    assert not known.about(OTHER.certificate).revoked
-    assert known.about(OTHER.certificate).until == NOW + DAY
+    revoked, good = known.about(LEAF.certificate), known.about(OTHER.certificate)
+    assert revoked is not None and revoked.revoked
+    assert good is not None and not good.revoked and good.until == NOW + DAY
 
 
 def test_list_that_names_its_address_is_that_of_this_address() -> None:
     content = crl([LEAF], extensions=[(scope(CRL), True)])
-    assert read_crl(content, ROOT_CERTIFICATE, NOW, CRL).about(LEAF.certificate).revoked
+    read_crl(content, ROOT_CERTIFICATE, NOW, CRL)
     with pytest.raises(StatementError, match="another address"):
         read_crl(content, ROOT_CERTIFICATE, NOW, "http://crl.ca.example/2.crl")
+
+
+AUTHORITY = authority("Below", issuer=ROOT, number=4, extensions=[listing()])
+AT_CRL, LDAP = leaf(listing()), "ldap://ca.example/cn=r"
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "covered"),
+    [
+        (scope(CRL), AT_CRL, True),
+        (scope(CRL), LEAF, False),
+        (scope("http://crl.ca.example/2.crl"), AT_CRL, False),
+        (scope(LDAP), AT_CRL, False),
+        (scope(LDAP), leaf(listing(LDAP)), True),
+        (scope(users=True), LEAF, True),
+        (scope(users=True), AUTHORITY, False),
+        (scope(authorities=True), AUTHORITY, True),
+        (scope(authorities=True), LEAF, False),
+    ],
+)
+def test_who_is_not_on_a_list_of_others_may_be_revoked(
+    kind: x509.IssuingDistributionPoint, made: Made, covered: bool
+) -> None:
+    found = read_crl(crl([OTHER], extensions=[(kind, True)]), ROOT_CERTIFICATE, NOW)
+    said = found.about(made.certificate)
+    assert (said is not None and not said.revoked) == covered
+    listed = found.about(OTHER.certificate)
+    assert listed is not None and listed.revoked
 
 
 NO_LISTS = [

@@ -37,17 +37,22 @@ class Gateway:
         self.begun = self.reactor.seconds()
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.closed: list[str] = []
+        self.revoked = 0
         self.contexts = Contexts(parse(made.pem, made.key_pem), folder / "ca.pem", ())
         self.open = [(self.contexts.identities.default, lambda: self.closed.append("old"))]
         self.upkeep = Upkeep(
-            self.reactor, self.contexts, self.resolve, self.wall, self.report, lambda: self.open, lambda address: True
-        )
+            self.reactor, self.contexts, self.resolve, self.wall, self.report, lambda: self.open,
+            self.on_revoked, lambda address: True,
+        )  # fmt: skip
         self.upkeep.configured(NAME, (), [self.files])
         self.upkeep.start()
 
     def write(self, made: Made) -> None:
         self.files.certificate.write_bytes(made.pem)
         self.files.key.write_bytes(made.key_pem)
+
+    def on_revoked(self) -> None:
+        self.revoked += 1
 
     def resolve(self, host: Domain) -> "Deferred[list[str]]":
         return succeed([])
@@ -175,6 +180,19 @@ def test_lists_are_read_from_files(folder: Path) -> None:
     ((event, facts),) = gateway.told
     assert (event, facts["code"], facts["url"]) == ("revocation.failed", Code.K04, str(folder / "none.crl"))
     assert Ledger().fault(shown(made, ROOT), "soft", NOW) is None
+    ((_, url, age),) = gateway.upkeep.crl_ages()
+    assert (url, age) == (str(folder / "list.crl"), 0.0)
+
+
+def test_list_that_changes_closes_the_links_of_who_is_on_it(folder: Path) -> None:
+    gateway, made = Gateway(folder, ours()), leaf()
+    (folder / "list.crl").write_bytes(crl())
+    gateway.upkeep.configured(NAME, (), [gateway.files], [folder / "list.crl"])
+    gateway.reactor.pump([LOOK_SECONDS] * 3)
+    assert gateway.revoked == 0
+    (folder / "list.crl").write_bytes(crl([made]))
+    gateway.reactor.pump([LOOK_SECONDS] * 3)
+    assert gateway.revoked == 1 and gateway.upkeep.revocation.fault(shown(made, ROOT), "soft") is Code.C10
 
 
 def test_contexts_ask_whom_the_upkeep_asks(folder: Path) -> None:

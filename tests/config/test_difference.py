@@ -8,6 +8,7 @@ from demo.authority import Authority
 from edge.config import Config
 from edge.config.difference import FIXED, KEYS, difference, renewed_bundles
 from edge.partners import System
+from tests.certificates.issuing import crl
 from tests.config.written import AUTHORITY, EDGE, PARTNERS, Written, changed
 
 
@@ -99,9 +100,11 @@ def test_certificates_and_trust(written: Written) -> None:
     old = read(written)
     renewed = AUTHORITY.issue("edge.example.net", dns=["edge.example.net", "xmpp.example"])
     renewed.write(written.folder / "certs", "edge")
-    new = read(written.write(changed(EDGE, 'certs/edge.key"', 'certs/edge.key"\nca = "certs/ca.pem"')))
+    (written.folder / "certs" / "r.crl").write_bytes(crl())
+    more = 'certs/edge.key"\nca = "certs/ca.pem"\ncrl = ["certs/r.crl"]'
+    new = read(written.write(changed(EDGE, 'certs/edge.key"', more)))
     said = difference(old, new)
-    assert said.lines[:2] == ("~ certificates", "~ tls.ca")
+    assert said.lines[:3] == ("~ certificates", "~ tls.ca", "~ tls.crl")
     assert said.fixed == ()
 
 
@@ -125,7 +128,7 @@ def test_what_only_a_restart_can_change(written: Written, before: str, after: st
 def test_every_field_of_a_configuration_is_compared_or_leads_elsewhere() -> None:
     elsewhere = {
         "path", "files", "certificate", "key", "identity", "identities", "identity_files", "ca", "systems", "directory",
-        "expiry", "warnings", "bundles",
+        "expiry", "warnings", "bundles", "crls",
     }
     assert set(Config.__dataclass_fields__) == elsewhere | FIXED.keys()
 

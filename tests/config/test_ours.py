@@ -8,8 +8,9 @@ from cryptography import x509
 
 from edge.config import Reading, read
 from edge.config.ours import MAX_PEM
+from tests.certificates.issuing import crl
 from tests.certificates.made import CLIENT, DAY, NOW, SERVER, Made, authority, dns, make, uri
-from tests.config.written import EDGE, PARTNERS, Written
+from tests.config.written import EDGE, PARTNERS, Written, changed
 
 ROOT = authority("Root", number=1)
 MIDDLE = authority("Middle", issuer=ROOT, number=2)
@@ -174,3 +175,26 @@ def test_certificate_is_judged_though_partners_are_at_fault(written: Written) ->
     written.write(EDGE, PARTNERS + '[[partner]]\nname = "contoso"\ndomains = ["c.example"]\nvia = "sip"\n')
     reading = judged(written, make(dns("other.example"), eku=BOTH))
     assert [fault.code.name for fault in reading.faults] == ["C03", "K02"]
+
+
+# --- lists of revoked certificates ----------------------------------------------------------------------------
+
+
+def test_files_of_lists_are_read_and_each_of_them_once(written: Written) -> None:
+    (written.folder / "r.crl").write_bytes(crl())
+    config = read(written.write(changed(EDGE, "[tls]\n", '[tls]\ncrl = ["r.crl", "r.crl"]\n')).edge, NOW).config
+    assert config is not None and config.crls == (written.folder / "r.crl",)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "warning"),
+    [(None, "K04", False), (b"no list", "K04", False), (crl(since=NOW - 2 * DAY, until=NOW - DAY), "C08", True)],
+)
+def test_file_without_a_list_is_an_error_and_an_old_one_a_warning(
+    written: Written, content: bytes | None, code: str, warning: bool
+) -> None:
+    if content is not None:
+        (written.folder / "r.crl").write_bytes(content)
+    reading = read(written.write(changed(EDGE, "[tls]\n", '[tls]\ncrl = ["r.crl"]\n')).edge, NOW)
+    said = [fault for fault in reading.faults if "r.crl" in fault.text]
+    assert [(fault.code.name, fault.warning) for fault in said] == [(code, warning)]

@@ -1,0 +1,54 @@
+"""Links of peers that turn out to be revoked are closed, and no others."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from edge.certificates.handshake import Handshake
+from edge.certificates.trust import Trust
+from edge.codes import Code
+from edge.net.links import Cause
+from edge.net.revoking import close_revoked
+from edge.partners import Peer
+from tests.net.cable import SIP, World, s2s
+
+
+class Contexts:
+    """In the place of the real ones: who is revoked, where anybody wants to know."""
+
+    def __init__(self) -> None:
+        self.known: Code | None = Code.C10
+
+    def revoked(self, handshake: Handshake, policy: str) -> Code | None:
+        return None if policy == "off" else self.known
+
+
+class Link:
+    def __init__(self, *systems: str, handshake: Handshake | None = None) -> None:
+        self.peer = Peer("sip", frozenset(), frozenset(systems))
+        self.handshake = handshake or Handshake(None, (), (), (), True)
+        self.closed: list[Cause] = []
+
+    def close(self, cause: Cause) -> None:
+        self.closed.append(cause)
+
+
+@pytest.mark.parametrize(("policy", "closed"), [("off", 0), ("soft", 1)])
+def test_stream_of_who_is_revoked_is_closed_with_the_reason(tmp_path: Path, policy: str, closed: int) -> None:
+    world = World(tmp_path, SIP, s2s(trust=Trust(revocation=policy)))
+    far = world.come_in()
+    assert close_revoked([], world.pool.links, world.directory, Contexts()) == closed  # type: ignore[arg-type]
+    heard = far.hears()
+    assert (b"<reset " in heard and b"EDGE-C10" in heard) == bool(closed)
+
+
+def test_link_of_who_is_revoked_is_closed_and_those_of_nobody_are_not(tmp_path: Path) -> None:
+    world = World(tmp_path, SIP, s2s(), dataclasses.replace(SIP, name="contoso", inside=False, domains=()))
+    link, nobody, shaking, contexts = Link("contoso", "gone"), Link(), Link("contoso"), Contexts()
+    shaking.handshake = None  # type: ignore[assignment]
+    every = [link, nobody, shaking]
+    assert close_revoked(every, [], world.directory, contexts) == 1  # type: ignore[arg-type]
+    assert [cause.code for cause in link.closed] == [Code.C10] and not nobody.closed and not shaking.closed
+    contexts.known = Code.C08
+    assert close_revoked(every, [], world.directory, contexts) == 0, "not to know is no reason to end what goes on"  # type: ignore[arg-type]
