@@ -33,6 +33,7 @@ KEYS = {  # of `System`: the fields whose keys stand in tables below [[partner]]
     "peer_names": "tls.peer_names",
     "min_version": "tls.min_version",
     "trust": "tls",
+    "streams": "xmpp",
     "secret": "secret_file",
     "wildcards": "domains",
     "expires_at": "expires",

@@ -35,7 +35,7 @@ Grace = Annotated[float, Meta(ge=1, le=3600)]  # seconds
 KeepAlive = Annotated[float, Meta(ge=1, le=30)]  # seconds; a dead peer is found within three of them and 30 more
 SessionIdle = Annotated[float, Meta(ge=1, le=86_400)]  # seconds
 ConnectionsIn = Annotated[int, Meta(ge=1, le=1000)]
-ConnectionsOut = Annotated[int, Meta(ge=1, le=4)]  # that is how many a Microsoft edge opens at most
+ConnectionsOut = Annotated[int, Meta(ge=1, le=8)]  # a Microsoft edge opens 4 at most; a clearing house may need more
 
 Marker = Annotated[
     str,

@@ -69,11 +69,18 @@ def test_entry_of_which_the_time_is_over_is_told_too(written: Written) -> None:
         ("im_mode = 'page'", "im_mode"),
         ("allow = 'incoming'", "allow"),
         ("expires = 2199-12-31", "expires"),
+        ("[partner.limits]\nconnections_out = 8", "limits.connections_out"),
         ("notes = 'x'", "notes"),
     ],
 )
 def test_keys_that_say_something_else(written: Written, said: str, key: str) -> None:
     assert lines(written, f"{PARTNERS}{said}\n") == (f"~ fabrikam.{key}",)
+
+
+def test_streams_are_said_under_the_name_of_their_table(written: Written) -> None:
+    jabber = WINGTIP.replace('"sip"', '"xmpp"')
+    lines(written, PARTNERS + jabber)
+    assert lines(written, f"{PARTNERS}{jabber}[partner.xmpp]\nbidi = false\n") == ("~ wingtip.xmpp",)
 
 
 def test_where_a_partner_stands_is_no_change(written: Written) -> None:
