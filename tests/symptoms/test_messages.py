@@ -127,6 +127,14 @@ def test_partner_that_sends_too_much_is_told_of_once_a_minute_with_the_cure(logg
     assert sum("messages_per_s (" in line and "partner=lync" in line for line in logged) == 1 and COMPLAIN == 60
 
 
+def test_stranger_who_is_held_up_is_told_of_with_the_cure(logged: list[str]) -> None:
+    played("policy/discovered_partner_may_address_so_many_of_ours")
+    played("policy/discovered_partner_may_send_so_much")
+    shows("A domain that is on no list is held up", logged)
+    heard = [line for line in logged if line.startswith("limit.hit EDGE-L02") and "partner=stranger" in line]
+    assert len(heard) == 1, "two were refused in that minute"
+
+
 def test_one_conversation_has_one_number_on_both_sides(logged: list[str]) -> None:
     one, other = (
         (TRANSCRIPTS / "messages" / f"{name}.txt").read_text()
