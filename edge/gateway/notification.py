@@ -84,7 +84,9 @@ class Notifications:
         One that the partner list does not allow any more tells nothing, and ends soon.
         """
         node = self._node
-        state, expires_at = _ACTIVE if record.active else NotifierState.PENDING, node.moment_of(record.expires_at)
+        # the pair was written when it was approved, this dialog perhaps not since
+        active, expires_at = record.active or pair.user_sees, node.moment_of(record.expires_at)
+        state = _ACTIVE if active else NotifierState.PENDING
         if not node.directory.may_go_on_watching(pair.sip, pair.xmpp):
             state, expires_at = _LEAVING, node.wheel.now
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at, record.content_type)

@@ -69,7 +69,7 @@ class Notifiers:
             if notification is None or notification.view.pair.sip is not decision.sender:
                 return node.refuse(transaction, Code.S05, 481)
             return self._refreshed(transaction, notification)
-        refusal = self._unsuitable(transaction, request, decision.sender)
+        media_type, refusal = self._format(transaction, request, decision.sender)
         if refusal is not None:
             return refusal
         try:
@@ -89,7 +89,6 @@ class Notifiers:
         elif len(pair.view.notifications) >= MAX_DIALOGS:
             return node.refuse(transaction, Code.L01, 403, text=f"no more than {MAX_DIALOGS} dialogs")
         try:
-            media_type = document_type(request, formats(decision.sender))
             usage, outputs = Notifier.accept(node.agent, request, transaction.to_tag, node.wheel.now, media_type)
         except RemoteProtocolError as error:
             return node.refuse(transaction, error.code, error.status, text=str(error))
@@ -107,21 +106,24 @@ class Notifiers:
         self._node.unsaved[notification] = None
         return self._told.follow(notification, outputs, transaction)
 
-    def _unsuitable(self, transaction: ServerTransaction, request: Request, sender: System) -> list[Effect] | None:
-        """Event package, Accept and interval (RFC 6665 §4.2.1, RFC 3856 §6.5)."""
+    def _format(
+        self, transaction: ServerTransaction, request: Request, sender: System
+    ) -> tuple[str, list[Effect] | None]:
+        """In which format he is to be told; or event package, Accept or interval do not suit us, and how he is answered
+        (RFC 6665 §4.2.1, RFC 3856 §6.5)."""
         node = self._node
         try:
             event, brief = request.event, too_brief(node.agent, request)
-            readable = document_type(request, formats(sender))
+            found = document_type(request, formats(sender))
         except RemoteProtocolError as error:
-            return node.refuse(transaction, error.code, error.status, text=str(error))
+            return "", node.refuse(transaction, error.code, error.status, text=str(error))
         if event is None or event.package != PRESENCE:
-            return node.refuse(transaction, Code.S06, 489, [("Allow-Events", PRESENCE)])
-        if not readable:
-            return node.refuse(transaction, Code.S04, 406, [("Accept", ", ".join(formats(sender)))])
+            return "", node.refuse(transaction, Code.S06, 489, [("Allow-Events", PRESENCE)])
+        if not found:
+            return "", node.refuse(transaction, Code.S04, 406, [("Accept", ", ".join(formats(sender)))])
         if brief is not None:
-            return node.respond(transaction, brief.status, brief.headers)
-        return None
+            return "", node.respond(transaction, brief.status, brief.headers)
+        return found, None
 
     def _accept(
         self, transaction: ServerTransaction, view: View, usage: Notifier, outputs: list[Output]
@@ -192,7 +194,6 @@ class Notifiers:
                 if notification.usage.state is NotifierState.PENDING and view.pair.user_sees:  # not about to end
                     pair = view.pair
                     effects.append(Report("sub.active", None, {"partner": pair.sip.name}, (pair.user, pair.contact)))
-                    self._node.unsaved[notification] = None
                     effects += self._told.notify(notification)
         return effects
 

@@ -61,7 +61,10 @@ class PairRecord(msgspec.Struct, array_like=True, frozen=True):
 
 
 class NotificationRecord(msgspec.Struct, array_like=True, frozen=True):
-    """One dialog in which the user of a pair is told about the contact."""
+    """One dialog in which the user of a pair is told about the contact.
+
+    ``active`` is how it was when something else was to be written: it is so as soon as the pair is allowed.
+    """
 
     user: str
     contact: str

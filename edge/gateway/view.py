@@ -13,7 +13,6 @@ from edge.sip.message import Response
 from edge.sip.notifier import Notifier
 from edge.sip.transaction import ClientTransaction
 from edge.timers import Slot, Wheel
-from edge.xmpp.stanzas import Presence
 
 if TYPE_CHECKING:
     from edge.gateway.notification import Notifications
@@ -112,4 +111,5 @@ class View:
 def presence_to(pair: Pair, kind: str) -> SendStanza:
     """A stanza from the user of a pair to its contact, both bare."""
     user, contact = pair.user, pair.contact
-    return SendStanza(user.host, contact.host, Presence(from_=user, to=contact, type=kind).to_bytes())
+    data = f"<presence from='{user.quoted}' to='{contact.quoted}' type='{kind}'/>".encode()
+    return SendStanza(user.host, contact.host, data)

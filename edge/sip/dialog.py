@@ -166,6 +166,8 @@ def _target(message: Request | Response) -> str | None:
 
 
 def _route_set(message: Request | Response, reverse: bool) -> tuple[str, ...]:
+    if b"record-route" not in message.headers:
+        return ()
     routes = message.record_route
     if sum(map(len, routes)) > MAX_ROUTE_SET:
         raise RemoteProtocolError("the Record-Route is too long", Code.S09)
@@ -177,6 +179,8 @@ def _route_set(message: Request | Response, reverse: bool) -> tuple[str, ...]:
 
 
 def _without_tag(address: NameAddr) -> str:
+    if not address.display and len(address.parameters) <= 1 and (not address.parameters or address.tag):
+        return f"<{address.uri}>"
     kept = tuple(each for each in address.parameters if each[0] != "tag")
     return str(NameAddr(address.display, address.uri, kept))
 

@@ -13,11 +13,13 @@ at a time, so that no stale-CSeq answer can come of reordering; meanwhile the la
 replaces what waited. Pacing is the user's affair.
 """
 
+from collections.abc import Iterable
+from functools import lru_cache
 from math import ceil
 from sys import intern
 
 from edge.sip.dialog import Dialog
-from edge.sip.headers import Event
+from edge.sip.headers import Event, Headers
 from edge.sip.message import Request, Response
 from edge.sip.microsoft import PIGGYBACK
 from edge.sip.subscription import (
@@ -48,6 +50,8 @@ _ACTIVE, _ENDING = State.ACTIVE, State.ENDING
 _NOTIFY_ACTIVE, _NOTIFY_PENDING, _DELIVERED = Input.NOTIFY_ACTIVE, Input.NOTIFY_PENDING, Input.DELIVERED
 _NOTIFY, _NOTHING = Action.NOTIFY, Action.NOTHING
 
+ACCEPTS = 256  # rows of Accept whose meaning is remembered; bounded, because peers choose them
+LONGEST_ACCEPT = 256  # octets of such a row
 LEAVING_SECONDS = 5.0  # what the user may take for the last document; the peer's Timer N is 32 s
 
 
@@ -94,7 +98,7 @@ class Notifier:
         """A SUBSCRIBE came within the dialog. Raises `RemoteProtocolError`, having changed nothing, if malformed."""
         event = request.event
         granted = grant(self.agent, request)
-        routes = request.record_route
+        routes = request.record_route if b"record-route" in request.headers else ()
         readable = document_type(request, (self.content_type,))
         if not self.dialog.covers(request):
             return [Reply(481)]
@@ -224,7 +228,20 @@ def document_type(request: Request, formats: tuple[str, ...] = (PIDF,)) -> str:
 
     A wildcard, or no Accept at all, means the one format that everybody reads.
     """
-    accepted = {each.partition(";")[0].strip().lower() for each in request.headers.elements("accept")}
+    row = request.headers.index.get(b"accept")
+    if type(row) is bytes and len(row) <= LONGEST_ACCEPT:
+        return _listed(row, formats)
+    return _chosen(request.headers.elements("accept"), formats)
+
+
+@lru_cache(ACCEPTS)
+def _listed(row: bytes, formats: tuple[str, ...]) -> str:
+    """A SUBSCRIBE mostly has one Accept, and the same as others of its make."""
+    return _chosen(Headers([b"Accept:" + row]).elements("accept"), formats)
+
+
+def _chosen(elements: Iterable[str], formats: tuple[str, ...]) -> str:
+    accepted = {each.partition(";")[0].strip().lower() for each in elements}
     listed = next((each for each in formats if each in accepted), "")
     return listed or ("" if accepted and accepted.isdisjoint(_ANY) else PIDF)
 

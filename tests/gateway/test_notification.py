@@ -240,7 +240,6 @@ class TestEnd:
         (last,) = requested(watched.bench.answer(send), "NOTIFY")
         assert (state(last), reason(last), b">closed<" in last.body) == ("terminated", "timeout", True)
 
-
     def test_bug_while_it_ends_does_not_keep_a_dialog_alive(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -290,6 +289,14 @@ class TestRestored:
         watched = self.reborn(watched, effects)
         (notify,) = requested(watched.take(watched.bench.sip(watched.again(3600))), "NOTIFY")
         assert (state(notify), notify.cseq.number > number) == ("active", True)
+
+    def test_permission_is_written_once_and_counts_for_every_dialog(self) -> None:
+        watched = Watched()
+        allowed = watched.take(watched.bench.stanzas(presence("subscribed")))
+        assert [each.kind for each in allowed if isinstance(each, Remember)] == [Kind.PAIR]
+        watched = self.reborn(watched, watched.first + allowed)
+        (notify,) = requested(watched.bench.stanzas(presence()), "NOTIFY")
+        assert (state(notify), b">open<" in notify.body) == ("active", True)
 
     def test_refusal_without_a_request_does_not_end_the_dialog(self) -> None:
         """RFC 6121 §A.3.4: the record of the pair is lost, so nothing is known of a request."""
