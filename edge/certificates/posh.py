@@ -1,4 +1,4 @@
-"""POSH (RFC 7711 §3): what a domain says over HTTPS of the certificates that its servers show.
+"""POSH (RFC 7711): what a domain says over HTTPS of the certificates that its servers show.
 
 `edge.net.proofs` fetches the document, and judges by it.
 """
@@ -31,13 +31,13 @@ class Document:
     url: str = ""
 
     def names(self, leaf: x509.Certificate) -> bool:
-        """Whether it is one of the certificates: all digests that are known for it are right (RFC 7711 §3.3)."""
+        """Whether it is one of the certificates: all digests that are known for it are right."""
         digests = {name: leaf.fingerprint(made) for name, made in _HASHES.items()}
         return any(all(digests[name] == digest for name, digest in each) for each in self.fingerprints)
 
 
 def read(content: bytes) -> Document:
-    """Read a document of RFC 7711 §3.1 or §3.2. Raises `PoshError`."""
+    """Read a document with fingerprints, or one that refers to another. Raises `PoshError`."""
     if len(content) > MAX_DOCUMENT:
         raise PoshError("the document is too large")
     try:

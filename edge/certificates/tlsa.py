@@ -59,30 +59,43 @@ def read(data: bytes) -> Record | None:
 
 
 def proves(
-    records: Sequence[Record], chain: Sequence[x509.Certificate], *, well_issued: bool, well_named: bool
+    records: Sequence[Record],
+    chain: Sequence[x509.Certificate],
+    *,
+    well_issued: bool,
+    well_named: bool,
+    path: Sequence[x509.Certificate] = (),
 ) -> bool:
-    """Whether one of the records makes the first certificate of ``chain`` that of the server.
+    """Whether one of the records makes the first certificate of ``chain``, as it was sent, that of the server.
 
+    ``path`` is what was made of it: the root need not have been sent. Whoever may be meant by a record for an issuer
+    must have signed in it: anybody can send anybody's certificate along.
     ``well_issued``: it would do without DANE, which PKIX-TA and PKIX-EE want besides. ``well_named``: it carries the
     domain or the host of the server, which DANE-TA wants; with DANE-EE the record alone counts (RFC 7671 §5.1).
     """
-    return any(_proves(record, chain, well_issued, well_named) for record in records[:MAX_RECORDS])
+    every = tuple(dict.fromkeys((*chain, *path)))
+    return any(_proves(record, every, well_issued, well_named, len(chain)) for record in records[:MAX_RECORDS])
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
-def _proves(record: Record, chain: Sequence[x509.Certificate], well_issued: bool, well_named: bool) -> bool:
+def _proves(
+    record: Record, chain: Sequence[x509.Certificate], well_issued: bool, well_named: bool, sent: int
+) -> bool:
     if not chain:
         return False
     if record.usage == DANE_EE:
         return record.means(chain[0])
     if record.usage == PKIX_EE:
         return well_issued and record.means(chain[0])
-    issuers = [each for each in chain[1:] if record.means(each)]
-    if record.usage == PKIX_TA:
-        return well_issued and bool(issuers)
-    return record.usage == DANE_TA and well_named and any(_leads_to(chain, issuer) for issuer in issuers)
+    if record.usage == PKIX_TA and well_issued:
+        issuers = chain[1:]
+    elif record.usage == DANE_TA and well_named:
+        issuers = chain[1:sent]
+    else:
+        return False
+    return any(_leads_to(chain, issuer) for issuer in issuers if record.means(issuer))
 
 
 def _leads_to(chain: Sequence[x509.Certificate], anchor: x509.Certificate) -> bool:

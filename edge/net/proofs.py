@@ -116,7 +116,8 @@ class Proofs:
             # the host is as good a name as the domain, because DNS is believed that says whose it is (RFC 7673 §4)
             named = any(xmpp_matches(leaf, name) for name in (remote, server.host))
             issued = fault is None or (fault in NAMES and named)
-            if tlsa.proves(server.records, handshake.chain, well_issued=issued, well_named=named):
+            chain, path = handshake.chain, handshake.path
+            if tlsa.proves(server.records, chain, well_issued=issued, well_named=named, path=path):
                 return True
         return False
 
@@ -165,7 +166,7 @@ class Proofs:
         self._known[key] = (found, self._reactor.seconds() + seconds)
 
     async def _posh(self, remote: Domain) -> tuple[Found, float]:
-        """The domain's own word, or that of whom it names, never of a third; for the shorter time (RFC 7711 §6)."""
+        """The domain's own word, or that of whom it names, never of a third; for the shorter time."""
         document = await self._document(WELL_KNOWN.format(remote), lambda address: True)
         seconds = document.seconds
         if document.url:

@@ -81,6 +81,9 @@ def test_too_short_a_record_is_none() -> None:
         (about(LEAF, PKIX_EE), CHAIN, False, True, False),
         (about(MIDDLE, PKIX_TA), CHAIN, True, True, True),
         (about(MIDDLE, PKIX_TA), CHAIN, False, True, False),
+        (about(ROOT, PKIX_TA), (LEAF, MIDDLE), True, True, False),
+        (about(ALONE, PKIX_TA), (LEAF, MIDDLE, ALONE), True, True, False),
+        (about(MIDDLE, PKIX_TA), (ALONE, MIDDLE), True, True, False),
         (about(LEAF, 4), CHAIN, True, True, False),
         (about(LEAF, DANE_EE), (), True, True, False),
     ],
@@ -89,6 +92,13 @@ def test_usage_says_what_else_must_be_good(
     record: Record, chain: tuple[Made, ...], issued: bool, named: bool, good: bool
 ) -> None:
     assert proves(record, chain, issued, named) is good
+
+
+@pytest.mark.parametrize(("usage", "good"), [(PKIX_TA, True), (DANE_TA, False)])
+def test_root_that_was_not_sent_counts_if_it_is_trusted(usage: int, good: bool) -> None:
+    """PKIX-TA names one of those whom we trust; with DANE-TA nobody need trust it, so it has to be shown."""
+    chain, path = ([each.certificate for each in sent] for sent in (CHAIN[:2], CHAIN))
+    assert tlsa.proves([about(ROOT, usage)], chain, well_issued=True, well_named=True, path=path) is good
 
 
 def test_records_past_the_limit_do_not_count() -> None:
