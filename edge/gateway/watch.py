@@ -14,7 +14,7 @@ from edge.gateway.effects import Effect, SendStanza
 from edge.gateway.node import Node
 from edge.gateway.pairs import Pair
 from edge.gateway.records import WatchRecord, dialog_record
-from edge.mapping.news import Told, learnt, stanzas_of
+from edge.mapping.news import Told, learnt, stanzas_of, unpack
 from edge.mapping.profile import Profile
 from edge.sip.message import Response
 from edge.sip.subscriber import Subscriber
@@ -37,7 +37,7 @@ class Watch:
 
     ``leaving``: he has taken his subscription back, and only the dialog is still to be ended. ``asleep``: he has no
     session, so there is no dialog. ``done``: the partner has said its last word, and nothing is asked again.
-    ``document`` is what he was told last, in the language ``lang``, ``shown`` the resources in it that are available,
+    ``document`` is what he was told last, packed, in the language ``lang``, ``shown`` the resources in it that are there,
     which is all that a restart leaves of it; since ``doubted_at`` nobody can confirm them (0: they are true).
     ``heard_at`` is the time of day when the partner last said something of the user (0: not in this life).
     ``attempts`` have failed since a dialog last lived. ``active_at`` is when he last gave a sign of life. In
@@ -56,7 +56,7 @@ class Watch:
         self.leaving = False
         self.asleep = False
         self.done = False
-        self.document: pidf.Document | None = None
+        self.document: bytes | None = None
         self.lang = ""
         self.shown: tuple[str, ...] = ()
         self.doubted_at = 0.0
@@ -98,7 +98,8 @@ class Watch:
         """All that the contact was told last."""
         if self.document is None:
             return []
-        return stanzas_of(self.document, None, self.pair.user, self.pair.contact, lang=self.lang, profile=profile)
+        user, contact = self.pair.user, self.pair.contact
+        return stanzas_of(unpack(self.document, user), None, user, contact, lang=self.lang, profile=profile)
 
     def record(self, node: Node) -> WatchRecord:
         """What the store keeps: a dialog only if it is one already and not about to end."""

@@ -5,7 +5,8 @@ import pytest
 from edge.bodies.document import Document, Note, Tuple
 from edge.bodies.pidf import parse, render
 from edge.errors import RemoteProtocolError
-from edge.mapping.news import about, learnt, stanzas_of, withdrawn
+from edge.mapping.news import about, learnt, stanzas_of, unpack, withdrawn
+from edge.mapping.presence import settle
 from edge.mapping.profile import DEFAULT
 from edge.xmpp.jid import JID
 
@@ -67,3 +68,9 @@ def test_news_are_worked_out_once_for_all_watchers() -> None:
         assert first.to == watcher.bare()
     assert learnt.cache_info().misses == 1
     learnt.cache_clear()
+
+
+def test_what_is_kept_of_a_document_is_all_but_whom_it_is_about() -> None:
+    kept = learnt(parse(render(BUSY)), None, JULIET, "", DEFAULT).kept
+    assert unpack(kept, JULIET) == settle(parse(render(BUSY)), None)._replace(entity="sip:juliet@sip.example")
+    assert b"juliet" not in kept and len(kept) < 150
