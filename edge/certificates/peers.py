@@ -184,7 +184,7 @@ def judge(
 # -- private ---------------------------------------------------------------------------------------------------------
 
 # What cryptography raises for a certificate with extensions it cannot read; it reads all of them or none.
-_UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 _DATES = {CERT_HAS_EXPIRED, CERT_NOT_YET_VALID}
 _WEAK = {EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK}

@@ -135,7 +135,7 @@ def crl_urls(certificate: x509.Certificate) -> list[str]:
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
-_NONE = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
+_NONE = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError, TypeError)
 _MALFORMED = (
     *(ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension),
     x509.UnsupportedGeneralNameType,
@@ -189,7 +189,7 @@ def _is_appointed(responder: x509.Certificate, issuer: x509.Certificate, now: da
     try:
         purposes = responder.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         responder.verify_directly_issued_by(issuer)
-    except (*_NONE, TypeError, InvalidSignature):
+    except (*_NONE, InvalidSignature):
         return False
     within = responder.not_valid_before_utc <= now <= responder.not_valid_after_utc
     return within and ExtendedKeyUsageOID.OCSP_SIGNING in purposes and _may(responder, "digital_signature")

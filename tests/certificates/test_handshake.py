@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from OpenSSL import SSL
@@ -103,6 +104,16 @@ def test_verdict_on_a_chain_that_is_no_good_waits_for_nobody(ours: Contexts) -> 
     ours.consult(Oracle())
     assert ours.waiting(accepted(ours, somebody([make(dns("b.example"), number=9)]))) is None
     assert ours.waiting(accepted(ours, somebody([]))) is None
+
+
+def test_name_that_cannot_be_read_makes_a_certificate_nobodys(ours: Contexts) -> None:
+    """OpenSSL takes it; what reads it later must not stumble."""
+    good = make(dns("b.example"), subject="name", number=7)
+    der = good.certificate.public_bytes(Encoding.DER).replace(b"\x0c\x04name", b"\x03\x04\0bit")
+    bad = replace(good, certificate=x509.load_der_x509_certificate(der))
+    for chain in ([bad], [THEIRS, bad]):
+        seen = accepted(ours, somebody(chain))
+        assert (seen.readable, seen.leaf, seen.chain, seen.fault) == (False, None, (), Code.T07)
 
 
 @pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])

@@ -7,6 +7,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from edge.certificates.peers import judge, presented, purposes, sip_names, xmpp_matches
+from edge.certificates.statements import crl_urls, ocsp_urls
 from edge.codes import Code
 from edge.domains import Domain, domain
 from tests.certificates.made import (
@@ -310,3 +311,11 @@ def test_purposes_tell_no_limit_from_no_permission() -> None:
     assert purposes(make(eku=None).certificate) is None
     assert purposes(make(eku=(SERVER, MAIL)).certificate) == {SERVER, MAIL}
     assert purposes(make(raw_eku=b"\x06\x7f").certificate) == frozenset()
+
+
+def test_name_of_another_kind_that_cannot_be_read_leaves_no_name() -> None:
+    """A directory name with a value that no attribute of it can have."""
+    odd = tlv(0x30, tlv(0x31, tlv(0x30, b"\x06\x03\x55\x04\x03" + tlv(0x03, b"\0\1"))))
+    made = make(raw_san=tlv(0x82, b"b.example") + tlv(0xA4, odd)).certificate
+    assert sip_names(made, or_subject=True) == frozenset() and not xmpp_matches(made, Domain("b.example"))
+    assert presented(made) == () and purposes(made) == frozenset() and crl_urls(made) == ocsp_urls(made) == []
