@@ -2,6 +2,8 @@
 
 import sys
 
+from bench.compare import run_compare
+from bench.growth import run_links, run_partners, run_s2s, run_subscribed
 from bench.messages import LINKS, OUTSTANDING, Figures, ToSip, ToXmpp, run
 from bench.presence import Passed, run_presence
 from bench.profile import run_profile, table
@@ -18,6 +20,7 @@ SESSIONS = 50_000
 SUBSCRIPTIONS = 10_000
 STANDING = 100_000
 ROUNDS = 20  # changes of a presentity with a thousand watchers
+GROWTH = {"s2s": run_s2s, "partners": run_partners, "links": run_links, "subscribed": run_subscribed}
 
 HEAD = (
     f"{'':38}{'gateway us':>11}{'floor us':>10}{'ratio':>7}{'msg/s':>9}"
@@ -26,6 +29,9 @@ HEAD = (
 
 
 def main(what: list[str]) -> None:
+    if what[:1] == ["compare"]:
+        compare(what[1:])
+        return
     if not what or "messages" in what:
         messages()
     if not what or "sessions" in what:
@@ -40,6 +46,10 @@ def main(what: list[str]) -> None:
                 print_passed(passed)
     if not what or "standing" in what:
         print_standing(run_standing(STANDING))
+    for name, grow in GROWTH.items():
+        if name in what:
+            for result in grow():
+                print(f"{result.name:38}{result.cpu * 1e6:7.1f} us, {result.ratio:.3f} of the first", flush=True)
     if "profile" in what:
         profile()
 
@@ -94,6 +104,20 @@ def profile() -> None:
             functions = ", ".join(f"{name} {cpu * 1e6:.1f}" for name, cpu in each.functions(room, 5) if cpu > 0.2e-6)
             if functions:
                 print(f"  {room}: {functions}")
+
+
+def compare(said: list[str]) -> None:
+    """Two revisions in turn."""
+    for result in run_compare(said):
+        if isinstance(result, str):
+            print(result)
+        else:
+            low, high = result.spread
+            print(
+                f"{result.row:20}{result.old * 1e6:7.1f} us before,{result.new * 1e6:7.1f} now:"
+                f" {result.ratio:.3f} ({low:.3f} to {high:.3f} in half of {len(result.ratios)} pairs)",
+                flush=True,
+            )
 
 
 def print_opening(result: Opened | Weighed) -> None:

@@ -1,8 +1,8 @@
 """News of one presentity for a thousand watchers, either way: what each NOTIFY costs. All are checked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 from bench.process import Measured
 from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
@@ -10,6 +10,7 @@ from bench.subscriptions import PIDF, SipWatchers, XmppWatchers, header, presenc
 from bench.wire import Wire
 
 WATCHERS = 1000
+SOME = 4  # rounds at a time, where two gateways are measured in turn
 WARM = 3  # rounds before those that are measured
 STUCK = 20.0  # seconds without anything
 
@@ -43,6 +44,20 @@ def run_presence(setting: Setting, measured: Measured, rounds: int) -> Iterator[
         assert measured.alive(), "the gateway died"
         best = min(after - before for before, after in pairwise(cpu)) / WATCHERS
         yield Passed(name, rounds * WATCHERS, (cpu[-1] - cpu[0]) / (rounds * WATCHERS), best)
+
+
+def rounds(setting: Setting, measured: Measured, kind: Callable[[Setting], "Course"]) -> Callable[[], float]:
+    """Set a course up; what is returned runs `SOME` rounds more, and says what each NOTIFY has cost."""
+    course = kind(setting)
+    numbers = count()
+
+    def some() -> float:
+        measured.begin()
+        for _ in range(SOME):
+            course.round(next(numbers))
+        return measured.end() / (SOME * WATCHERS)
+
+    return some
 
 
 class Course:

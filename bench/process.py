@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+CORES = os.sched_getaffinity(0)  # before we have left one of them to what is measured
+
 
 class Measured:
-    """A child process pinned to core 0; the bench itself runs on the others."""
+    """A child process pinned to the first core; the bench itself runs on the others."""
 
     def __init__(
         self,
@@ -26,10 +28,9 @@ class Measured:
         self._samples = samples
         self.found: Counter[tuple[str, str]] = Counter()  # by the last `end`, if it is sampled (`bench.launched`)
         self._began = 0.0
-        cores = os.sched_getaffinity(0)
-        self._core = {min(cores)}
-        if len(cores) > 1:
-            os.sched_setaffinity(0, cores - self._core)
+        self._core = {min(CORES)}
+        if len(CORES) > 1:
+            os.sched_setaffinity(0, CORES - self._core)
         self.process = subprocess.Popen(
             command,
             stdout=self._log,
@@ -39,7 +40,6 @@ class Measured:
             start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, self._core),
         )
-        self._all_cores = cores
 
     def __enter__(self) -> "Measured":
         return self
@@ -54,7 +54,6 @@ class Measured:
             self.process.kill()
             self.process.wait()
         self._log.close()
-        os.sched_setaffinity(0, self._all_cores)
 
     def begin(self) -> None:
         """What is measured begins here."""

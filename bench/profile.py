@@ -55,6 +55,10 @@ def run_profile() -> Iterator[Profile]:
         for name, way in (("SIP>XMPP", ToXmpp), ("XMPP>SIP", ToSip)):
             cpu = run(setting, measured, way, MESSAGES, OUTSTANDING).cpu
             yield Profile(name, cpu, measured.found)
+    with Setting(sampled=True, link="s2s") as setting, setting.start() as measured:
+        for name, way in (("s2s >XMPP", ToXmpp), ("s2s >SIP", ToSip)):
+            cpu = run(setting, measured, way, MESSAGES, OUTSTANDING).cpu
+            yield Profile(name, cpu, measured.found)
     with Setting(sampled=True, im_mode="session") as setting, setting.start() as measured:
         for name, (_, figures) in zip(
             ("session >XMPP", "session >SIP"), run_messages(setting, measured, MESSAGES), strict=True

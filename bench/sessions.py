@@ -154,6 +154,10 @@ class FarSide:
             assert message.startswith(b"SIP/2.0 200"), message
             leg = Leg.answered(message)
             self.wire.write(leg.request(b"ACK", 1))
+            known = self.talks.get(leg.call_id)
+            if known is not None:  # once more, because our ACK has taken half a second (RFC 3261 §13.3.1.4)
+                assert known.leg == leg, message
+                return
             self._is_open(Talk(int(leg.call_id.partition(b".")[0]), leg))
         elif message.startswith(b"INVITE "):
             self.target = Leg.of(message).target  # the same for all
