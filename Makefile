@@ -11,17 +11,26 @@ DEMO_NAMES := edge.example.net xmpp.example sip.example
 # compat: the default mode hides the twistd plugin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat
 
-.PHONY: run test lint kills fuzz flood bench peers clean
+# where an environment forbids it, every process would compile everything anew
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run test lint collected kills fuzz flood bench peers clean
 
 run: $(VENV)/.installed certs/edge.pem
 	@$(BIN)/python -m demo
 
-test: $(VENV)/.installed-for-tests peers lint
-	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 4 --dist loadscope # the workers must agree on the order of sets
+# tests/conftest.py says what belongs together and what goes first; the workers must agree on the order of sets
+test: $(VENV)/.installed-for-tests peers
+	@$(MAKE) --no-print-directory -j 2 lint collected
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 4 --dist loadscope
 
 lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --no-error-summary
+
+# compiles the tests once, and not in each worker
+collected: $(VENV)/.installed-for-tests
+	@$(BIN)/python -m pytest --collect-only -qq > /dev/null || true # what is wrong there is told by those that run
 
 # kills processes while everybody talks: 200 repetitions with each kind of link, ten minutes each
 kills: $(VENV)/.installed-for-tests peers

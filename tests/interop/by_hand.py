@@ -17,7 +17,7 @@ from typing import Self
 from demo.authority import Issued
 from tests.interop.sip_user import Headers, SipMessage, parsed, written
 
-PATIENCE = 10.0  # seconds for whatever must come
+PATIENCE = 40.0  # seconds for whatever must come
 CLOSING = 2.0  # seconds the gateway has for its half of closing a link
 
 

@@ -12,7 +12,7 @@ from tests.interop.sip_user import Dialog, pidf
 from tests.interop.world import CAPULET, World
 from tests.interop.xmpp_user import XmppUser
 
-SEEN_WITHIN = 20.0  # seconds, for what needs links to be made and peers to be asked anew
+SEEN_WITHIN = 60.0  # seconds, for what needs links to be made and peers to be asked anew
 
 Shown = dict[str, tuple[str, str]]  # resource or tuple -> show and status
 Views = Callable[[], dict[str, Shown]]

@@ -1,6 +1,7 @@
 """The gateway itself as a child process, the way an administrator runs it: two files, certificates, `twistd`."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,11 +11,15 @@ from types import TracebackType
 from typing import Self
 
 from demo.authority import Authority
-from tests.interop.process import Addresses, Process, accepts
+from tests.interop.process import Addresses, Process, accepts, wait_until
 
 NAME = "edge.example"
 TWISTD = Path(sys.executable).with_name("twistd")
-ENDS_WITHIN = 15.0  # seconds for a gateway that is expected to refuse its configuration
+CONNECTS_WITHIN = 60.0  # seconds, also until it has seen that a connection is gone
+ENDS_WITHIN = 60.0  # seconds for a gateway that is expected to refuse its configuration
+
+ACCEPTED = re.compile(r"--- 200 [^|]*\(MESSAGE\) ")  # on the ladder
+LINK = re.compile(r"link_id=\d+")
 
 Keys = dict[str, str | float | Sequence[str]]
 
@@ -44,6 +49,7 @@ class Edge(Process):
         self.address = addresses.of("edge")
         self.sip, self.xmpp = (addresses.port("edge") for _ in range(2))
         self.file = folder / "edge.toml"
+        self._begun = 0  # how long the log was when it was started last
         authority.issue("", dns=[NAME, *domains]).write(folder, "edge")
         (folder / "ca.pem").write_bytes(authority.pem)
 
@@ -83,6 +89,7 @@ class Edge(Process):
 
     def start(self) -> Self:
         """Start and wait until it listens."""
+        self._begun = self.log.stat().st_size if self.log.exists() else 0
         ports = [port for port in (self.sip, self.xmpp) if port]
         self.launch(self.command, lambda: all(accepts(self.address, port) for port in ports))
         return self
@@ -106,6 +113,35 @@ class Edge(Process):
     def says(self, *words: str) -> bool:
         """True if one line of the log has all of ``words``."""
         return any(all(word in line for word in words) for line in self.log.read_text(errors="replace").splitlines())
+
+    def accepted(self) -> int:
+        """How many of the MESSAGEs that it has sent were answered with 200."""
+        return len(ACCEPTED.findall(self.log.read_text(errors="replace")))
+
+    def all_are_down(self, partner: str) -> None:
+        """Wait until it has seen that all its links with a SIP partner are gone."""
+
+        def events(name: str) -> set[str]:
+            lines = self.log.read_bytes()[self._begun :].decode(errors="replace").splitlines()
+            ours = (line for line in lines if f" {name} " in line and f"partner={partner} " in line)
+            return {found[0] for found in map(LINK.search, ours) if found}
+
+        wait_until(lambda: events("link.up") <= events("link.down"), f"links with {partner} are gone", CONNECTS_WITHIN)
+
+    def is_connected(self, partner: str, *domains: str) -> None:
+        """Wait until it has a component stream for each since its start: before, the server returns what is for us."""
+
+        def up(domain: str) -> bool:
+            words = ("link.up", f"partner={partner} stream=component local={domain} ")
+            return any(all(word in line for word in words) for line in lines)
+
+        def all_up() -> bool:
+            nonlocal lines
+            lines = self.log.read_bytes()[self._begun :].decode(errors="replace").splitlines()
+            return all(map(up, domains))
+
+        lines: list[str] = []
+        wait_until(all_up, f"{partner} is connected", CONNECTS_WITHIN)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

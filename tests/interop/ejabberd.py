@@ -128,6 +128,7 @@ class Ejabberd(Process):
         self.launch(
             [
                 *("env", *(f"{name}={value}" for name, value in environment.items()), program),
+                *("+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"),  # who waits must not keep a core busy
                 *("-noinput", "-mnesia", "dir", f'"{self.folder / "data"}"'),
                 *("-eval", before, "-s", "ejabberd", "-eval", after),
             ],

@@ -23,7 +23,7 @@ HTTPS = 443
 WELL_KNOWN = "/.well-known/posh/xmpp-server.json"
 AUTHENTIC = 0x20  # the AD bit, in the fourth octet of a DNS message
 LONGEST = 4096  # octets of one
-PATIENCE = 2.0  # seconds for an answer
+PATIENCE = 5.0  # seconds for an answer
 
 
 class Served:

@@ -24,7 +24,7 @@ class House:
         host, port = self._listener.getsockname()
         self.written = f"{host}:{port}"
 
-    def heard(self, text: str, seconds: float = 10.0) -> None:
+    def heard(self, text: str, seconds: float = 40.0) -> None:
         """Wait until this was written to somebody here."""
         wait_until(lambda: text in self._bodies, f"the house hears {text!r}", seconds)
 

@@ -202,7 +202,7 @@ class Kamailio(Process):
         own = self.folder / "rpc-answers"
         own.unlink(missing_ok=True)
         with socket(AF_UNIX, SOCK_DGRAM) as asker:
-            asker.settimeout(5)
+            asker.settimeout(20)
             asker.bind(str(own))
             call = {"jsonrpc": "2.0", "id": 1, "method": method, **({"params": parameters} if parameters else {})}
             asker.sendto(json.dumps(call).encode(), str(self.folder / "rpc"))

@@ -32,13 +32,14 @@ class Contoso:
         addresses: Addresses,
         im_mode: str = "session",
         sip: Keys | None = None,
+        build: type[Edge] = Edge,
     ) -> None:
         self._numbers = count()
         name = f"sip.{CONTOSO}"
         issued = authority.issue("", dns=[name], key="rsa", eku=["server"])
         port = addresses.port("lync")
         self.lync = LyncEdge(folders.mktemp("lync"), addresses.of("lync"), port, name, issued, authority.pem)
-        self.edge = Edge(folders.mktemp("edge"), addresses, authority, [CAPULET, CONTOSO])
+        self.edge = build(folders.mktemp("edge"), addresses, authority, [CAPULET, CONTOSO])
         self.lync.knows(NAME, (self.edge.address, self.edge.sip))
         issued = authority.issue("", dns=[CAPULET])
         self.prosody = Prosody(folders.mktemp("prosody"), addresses, CAPULET, issued, authority.pem)
@@ -53,8 +54,12 @@ class Contoso:
             sip=sip,
         )
         stack.enter_context(self.lync.start())
-        stack.enter_context(self.edge.start())
-        wait_until(lambda: self.edge.says("link.up", "partner=capulet"), "both are connected", WITHIN)
+        stack.enter_context(self.edge)
+        self.start_edge()
+
+    def start_edge(self) -> None:
+        self.edge.start()
+        self.edge.is_connected("capulet", CONTOSO)
 
     @contextmanager
     def strict(self) -> Iterator[None]:
@@ -102,7 +107,12 @@ class Couple:
         self.juliet = Client(f"juliet{number}@{CAPULET}/balcony", "pencil", prosody.address, prosody.c2s)
         self.for_alice = f"sip:juliet{number}@{CAPULET}"
         self.for_juliet = f"alice{number}@{CONTOSO}"
-        self.edge = contoso.edge
+        self.edge, self.start_edge = contoso.edge, contoso.start_edge
+
+    def lync_restarts(self) -> None:
+        """And the gateway has seen it."""
+        self.lync.restart()
+        self.edge.all_are_down("contoso")
 
     def juliet_writes(self, *texts: str, more: str = "") -> None:
         for text in texts:

@@ -15,8 +15,8 @@ from typing import Self
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-ANSWERED_WITHIN = 36.0  # seconds; longer than Timer F of whoever is on the way
-EXPECTED_WITHIN = 8.0
+ANSWERED_WITHIN = 60.0  # seconds; longer than Timer F of whoever is on the way
+EXPECTED_WITHIN = 40.0
 
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 

@@ -74,7 +74,7 @@ def load(
     count: int,
     rate: int,
     outstanding: int = 64,
-    seconds: int = 60,
+    seconds: int = 180,
     transport: str = "TLS",
 ) -> Counts:
     """Send ``count`` requests at ``rate`` a second on one TCP connection, at most ``outstanding`` open.

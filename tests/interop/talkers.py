@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape, quoteattr
 from tests.interop.sip_user import SipMessage, parsed, written
 
 RETRY = 0.05  # seconds between two attempts to connect
-LOGIN_WITHIN = 5.0  # seconds, then another attempt
+LOGIN_WITHIN = 20.0  # seconds, then another attempt
 GONE = 0  # in place of a status: the connection has ended before the answer came (RFC 3261 §8.1.3.1)
 
 SM = "urn:xmpp:sm:3"

@@ -1,7 +1,6 @@
 """`twistd edge` with a configuration that it cannot use: it says all that is wrong, listens nowhere, ends with 1."""
 
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -27,9 +26,7 @@ def test_every_fault_is_told_and_nothing_is_started(edge: Edge) -> None:
     partners = edge.folder / "partners.toml"
     partners.write_text(partners.read_text().replace("peer_names", "peer_nams"))
     edge.file.write_text(edge.file.read_text().replace('"edge.key"', '"no.key"').replace("listen", "lisen", 1))
-    begin = time.monotonic()
     ended = edge.refuse()
-    assert time.monotonic() - begin < 10
     assert ended.returncode == 1
     faults = ended.stderr.splitlines()
     for code, words in (("K01", "peer_nams"), ("K01", "lisen"), ("K04", "no.key")):

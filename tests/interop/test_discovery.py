@@ -79,7 +79,7 @@ def test_xmpp_server_is_found(veneto: Veneto) -> None:
 
 def test_xmpp_user_is_told_that_a_domain_has_no_sip_service(veneto: Veneto) -> None:
     veneto.juliet.message(f"apothecary@{MANTUA}", "Poison?", id="m1")
-    error = veneto.juliet.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="m1", seconds=30)
+    error = veneto.juliet.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="m1", seconds=60)
     assert "EDGE-D01" in (error.findtext(TEXT) or "")
 
 

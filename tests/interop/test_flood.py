@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from demo.authority import Authority
-from tests.interop.by_hand import Credentials, SipLink, XmppStream
+from tests.interop.by_hand import PATIENCE, Credentials, SipLink, XmppStream
 from tests.interop.edge import NAME, Edge, System
 from tests.interop.process import Addresses, wait_until
 from tests.interop.sip_user import written
@@ -31,11 +31,11 @@ HALF_OPEN = FULL or 1000
 FLOOD = 30.0 if FULL else 3.0  # seconds
 WATCHED = 30.0 if FULL else 2.0  # seconds for which half-open connections are borne
 EVERY = 0.05  # seconds between two messages of a partner
-BOUND = 0.25  # seconds; the 99th percentile of the time that a message takes
+BOUND = 0.25 if FULL else 2.5  # seconds; the 99th percentile of the time that a message takes, on whatever machine
 SLACK = 12 << 20  # bytes of memory that may stay: whoever works uses some
 PLACES = 2 * (200 + 200)  # connections that have proved nothing: those of strangers, and of partners
-CLOSED_WITHIN = 60.0  # seconds, after which no half-open connection is left
-FREE_WITHIN = 25.0  # seconds until their memory is given back
+CLOSED_WITHIN = 120.0  # seconds, after which no half-open connection is left
+FREE_WITHIN = 60.0  # seconds until their memory is given back
 FEW = 80  # open files for a gateway that has too few of them
 
 HOUSE, VERONA = "house.example", "verona.example"
@@ -128,13 +128,11 @@ class House:
         return Path("/proc") / str(self.edge.pid)
 
     def _component(self, listener: socket.socket) -> socket.socket:
-        listener.settimeout(10)
+        listener.settimeout(PATIENCE)
         wire, _ = listener.accept()
-        while b"to=" not in wire.recv(4096):
-            pass
+        read_past(wire, b"to=")
         wire.sendall(COMPONENT.encode())
-        while b"</handshake>" not in wire.recv(4096):
-            pass
+        read_past(wire, b"</handshake>")
         wire.sendall(b"<handshake/>")
         return wire
 
@@ -172,6 +170,14 @@ class House:
     def _came(self, way: str, text: str) -> None:
         now = time.monotonic()
         self.took[way] += [now - float(at) for at in STAMP.findall(text)]
+
+
+def read_past(wire: socket.socket, end: bytes) -> None:
+    data = b""
+    while end not in data:
+        chunk = wire.recv(4096)
+        assert chunk, data
+        data += chunk
 
 
 def written_down(listener: socket.socket) -> str:

@@ -76,7 +76,7 @@ def test_subscriptions_survive_the_gateway(world: World) -> None:
         tybalt.presence(jid, type="subscribed")
         abram.expect("NOTIFY", subscription_state="active", body="<basic>open</basic>")
         world.edge.stop()
-        world.edge.start()
+        world.start_edge()
         tybalt.presence(status="Prince of cats")
         abram.expect("NOTIFY", subscription_state="active", body="Prince of cats")
         assert abram.resubscribe(dialog, expires=600).status == 200
@@ -88,8 +88,8 @@ def test_subscriptions_survive_the_gateway(world: World) -> None:
 def test_sender_is_told_when_the_gateway_stops_with_his_message(world: World) -> None:
     with world.sip_user("potpan") as potpan, ThreadPoolExecutor() as pool:
         waiting = pool.submit(potpan.message, f"sip:peter@{VERONA}", "Where is he?")
-        wait_until(lambda: world.edge.says("verona: message chat to peter@"), "the gateway has the message", 5)
+        wait_until(lambda: world.edge.says("verona: message chat to peter@"), "the gateway has the message", 60)
         world.edge.stop()
-        answer = waiting.result(5)
+        answer = waiting.result(60)
         assert answer.status >= 480 and "EDGE-M02" in answer.get("Warning")
-        world.edge.start()
+        world.start_edge()

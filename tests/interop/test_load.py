@@ -34,6 +34,7 @@ def test_every_message_of_a_crowd_arrives_once(tmp_path: Path, authority: Author
         tunnel.start(to=edge.sip_address, name=NAME),
         XmppUser(f"juliet@{CAPULET}", "pencil", prosody.address, prosody.c2s).log_in() as juliet,
     ):
+        edge.is_connected("capulet", MONTAGUE)
         counts = load(
             tmp_path / "sipp",
             to=(tunnel.address, tunnel.port),
@@ -46,6 +47,6 @@ def test_every_message_of_a_crowd_arrives_once(tmp_path: Path, authority: Author
             rate=250,
         )
         assert counts == Counts(successful=COUNT, failed=0)
-        wait_until(lambda: len(juliet.bodies()) >= COUNT, "all messages have arrived", 10)
+        wait_until(lambda: len(juliet.bodies()) >= COUNT, "all messages have arrived", 60)
         arrived = Counter(body.strip() for body in juliet.bodies())
         assert arrived == Counter(f"Message {number}" for number in range(1, COUNT + 1))

@@ -3,7 +3,6 @@
 Everything that the gateway says is judged by the strict edge on the other side; a fault there fails the test.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -16,8 +15,7 @@ from tests.sip import microsoft_samples as ms
 
 pytestmark = pytest.mark.slow
 
-NOTICED_WITHIN = 0.3  # seconds until the gateway has seen that its connections are gone
-LONG = 30.0  # seconds, for a hundred messages on a machine that does other things too
+LONG = 60.0  # seconds, for a hundred messages on a machine that does other things too
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +134,12 @@ def test_messages_into_a_forgotten_session_are_said_in_a_new_one(number: int, th
 
 def test_nothing_is_lost_or_doubled_when_the_edge_restarts_between_two_messages(they: Couple) -> None:
     they.meet()
-    they.lync.restart()
-    time.sleep(NOTICED_WITHIN)
+    they.lync_restarts()
     they.juliet_writes("are you back?", "and well?")
     they.alice.reads(they.for_alice, "are you back?", "and well?", seconds=LONG)
     they.alice.write(they.for_alice, "yes")
     they.juliet_reads("yes")
-    they.lync.restart()
-    time.sleep(NOTICED_WITHIN)
+    they.lync_restarts()
     they.alice.write(they.for_alice, "and again")
     they.juliet_reads("and again")
     they.juliet_writes("and again")
@@ -169,7 +165,7 @@ def test_each_message_is_shown_once_or_given_back_when_the_edge_restarts_amid_th
 def test_conversation_goes_on_when_all_connections_are_cut(they: Couple) -> None:
     they.meet()
     they.lync.cut()
-    wait_until(lambda: not they.lync.links, "no connections", 8.0)
+    wait_until(lambda: not they.lync.links, "no connections", LONG)
     they.juliet_writes("still there?")
     they.alice.reads(they.for_alice, "still there?", seconds=LONG)
     they.lync.cut()
@@ -179,11 +175,11 @@ def test_conversation_goes_on_when_all_connections_are_cut(they: Couple) -> None
 
 
 def test_conversation_goes_on_when_the_gateway_is_killed_and_started(they: Couple) -> None:
+    before = they.edge.accepted()
     they.meet()
-    time.sleep(0.5)  # until its last answer is there: what was not answered is said again after the start
+    wait_until(lambda: they.edge.accepted() > before, "its last answer", LONG)  # or it is said again after the start
     they.edge.kill()
-    they.edge.start()
-    wait_until(lambda: they.edge.log.read_text().count("stream=component") > 1, "the XMPP server", LONG)
+    they.start_edge()
     they.alice.write(they.for_alice, "are you back?")
     they.juliet_reads("are you back?", seconds=LONG)
     they.juliet_writes("I am")
@@ -199,7 +195,7 @@ def test_invitations_that_cross_lose_nothing(they: Couple) -> None:
         they.juliet_writes(*hers)
         they.juliet_reads(*mine)
         they.alice.reads(they.for_alice, *hers)
-        wait_until(lambda: not they.alice.window(they.for_alice).outbox, "all sent", 8.0)
+        wait_until(lambda: not they.alice.window(they.for_alice).outbox, "all sent", LONG)
         they.alice.closes(they.for_alice)
     they.juliet_reads_no_more()
     they.alice.reads_no_more(they.for_alice)
@@ -332,9 +328,9 @@ def test_lync_user_sees_an_xmpp_contact(they: Couple) -> None:
     they.juliet.presence(type="unavailable")
     they.alice.sees(they.for_alice, "offline")
     they.lync.do(watch.refresh)
-    wait_until(lambda: watch.status == 200, "an answer to the refresh", 8.0)
+    wait_until(lambda: watch.status == 200, "an answer to the refresh", LONG)
     they.lync.do(watch.stop)
-    wait_until(lambda: bool(watch.ended), "the end", 8.0)
+    wait_until(lambda: bool(watch.ended), "the end", LONG)
 
 
 def test_xmpp_user_sees_a_lync_contact(they: Couple) -> None:
@@ -343,6 +339,6 @@ def test_xmpp_user_sees_a_lync_contact(they: Couple) -> None:
     contact = they.for_juliet
     for activity, show in (("busy", "dnd"), ("away", "away"), ("online", "")):
         they.alice.shows(activity)
-        wait_until(lambda show=show: show in {each for each, _ in they.juliet.sees(contact).values()}, show, 8.0)
+        wait_until(lambda show=show: show in {each for each, _ in they.juliet.sees(contact).values()}, show, LONG)
     they.alice.shows("offline")
-    wait_until(lambda: not they.juliet.sees(contact), "nobody", 8.0)
+    wait_until(lambda: not they.juliet.sees(contact), "nobody", LONG)

@@ -12,11 +12,10 @@ import pytest
 from demo.authority import Authority
 from tests.interop.edge import Edge, System
 from tests.interop.kamailio import Kamailio
-from tests.interop.process import Addresses, wait_until
+from tests.interop.process import Addresses
 from tests.interop.prosody import Prosody
 from tests.interop.sip_user import SipUser
 from tests.interop.xmpp_user import XmppUser
-from tests.net.loopback import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +38,7 @@ def meet(
         issued = authority.issue("", dns=[MONTAGUE])
         kamailio = Kamailio(folder("kamailio"), addresses, MONTAGUE, issued, authority.pem)
         edge = Edge(folder("edge"), addresses, authority)
-        edge.address, edge.sip = "127.0.0.1", free_port()
+        edge.address = "127.0.0.1"  # where its port is free too, unless by the rarest chance
         stack.enter_context(prosody.start(accounts={"juliet": "pencil"}, components={MONTAGUE: SECRET}))
         stack.enter_context(kamailio.start(gateway=edge.sip_address, extra=f"\n{line}\n"))
         romeo = SipUser(f"sip:romeo@{MONTAGUE}", addresses.of("users"), (kamailio.address, kamailio.local))
@@ -50,7 +49,7 @@ def meet(
         inside = System("capulet", CAPULET, "xmpp", component, secret=SECRET)
         edge.configure([inside], [System("montague", MONTAGUE, "sip", hosts, tls={"peer_names": [MONTAGUE]})])
         stack.enter_context(edge.start())
-        wait_until(lambda: edge.says("link.up", "partner=capulet"), "Prosody is connected", 15)
+        edge.is_connected("capulet", MONTAGUE)
         juliet = XmppUser(f"juliet@{CAPULET}", "pencil", prosody.address, prosody.c2s)
         return edge, stack.enter_context(juliet.log_in()), romeo
 

@@ -82,6 +82,7 @@ def test_process_leaves_nothing_behind_when_it_ignores_the_signal(tmp_path: Path
     stubborn = "import os, signal, time; os.fork(); signal.signal(15, signal.SIG_IGN); "
     stubborn += "os.write(1, f'{os.getpid()}\\n'.encode()); time.sleep(600)"  # in one piece
     peer = Process("stubborn", tmp_path)
+    peer.stops_within = 0.5  # it does not stop anyway
     peer.launch([sys.executable, "-c", stubborn], lambda: peer.log.read_text().count("\n") == 2)
     numbers = [int(line) for line in peer.log.read_text().split()]
     peer.stop()
@@ -146,7 +147,7 @@ def test_prosody_refuses_another_whose_certificate_it_does_not_trust(verona: Ver
 
 def test_prosody_lets_a_component_in_that_knows_the_secret(verona: Verona) -> None:
     server = verona.servers[CAPULET]
-    with socket.create_connection((server.address, server.component), timeout=5) as component:
+    with socket.create_connection((server.address, server.component), timeout=60) as component:
 
         def read_past(end: str) -> str:
             text = ""
@@ -200,7 +201,7 @@ def test_ejabberd_leaves_nothing_behind_when_it_is_killed(
     with peer.start(accounts={}):
         assert len(running()) > 1  # Erlang has helpers, each in a session of its own
         peer.signal(signal.SIGKILL)
-        wait_until(lambda: not running(), "all of ejabberd has ended", 5)
+        wait_until(lambda: not running(), "all of ejabberd has ended", 60)
 
 
 # Kamailio
@@ -259,7 +260,7 @@ def test_kamailio_sends_what_is_for_others_to_the_gateway_with_its_certificate(
         user("romeo", kamailio, addresses) as romeo,
         ExitStack() as stack,
     ):
-        listener.settimeout(5)
+        listener.settimeout(60)
         seen: list[tuple[object, str]] = []
 
         def answer() -> None:
@@ -275,7 +276,7 @@ def test_kamailio_sends_what_is_for_others_to_the_gateway_with_its_certificate(
         background = threading.Thread(target=answer, daemon=True)
         background.start()
         assert romeo.message(f"sip:juliet@{CAPULET}", "Art thou not Juliet?").status == 202
-        background.join(5)
+        background.join(60)
         ((certificate, request),) = seen
         assert isinstance(certificate, dict) and certificate["subjectAltName"] == (("DNS", MONTAGUE),)
         assert request.startswith(f"MESSAGE sip:juliet@{CAPULET} SIP/2.0\r\n") and "Via: SIP/2.0/TLS" in request
@@ -289,7 +290,7 @@ def test_kamailio_refuses_a_partner_without_a_good_certificate(
     if issuer == "a stranger":
         context.load_cert_chain(*Authority(issuer).issue("", dns=["edge.example"]).write(tmp_path, "edge"))
     with (
-        socket.create_connection((kamailio.address, kamailio.tls), timeout=5) as plain,
+        socket.create_connection((kamailio.address, kamailio.tls), timeout=60) as plain,
         pytest.raises((ssl.SSLError, ConnectionError)),
         context.wrap_socket(plain, server_hostname=MONTAGUE) as link,
     ):

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.slow
 FERRARA, VERONA = "ferrara.example", "verona.example"
 SECRET = "a secret"
 COMMAND = Path(sys.executable).with_name("edge")
-RATE, AT_ONCE = 500, 1500  # messages a second, and of one run of the tool that sends them
-SOON = 10.0  # seconds until something is in the log; the machine is busy
+RATE, AT_ONCE = 150, 450  # messages a second, and of one run of the tool that sends them
+SOON = 60.0  # seconds until something is in the log; the machine is busy
 
 RUN = """
 import sys
@@ -67,7 +67,7 @@ class Brisk(Edge):
     def administer(self, *words: str) -> str:
         """What a command of the administrator prints."""
         command = [COMMAND, *words, "--config", self.file]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return done.stdout + done.stderr
 
     def links(self, partner: str) -> list[tuple[str, str]]:
@@ -80,7 +80,7 @@ class Brisk(Edge):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
-            create_connection((self.address, self.sip), timeout=5) as wire,
+            create_connection((self.address, self.sip), timeout=30) as wire,
             context.wrap_socket(wire, server_hostname=NAME) as secured,
         ):
             shown = secured.getpeercert(binary_form=True)
@@ -126,6 +126,7 @@ class House:
         }
         self.list(MONTAGUE, FERRARA)
         stack.enter_context(self.edge.start())
+        self.edge.is_connected("capulet", MONTAGUE, FERRARA)
 
     def list(self, *domains: str, more: str = "") -> None:
         self.edge.configure([self._inside], [self.partners[domain] for domain in domains], more=more)
@@ -234,7 +235,7 @@ def test_reloads_amid_traffic(tmp_path: Path, authority: Authority, addresses: A
         wait_until(lambda: edge.shows() == serial, "the certificate is taken up", SOON)  # and no handshake fails
         assert edge.says("cert.renewed")
         over.set()
-        said = traffic.result(60)
+        said = traffic.result(120)
         wait_until(lambda: len(juliet.bodies()) >= len(said), "all messages have arrived", SOON)
         assert [body.strip() for body in juliet.bodies()] == said
 
@@ -273,7 +274,7 @@ def test_server_that_is_taken_off_the_list_and_comes_back(
         assert romeo.message(back, "Art thou there?").status == 403
         if kind == "prosody s2s":  # ejabberd drops what is for a server that has just refused it
             juliet.message(there, "Art thou there?", id="lost")
-            juliet.expect("message", type="error", id="lost", seconds=20)
+            juliet.expect("message", type="error", id="lost")
 
         listed.write_text(text)
         hang_up(world.edge, "config.loaded", "+ partner capulet")
@@ -308,7 +309,7 @@ def test_streams_are_made_anew_amid_traffic(
         seen = len(juliet.bodies())
         wait_until(lambda: len(juliet.bodies()) > seen + RATE, "messages flow again", SOON)
         over.set()
-        said = traffic.result(60)
+        said = traffic.result(120)
         wait_until(lambda: len(juliet.bodies()) >= len(said), "all messages have arrived", SOON)
         assert [body.strip() for body in juliet.bodies()] == said
         assert not world.edge.says(*down, "EDGE-"), "in good order"

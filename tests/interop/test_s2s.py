@@ -32,7 +32,7 @@ PADUA = "padua.example"  # what is in a certificate that names nobody here
 ANY: Keys = {"auth": ["external", "dialback-tls"]}
 WEAK: Keys = {"auth": ["dialback-tls"]}
 NOW = datetime.now(UTC)
-SECONDS = 10.0
+SECONDS = 40.0
 
 Server = Prosody | Ejabberd
 Folders = pytest.TempPathFactory

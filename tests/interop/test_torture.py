@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from demo.authority import Authority
-from tests.interop.by_hand import Credentials, SipLink
+from tests.interop.by_hand import PATIENCE, Credentials, SipLink
 from tests.interop.edge import NAME, Edge, System
 from tests.interop.process import Addresses
 from tests.interop.prosody import Prosody
@@ -38,6 +38,7 @@ class Place:
         partners = [System(domain, domain, "sip", nowhere, tls={"peer_names": [domain]}) for domain in (SIP, OTHER)]
         self.edge = Edge(folders.mktemp("edge"), addresses, authority)
         stack.enter_context(self.edge.configure([inside], partners).start())
+        self.edge.is_connected("xmpp", SIP, OTHER)
         self.juliet = stack.enter_context(
             XmppUser(f"juliet@{XMPP}", "pencil", prosody.address, prosody.c2s).log_in(),
         )
@@ -62,7 +63,7 @@ def test_message_is_answered_and_harms_nobody(case: Case, place: Place) -> None:
     with place.link(SIP) as link:
         link.send(case.data)
         if case.closes:
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + PATIENCE
             while link.read(deadline):
                 pass
             assert link.closed
@@ -73,7 +74,7 @@ def test_message_is_answered_and_harms_nobody(case: Case, place: Place) -> None:
             served = link.options(f"sip:{NAME}", f"sip:caller@{SIP}")
             assert served.status == 200
             link.received.remove(served)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + PATIENCE
             while len(finals(link)) < case.answers and link.read(deadline):
                 pass
             assert not link.closed

@@ -126,13 +126,13 @@ def test_xmpp_server_on_no_list_is_found_and_let_in(tybalt: Tybalt) -> None:
 
 def test_who_leads_us_into_our_own_network_is_not_followed(tybalt: Tybalt) -> None:
     tybalt.juliet.message(f"apothecary@{MANTUA}", "Poison?", id="m1")
-    error = tybalt.juliet.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="m1", seconds=30)
+    error = tybalt.juliet.expect("message", from_=f"apothecary@{MANTUA}", type="error", id="m1", seconds=60)
     assert "EDGE-D05" in (error.findtext(TEXT) or "")
 
 
 def test_when_the_list_is_closed_he_is_a_stranger_again(tybalt: Tybalt) -> None:
     tybalt.list("")
     tybalt.edge.signal(signal.SIGHUP)
-    wait_until(lambda: tybalt.edge.says("config.loaded", "- unlisted domains"), "a reload", 10)
+    wait_until(lambda: tybalt.edge.says("config.loaded", "- unlisted domains"), "a reload", 60)
     answer = tybalt.romeo.message(f"sip:juliet@{CAPULET}", "Art thou there?")
     assert answer.status == 403 and "EDGE-A01" in answer.get("Warning")

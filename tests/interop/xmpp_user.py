@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import slixmpp
 
-LOGIN_WITHIN = 10.0  # seconds
-EXPECTED_WITHIN = 8.0  # seconds, for whatever must come
+LOGIN_WITHIN = 60.0  # seconds
+EXPECTED_WITHIN = 40.0  # seconds, for whatever must come
 
 Element = ElementTree.Element
 
@@ -101,6 +101,11 @@ class XmppUser:
         with self._changed:
             messages = [stanza for stanza in self._received if matches(stanza, "message", {})]
         return [stanza.findtext("{*}body", "") for stanza in messages]
+
+    def errors(self) -> list[str]:
+        """The ids of the messages that have come back and that nobody has waited for."""
+        with self._changed:
+            return [each.get("id", "") for each in self._received if matches(each, "message", {"type": "error"})]
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """What the tests of the links share: certificates, a sink that remembers, and a far end with a TLS of its own."""
 
+import contextlib
 import random
 import socket
 from collections.abc import Callable, Sequence
@@ -83,7 +84,7 @@ class Waiter:
         waiting: Deferred[None] = Deferred()
         self._waiting.append((happened, waiting))
         self.look()
-        return waiting.addTimeout(10, reactor)
+        return waiting.addTimeout(60, reactor)
 
     def look(self) -> None:
         for happened, waiting in list(self._waiting):
@@ -348,10 +349,11 @@ class Many(Factory):
 
 
 def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
+    """A port where nobody listens, and none of those that the kernel gives to whoever asks for any."""
+    while True:
+        with socket.socket() as opened, contextlib.suppress(OSError):
+            opened.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+            return int(opened.getsockname()[1])
 
 
 def _with_ca(system: System, bundle: Path) -> System:
@@ -369,7 +371,7 @@ def folder_of(case: TestCase) -> Path:
 class Base(TestCase):
     """Makes settings and closes them."""
 
-    timeout = 30
+    timeout = 120
 
     def setting(self, *systems: System, **keys: object) -> Setting:
         made = Setting(folder_of(self), *systems, **keys)
