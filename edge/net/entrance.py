@@ -1,8 +1,9 @@
 """Connections that come in: how many there may be that have proved nothing (yet), and how many in all.
 
 Both pools ask this before they accept a connection. Whoever is over is closed at once, before there is any TLS: the
-next one may be a partner. Partners are recognised by the addresses at which they have proved themselves before; they
-have places of their own, and strangers in any number do not keep them out.
+next one may be a partner. Listed partners are recognised by the addresses at which they have proved themselves before;
+they have places of their own, and strangers in any number do not keep them out. Who is discovered is no listed partner:
+anybody can buy a domain and have a certificate for it.
 
 Whoever is turned away is in the log, but the whole Internet may come at once: so once in a while, with a number.
 """
@@ -24,6 +25,7 @@ ADDRESSES = 10_000  # of strangers that are counted in a window; with more of th
 AT_ONCE = 200  # strangers after a quiet time: when we come back all of them do
 CROWD = 50  # connections without a proof, so many that their memory is worth to be given back; 5 MB
 CALM = 5.0  # seconds between two looks whether a crowd has gone
+IN_VAIN = 100  # connections from a partner's address that prove nothing in a `WINDOW`: it is none any more
 REMEMBERED = 2000  # addresses of partners; the one that was seen longest ago is forgotten
 
 
@@ -53,6 +55,8 @@ class Entrance:
         self._proved: set[object] = set()
         self._hosts: Counter[str] = Counter()
         self._known: dict[str, None] = {}
+        self._vain: Counter[str] = Counter()  # of partners, since `_vain_since`
+        self._vain_since = clock.seconds()
         self._left, self._at = float(AT_ONCE), clock.seconds()
         self._tries: Counter[str] = Counter()  # of strangers, since `_window`
         self._window = clock.seconds()
@@ -92,11 +96,13 @@ class Entrance:
         if self._looking is None and len(self._inside) >= CROWD:
             self._looking = self._clock.callLater(CALM, self._look)
 
-    def proved(self, link: object, host: str) -> None:
-        """``link``, accepted or dialled, is that of a partner; a place is free again."""
+    def proved(self, link: object, host: str, listed: bool = True) -> None:
+        """``link``, accepted or dialled, is that of a partner, who may be ``listed``; a place is free again."""
         if link in self._inside:
-            self.leave(link)
+            self._leave(link)
             self._proved.add(link)
+        if not listed:
+            return
         self._known.pop(host, None)
         self._known[host] = None
         if len(self._known) > REMEMBERED:
@@ -106,17 +112,32 @@ class Entrance:
         """``link`` is gone. One that has left already may do so again."""
         self._proved.discard(link)
         if link in self._inside:
-            host, known = self._inside.pop(link)
-            self._taken[known] -= 1
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
+            host = self._leave(link)
+            if host in self._known and self._is_flood(host):
+                del self._known[host]
 
     def stop(self) -> None:
         """Nobody comes any more."""
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
+
+    def _leave(self, link: object) -> str:
+        host, known = self._inside.pop(link)
+        self._taken[known] -= 1
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+        return host
+
+    def _is_flood(self, host: str) -> bool:
+        """Whether too many connections from a partner's address come to nothing: he may be off the list by now."""
+        now = self._clock.seconds()
+        if now - self._vain_since >= WINDOW:
+            self._vain.clear()
+            self._vain_since = now
+        self._vain[host] += 1
+        return self._vain[host] >= IN_VAIN
 
     def _look(self) -> None:
         self._looking = None

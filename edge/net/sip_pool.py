@@ -194,7 +194,7 @@ class SipPool:
         if isinstance(use, Use) and use.system is not None:
             peer = self._contexts.sip_peer(self._directory, handshake, use.system, use.expected)
             if peer.systems:
-                self._entrance.proved(link, link.address)
+                self._entrance.proved(link, link.address, not use.system.discovered)
                 link.offers = self._may_offer(link)
             return peer
         return self._let_in(link, self._contexts.sip_peer(self._directory, handshake))
@@ -204,10 +204,11 @@ class SipPool:
         return self._let_in(link, discovered(self._directory, link.peer, request))
 
     def _let_in(self, link: SipLink, peer: Peer) -> Peer:
-        if any(self._accepted[system.name] >= system.connections_in for system in self._systems_of(peer)):
+        systems = self._systems_of(peer)
+        if any(self._accepted[system.name] >= system.connections_in for system in systems):
             return Peer("sip", peer.names, frozenset(), Code.L03)
         if peer.systems:
-            self._entrance.proved(link, link.address)
+            self._entrance.proved(link, link.address, not all(system.discovered for system in systems))
             self._accepted.update(peer.systems)
             self._wake(peer)
         return peer

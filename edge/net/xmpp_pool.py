@@ -230,7 +230,7 @@ class XmppPool:
     def dial_back(self, link: XmppLink, question: Dialback) -> None:
         """`edge.net.xmpp_owner.Owner`: whose key that is, if we want to know."""
         remote, local = question.recipient, question.sender
-        refused, system = self._trust.refuses(remote, local), self._trust.system_of(remote)
+        refused, system = self._trust.refuses(remote, local, link.handshake), self._trust.system_of(remote)
         if refused or system is None:
             link.dialled_back(question, refused)
         else:
@@ -242,7 +242,6 @@ class XmppPool:
 
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_owner.Owner`: the stream is authenticated."""
-        self._entrance.proved(link, link.address)
         if isinstance(link.negotiation, Component):
             self.pings.component_up(link)
             system = self._trust.system_of(link.negotiation.remote)
@@ -251,6 +250,7 @@ class XmppPool:
             if link.negotiation.sends and system is not None:
                 link.give(self._outbox(link, system))
         assert system is not None, "only listed domains authenticate"
+        self._entrance.proved(link, link.address, not system.discovered)
         if system.link == "s2s":
             link.idle_seconds = system.streams.idle_seconds
         return system.stanza_bytes

@@ -22,6 +22,7 @@ from edge.xmpp.receiving import Receiving
 if TYPE_CHECKING:
     from edge.net.xmpp_link import XmppLink
 
+STRANGERS = 500  # streams of discovered partners that come in: half of all there may be (`edge.net.xmpp_pool`)
 NOTHING = Allowed(external=False)
 # What is wrong with a certificate that dialback cannot make good: TLS itself, or what somebody has taken care to say.
 FINAL = frozenset((Code.T02, Code.T07, Code.C08, Code.C10, Code.C12))
@@ -65,7 +66,9 @@ class Trust:
         if system is None:
             return Verdict(Peer("xmpp", peer.names, frozenset(), peer.fault or Code.A01), NOTHING)
         accepted = [each for each in others if isinstance(each.negotiation, Receiving)]
-        if sum(system.name in each.peer.systems for each in accepted) >= system.connections_in:
+        if sum(system.name in each.peer.systems for each in accepted) >= system.connections_in or (
+            system.discovered and sum(self._is_discovered(each.peer) for each in accepted) >= STRANGERS
+        ):
             return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
         streams = system.streams
         dialback = streams.dialback and peer.fault not in FINAL
@@ -92,15 +95,24 @@ class Trust:
             good = now.peer.fault is None or self._stays(link, remote, local)
             if not (now.allowed.dialback if how == "dialback" else good):
                 del proofs[remote, local]
+                link.negotiation.withdraw(remote, local)
+        if link.outbox is not None and isinstance(link.negotiation, Receiving) and not link.negotiation.sends:
+            return False  # what goes back on it is for whom it has not proved any more
         link.peer = self._directory.identify("xmpp", frozenset(remote for remote, _ in proofs))
         return bool(proofs)
 
-    def refuses(self, remote: Domain, local: Domain) -> str:
-        """Why no dialback is made for this pair, as a condition of XEP-0220 §2.5; "" if it is."""
+    def refuses(self, remote: Domain, local: Domain, handshake: Handshake | None) -> str:
+        """Why no dialback is made for this pair, as a condition of XEP-0220 §2.5; "" if it is.
+
+        What we ask of a certificate ourselves is asked for each domain that a stream is to speak for, not for the first
+        alone.
+        """
         if self.policy(remote, local) is not None:
             return "policy-violation"
         system = self._directory.system_of(remote)
-        return "" if system is not None and system.streams.dialback else "not-authorized"
+        if system is None or not system.streams.dialback or handshake is None:
+            return "not-authorized"
+        return "not-authorized" if self._fault(remote, handshake) in FINAL else ""
 
     def proved(self, before: Peer, verdict: Peer, proof: Proved) -> Peer:
         """Who the far end is, now that this is proved besides what was ``before``."""
@@ -123,6 +135,9 @@ class Trust:
             return False
         fault = verdict.proved_fault(system, handshake, self._contexts, proof)
         return fault is None and self.policy(remote, local) is None
+
+    def _is_discovered(self, peer: Peer) -> bool:
+        return any((system := self._directory.named(name)) and system.discovered for name in peer.systems)
 
     def _wants_further(self, system: System, remote: Domain, handshake: Handshake) -> bool:
         """Whether the certificate alone is not enough, and something else may be."""

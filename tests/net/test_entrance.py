@@ -142,3 +142,39 @@ def test_entrance_counts_a_bounded_number_of_strangers() -> None:
     for number in range(3 * entrance.ADDRESSES):
         door.admits(f"host {number}")
     assert len(door._tries) <= entrance.ADDRESSES
+
+
+def test_entrance_takes_a_discovered_partner_for_a_stranger() -> None:
+    """Else a certificate for any domain would buy the places of partners, and their turn."""
+    _, _, door = made(places=2, connections=4)
+    door.enter("a", "203.0.113.1")
+    door.proved("a", "203.0.113.1", listed=False)
+    assert not door.knows("203.0.113.1")
+    for number in range(2):
+        door.enter(number, f"203.0.113.{number}")
+    assert not door.admits("203.0.113.1"), "its place is free again, and taken by the next"
+    door.proved("partner", "203.0.113.1")
+    door.proved("again", "203.0.113.1", listed=False)
+    assert door.knows("203.0.113.1"), "a listed one is there as well"
+
+
+def test_entrance_takes_a_partner_that_floods_it_with_connections_for_a_stranger() -> None:
+    clock, _, door = made(places=999, from_one=999)
+    door.proved("partner", "192.0.2.1")
+    for _ in range(2):  # so many, but not in one window
+        for number in range(entrance.IN_VAIN - 1):
+            door.enter(number, "192.0.2.1")
+            door.leave(number)
+        assert door.knows("192.0.2.1")
+        clock.advance(entrance.WINDOW)
+    for number in range(entrance.IN_VAIN):
+        door.enter(number, "192.0.2.1")
+        door.proved(number, "192.0.2.1")
+        door.leave(number)
+    assert door.knows("192.0.2.1"), "these have proved something"
+    for number in range(entrance.IN_VAIN):
+        door.enter(number, "192.0.2.1")
+        door.leave(number)
+    assert not door.knows("192.0.2.1")
+    door.proved("partner", "192.0.2.1")
+    assert door.knows("192.0.2.1")

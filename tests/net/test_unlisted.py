@@ -9,13 +9,13 @@ from twisted.internet.task import Clock
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import unlisted
+from edge.net import unlisted, xmpp_pool, xmpp_trust
 from edge.net.locate import TARGETS, Candidate, identities
 from edge.net.names import LocateError
 from edge.net.unlisted import Lookups
 from edge.partners import System
 from tests.net.cable import HEADER, SIP, THEIRS, THEM, US, World, message, refused, s2s
-from tests.net.loopback import OTHER, PUBLIC, Base, Creator, Far, Setting, partner, request
+from tests.net.loopback import LYNC, OTHER, PUBLIC, Base, Creator, Far, Setting, partner, request
 
 TEMPLATE = System("", False, "sip", (), discovered=True, connections_in=2)
 OFFICE = System("office", True, "xmpp", (Domain("montague.example"),), "component", secret="s")
@@ -60,6 +60,14 @@ class Coming(Base):
         assert link.peer.systems == frozenset() and len(setting.directory.discovered) == 0
         far.transport.loseConnection()
         await setting.sink.until(lambda: setting.sink.event("link.refused"))
+
+    async def test_stranger_does_not_go_before_others(self) -> None:
+        setting, far = await self.come_in()
+        far.transport.write(from_other())
+        await setting.sink.until(lambda: setting.sink.received)
+        assert not setting.pool._entrance.knows("127.0.0.1")
+        await setting.connect(setting.pool._ports[0].getHost().port, Creator(LYNC))
+        await setting.sink.until(lambda: setting.pool._entrance.knows("127.0.0.1"))
 
     async def test_stranger_gets_only_so_many_connections(self) -> None:
         setting, first = await self.come_in()
@@ -114,6 +122,25 @@ def test_xmpp_server_with_another_name_is_not(world: World, host: str) -> None:
     far.secure(Creator(PUBLIC.issue(dns=[host])), client=True)
     assert b"EXTERNAL" not in far.says(HEADER)
     assert refused(world) is Code.C03 and len(world.directory.discovered) == 0
+
+
+def test_xmpp_servers_of_strangers_have_half_of_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One certificate with a wildcard is good for as many domains as somebody wants."""
+    monkeypatch.setattr(xmpp_trust, "STRANGERS", 1)
+    strange = World(tmp_path, SIP, template=TEMPLATE)
+    assert strange.come_in().reason is None
+    assert strange.come_in().reason is not None and strange.sink.codes("link.refused") == [Code.L03]
+    listed = World(tmp_path, SIP, s2s(), template=TEMPLATE)
+    assert listed.come_in().reason is None and listed.come_in().reason is None
+
+
+def test_xmpp_server_of_a_stranger_does_not_go_before_others(world: World) -> None:
+    """It has proved its domain, but nobody here has listed that."""
+    world.come_in()
+    world.reactor.advance(1)
+    for number in range(xmpp_pool.UNPROVED):
+        assert world.accept(host=f"192.0.3.{number % 100}").reason is None
+    assert world.accept().reason is not None
 
 
 def test_xmpp_server_of_a_stranger_is_looked_up_with_care_and_has_to_take_our_certificate(world: World) -> None:
