@@ -5,6 +5,8 @@ running gateway ask it over its local socket (`edge.admin.client`), which ``--co
 """
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +35,9 @@ DEFAULT_FILE = Path("/etc/edge/edge.toml")
 VERSION = f"edge {__version__} (Python {python_version()}, {EXPAT_VERSION.replace('_', ' ')})"
 
 UNUSABLE = 2  # as argparse exits
+ABOUT = "Asks and steers a running gateway between SIP/SIMPLE and XMPP, and judges its files."
+INTERRUPTED = 130  # by Ctrl-C, as shells have it
+STATUSES = "Exit status: 0 all is well, 1 a finding or a refusal, 2 wrong usage or no gateway to ask."
 
 Run = Callable[[argparse.Namespace, TextIO], int]
 
@@ -51,13 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     command: Command = chosen.command
     try:
-        return command.run(chosen, sys.stdout)
+        out = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # the process ends with it
+        status = command.run(chosen, out)
+        out.flush()
+        return status
     except (Unreachable, Refused) as error:
-        print(f"edge: {error}", file=sys.stderr)
+        _complain(error)
         return UNUSABLE if isinstance(error, Unreachable) else 1
     except BrokenPipeError:  # as with `edge links | head`
-        sys.stderr.close()
+        _write_no_more()
         return 0
+    except KeyboardInterrupt:
+        _write_no_more()
+        return INTERRUPTED
+    except OSError as error:
+        _complain(": ".join(filter(None, (error.filename, error.strerror or str(error)))))
+        _write_no_more()
+        return UNUSABLE
 
 
 def asking(run: Callable[[Client, argparse.Namespace, TextIO], int]) -> Run:
@@ -73,7 +88,7 @@ def asking(run: Callable[[Client, argparse.Namespace, TextIO], int]) -> Run:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge", description="A federation gateway between SIP/SIMPLE and XMPP.")
+    parser = argparse.ArgumentParser(prog="edge", description=ABOUT, epilog=f"`edge VERB --help` has more. {STATUSES}")
     parser.add_argument("--version", action="version", version=VERSION)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, command in COMMANDS.items():
@@ -84,6 +99,17 @@ def _parser() -> argparse.ArgumentParser:
         command.options(one)
         one.set_defaults(command=command)
     return parser
+
+
+def _complain(about: object) -> None:
+    if sys.stderr is not None:
+        print(f"edge: {about}", file=sys.stderr)
+
+
+def _write_no_more() -> None:
+    """What is still to be written goes nowhere, so that Python has nothing to complain about at the end."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check(chosen: argparse.Namespace, out: TextIO) -> int:

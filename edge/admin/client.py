@@ -52,8 +52,7 @@ class Client:
             content = response.read(MAX_ANSWER)
             answer = json.loads(content)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error) or "it does not answer"
-            raise Unreachable(f"no gateway can be asked at {self._socket}: {reason}") from None
+            raise Unreachable(f"no gateway can be asked at {self._socket}: {self._why(error)}") from None
         finally:
             connection.close()
         if response.status != 200:
@@ -62,12 +61,25 @@ class Client:
         return answer
 
 
+    def _why(self, error: Exception) -> str:
+        reason = getattr(error, "strerror", None) or str(error) or "it does not answer"
+        if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            return f"{reason} (does it run, and with this configuration?)"
+        if isinstance(error, PermissionError):
+            return f"{reason} (only its user and its group may ask it)"
+        if isinstance(error, TimeoutError):
+            return f"there was no answer in {self._seconds:.0f} seconds"
+        return str(reason)
+
+
 def socket_of(config: Path) -> Path:
     """Where the gateway with this edge.toml listens. `Unreachable` if the file does not say."""
     try:
         said = tomllib.loads(config.read_text("utf-8-sig")).get("admin", {})
     except (OSError, ValueError) as error:
-        raise Unreachable(f"{config} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        otherwise = "--config names another file, --socket the socket of a gateway that runs"
+        raise Unreachable(f"{config} cannot be read: {reason} ({otherwise})") from None
     name = said.get("socket", Admin().socket) if isinstance(said, dict) else ""
     if not isinstance(name, str) or not name:
         raise Unreachable(f'[admin] socket in {config} is "": the gateway listens to nobody')

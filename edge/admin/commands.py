@@ -51,6 +51,7 @@ def code_command(chosen: argparse.Namespace, out: TextIO) -> int:
         out.write(cures.page())
         return GOOD
     wanted = (chosen.code or "").upper().removeprefix("EDGE-")
+    wanted = f"{wanted[:1]}0{wanted[1:]}" if len(wanted) == 2 else wanted
     if wanted and wanted not in Code.__members__:
         out.write(f"There is no code EDGE-{printable(wanted[:20])}: `edge code` lists them all.\n")
         return UNUSABLE
@@ -70,11 +71,15 @@ def code_command(chosen: argparse.Namespace, out: TextIO) -> int:
 
 
 def moment(text: str) -> float:
-    """A moment as somebody writes it: "90m", "2h", "3d" before now, or a day or time in UTC. `ValueError` if none."""
+    """A moment as somebody writes it: "90m", "2h", "3d" before now, or a day or time in UTC."""
     span = SPAN.fullmatch(text)
     if span:
         return time() - int(span[1]) * UNITS[span[2]]
-    when = datetime.fromisoformat(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        wanted = "neither a span (90m, 2h, 3d) nor a day or time (2026-11-20, 2026-11-20T15:00)"
+        raise argparse.ArgumentTypeError(f'"{text}" is {wanted}') from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 

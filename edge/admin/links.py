@@ -77,7 +77,7 @@ def system_named(running: Running, name: str) -> System:
             system = None
     if system is None:
         near = get_close_matches(name, [each.name for each in directory.systems], n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        hint = f" (did you mean {near[0]}?)" if near else ": `edge partners` lists them"
         raise Wrong(f'there is no partner "{name[:100]}"{hint}', 404)
     return system
 
@@ -109,7 +109,8 @@ def _xmpp_rows(running: Running) -> Iterator[Row]:
             used.add(route.link)
         of_link = _of_xmpp(running, route.link) if route.link is not None else {}
         pair = f"{_shown(local)} > {_shown(Domain(remote)) if not component else 'all'}"
-        yield _way(system.name if system is not None else remote, "xmpp", pair, route, of_link)
+        row = _way(system.name if system is not None else remote, "xmpp", pair, route, of_link)
+        yield {**row, "next_dial_seconds": _rounded(route.rest)} if component else row  # it is always wanted
     for link in running.xmpp.links - used:
         if link.alive:
             yield _of_xmpp(running, link)
@@ -121,27 +122,31 @@ def _way(name: str, protocol: str, pair: str, route: Route[Any], of_link: Row) -
     """A route, with the link that it has."""
     cause = route.cause if route.link is None else None
     row = of_link or _row(name, protocol, "out", pair, state=route.state)
-    pause, failing = route.next_dial, route.failing
+    failing = route.failing
     return {
         **row,
         "partner": name,
         "for": pair,
-        "queue": len(route),
+        "queue": route.waiting[0],
         "limit": route.limit,
         "code": str(cause.code) if cause is not None else "",
         "text": cause.text if cause is not None else "",
         "who": cause.code.who if cause is not None else "",
         "failing_seconds": None if failing is None or cause is None else round(failing),
-        "next_dial_seconds": None if pause is None else round(pause),
+        "next_dial_seconds": _rounded(route.next_dial),
     }
+
+
+def _rounded(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
 
 
 def _row(partner: str, protocol: str, direction: str, pair: str, **facts: object) -> Row:
     return {
         "partner": partner, "protocol": protocol, "direction": direction, "for": pair, "state": "up", "peer": "",
         "tls_version": "", "cipher": "", "auth": "", "seconds": None, "in_per_second": None, "out_per_second": None,
-        "queue": 0, "limit": None, "code": "", "text": "", "who": "", "failing_seconds": None, "next_dial_seconds": None,
-        **facts,
+        "queue": 0, "limit": None, "code": "", "text": "", "who": "", "failing_seconds": None,
+        "next_dial_seconds": None, **facts,
     }  # fmt: skip
 
 

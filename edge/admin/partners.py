@@ -49,7 +49,16 @@ def _all_told(running: Running, systems: Iterable[System]) -> list[dict[str, Any
     for row in rows_of(running):
         rows[row["partner"]].append(row)
     now = running.wall()
-    return [_told(system, rows[system.name], now) for system in systems]
+    return [_told(system, rows[system.name], now, _is_blocked(running, system)) for system in systems]
+
+
+def _is_blocked(running: Running, system: System) -> bool:
+    """Whether nothing that is listed of it can pass: a block wins."""
+    directory = running.directory
+    listed = system.domains and not system.wildcards
+    return bool(listed) and all(
+        directory.system_of(each) is None and directory.fault_of(each) is Code.A02 for each in system.domains
+    )
 
 
 def _strangers(running: Running) -> list[Stranger]:
@@ -61,8 +70,8 @@ def _strangers(running: Running) -> list[Stranger]:
     return [each for each in running.seen.strangers() if not each.domain or still(Domain(each.domain))]
 
 
-def _told(system: System, rows: Sequence[Row], now: float) -> dict[str, Any]:
-    light, sentence = _light(system, rows, now)
+def _told(system: System, rows: Sequence[Row], now: float, blocked: bool) -> dict[str, Any]:
+    light, sentence = (GREY, "all its domains are blocked (EDGE-A02)") if blocked else _light(system, rows, now)
     return {
         "name": system.name,
         "inside": system.inside,

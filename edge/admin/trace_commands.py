@@ -64,8 +64,8 @@ def pause(interrupted: Event) -> None:
 
 @contextmanager
 def _interruption() -> Iterator[Event]:
-    """Whether somebody has pressed Ctrl-C. Python would raise an exception wherever it is just then, and where that is
-    a finalizer, nobody would hear of it; who presses it twice gets that after all."""
+    """Whether somebody has pressed Ctrl-C, or ended us otherwise. Python would raise an exception wherever it is just
+    then, and where that is a finalizer, nobody would hear of it; who presses it twice gets that after all."""
     interrupted = Event()
 
     def press(*_: object) -> None:
@@ -73,17 +73,20 @@ def _interruption() -> Iterator[Event]:
             raise KeyboardInterrupt
         interrupted.set()
 
-    before = signal.signal(signal.SIGINT, press)
+    before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def _begin(trace: dict[str, Any], as_json: bool, shown: TextIO) -> None:
     if not as_json:
         bodies = "bodies shown" if trace["bodies"] else "bodies hidden"
         shown.write(f"trace {trace['id']}  ends {stamp(trace['ends'])}  {bodies}  (Ctrl-C ends it now)\n")
+        for domain in trace["unlisted"]:
+            shown.write(printable(f"{domain} is on no list: nothing passes there but refusals (edge partners)") + "\n")
         shown.write(heading(trace["sides"]) + "\n")
         shown.flush()
 

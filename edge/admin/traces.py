@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.admin.local import Answer, Wrong
+from edge.admin.shown import stamp
 from edge.admin.subs import address
-from edge.domains import Domain
+from edge.domains import Domain, unicode
 from edge.driver import Driver, Recorder
 from edge.errors import RemoteProtocolError
 from edge.gateway.effects import Report, SipLink, XmppLink
@@ -60,7 +61,8 @@ class Traces:
             raise Wrong("bodies must be true or false")
         under_way = [trace for trace in self._traces.values() if not trace.ended]
         if len(under_way) >= MOST:
-            raise Wrong(f"there are {MOST} traces already, of which the first ends at {under_way[0].ends:.0f}", 409)
+            first = stamp(min(trace.ends for trace in under_way))
+            raise Wrong(f"there are {MOST} traces already, of which the first ends at {first}", 409)
         if len(self._traces) >= MOST:
             self._forget(next(each.id for each in self._traces.values() if each.ended))
         trace = Trace(secrets.token_hex(ID_BYTES), wanted, self._wall() + 60 * minutes, bodies in ("1", "true"))
@@ -69,7 +71,8 @@ class Traces:
         self._listen()
         systems = [self._node.directory.system_of(each.host) for each in wanted]
         sides = {system.protocol: system.name for system in systems if system is not None}
-        return {**trace.summary(self._wall()), "sides": sides}
+        unlisted = [unicode(each.host) for each, system in zip(wanted, systems, strict=True) if system is None]
+        return {**trace.summary(self._wall()), "sides": sides, "unlisted": unlisted}
 
     def read(self, said: Mapping[str, str]) -> Answer:
         """What trace ``id`` has kept behind event ``since``, with the systems that occur; without an id all traces."""

@@ -132,9 +132,12 @@ class Route(Generic[L]):
     @property
     def next_dial(self) -> float | None:
         """In how many seconds it is dialled again, if it is going to be."""
-        if self.state != "resting" or not (self._queue or self._wished):
-            return None
-        return max(0.0, self._next_dial - self._clock.seconds())
+        return self.rest if self._queue or self._wished else None
+
+    @property
+    def rest(self) -> float | None:
+        """For how many seconds more it is not dialled after a failure, whether or not somebody waits for it."""
+        return max(0.0, self._next_dial - self._clock.seconds()) if self.state == "resting" else None
 
     @property
     def failing(self) -> float | None:
@@ -228,10 +231,8 @@ class Route(Generic[L]):
         """
         if link is not self.link:
             return
-        self.link = None
-        known, self._known = self._known, False
-        cause = Cause(code, text or code.sentence)
-        late: list[object] = []
+        self.link, self._known, known = None, False, self._known
+        cause, late = Cause(code, text or code.sentence), list[object]()
         if worked or self._clock.seconds() - self._up_since >= STEADY:
             self._failures = 0
             self.state = "idle"

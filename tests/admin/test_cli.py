@@ -1,8 +1,11 @@
 """The command `edge` as a process: usage, exit status, and where it looks for the gateway."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
+from errno import EACCES, ENOSPC
 from pathlib import Path
 
 import pytest
@@ -65,12 +68,15 @@ def test_without_a_gateway_to_ask_it_exits_with_2(
     assert main([*words.split(), "--config", str(written.edge)]) == 2
     said = capsys.readouterr()
     where = written.folder / "state" / "admin.sock"
-    assert (said.out, said.err) == ("", f"edge: no gateway can be asked at {where}: No such file or directory\n")
+    why = "No such file or directory (does it run, and with this configuration?)"
+    assert (said.out, said.err) == ("", f"edge: no gateway can be asked at {where}: {why}\n")
 
 
 def test_a_configuration_that_is_not_there_is_no_place_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--config", "/nowhere/edge.toml"]) == 2
-    assert capsys.readouterr().err == "edge: /nowhere/edge.toml cannot be read: No such file or directory\n"
+    said = capsys.readouterr().err
+    assert said.startswith("edge: /nowhere/edge.toml cannot be read: No such file or directory (--config names another")
+    assert said.endswith("--socket the socket of a gateway that runs)\n")
 
 
 def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,15 +92,60 @@ def test_verb_that_needs_no_gateway_runs_without_one(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.startswith("EDGE-A01  ")
 
 
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def run(client: object, name: str, **said: str) -> None:
+        raise error
+
+    monkeypatch.setattr(Client, "get", run)
+
+
 def test_refusal_is_a_finding_and_goes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(client: object, name: str, **said: str) -> None:
-        raise Refused("there is no partner")
-
-    monkeypatch.setattr(Client, "get", refuse)
+    raising(monkeypatch, Refused("there is no partner"))
     assert main(["links", "x", "--socket", "/nowhere"]) == 1
     assert capsys.readouterr() == ("", "edge: there is no partner\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 0, ""),
+        (OSError(ENOSPC, "No space left on device"), 2, "edge: No space left on device\n"),
+        (PermissionError(EACCES, "Permission denied", "a.pem"), 2, "edge: a.pem: Permission denied\n"),
+    ],
+)
+def test_end_from_outside_is_no_traceback(
+    error: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising(monkeypatch, error)
+    assert main(["links", "--socket", "/nowhere"]) == status
+    assert capsys.readouterr() == ("", said)
+
+
+def test_output_that_nobody_reads_or_that_is_nowhere_is_no_traceback() -> None:
+    command = [sys.executable, "-m", "edge.admin.cli", "code"]
+    read, write = os.pipe()
+    os.close(read)
+    with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE) as cut:
+        os.close(write)
+        shell = ["sh", "-c", f"{shlex.join(command)} >&-"]
+        with subprocess.Popen(shell, stderr=subprocess.PIPE) as closed:
+            assert (cut.communicate(timeout=60)[1], cut.returncode) == (b"", 0)
+            assert (closed.communicate(timeout=60)[1], closed.returncode) == (b"", 0)
+
+
+def test_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "0 all is well, 1 a finding or a refusal, 2 wrong usage" in " ".join(capsys.readouterr().out.split())
+
+
+def test_moment_that_is_none_is_answered_with_what_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["audit", "--since", "yesterday"])
+    assert '"yesterday" is neither a span (90m, 2h, 3d) nor a day or time' in capsys.readouterr().err
 
 
 def test_every_verb_has_its_section_and_its_row() -> None:

@@ -88,8 +88,25 @@ def test_what_is_no_answer_is_as_if_nobody_were_there(tmp_path: Path, answer: by
 
 
 def test_nobody_is_there(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match=r"No such file or directory$"):
+    with pytest.raises(Unreachable, match=r"No such file or directory \(does it run"):
         Client(tmp_path / "admin.sock").get("status")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied (only its user and its group may ask it)"),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused (does it run"),
+        (TimeoutError("timed out"), "there was no answer in 60 seconds"),
+    ],
+)
+def test_why_nobody_can_be_asked(error: OSError, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(self: socket.socket, place: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.raises(Unreachable, match=re.escape(words)):
+        Client(Path("admin.sock")).get("status")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_moment_is_in_utc_unless_it_says_otherwise(text: str) -> None:
     assert moment(text) == 1795168800.0
 
 
-@pytest.mark.parametrize("word", ["EDGE-C05", "c05", "edge-C05"])
+@pytest.mark.parametrize("word", ["EDGE-C05", "c05", "edge-C05", "c5"])
 def test_code_says_who_must_do_what(word: str) -> None:
     status, text = Shell().run("code", word)
     assert status == 0

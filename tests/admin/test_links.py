@@ -40,6 +40,16 @@ def test_way_that_is_down_says_why_since_when_and_what_waits(office: Office) -> 
     assert (row["queue"], row["limit"], row["failing_seconds"], row["next_dial_seconds"]) == (1, 500, 0, 1)
 
 
+def test_component_is_dialled_again_by_itself_and_nothing_waits_for_it(office: Office) -> None:
+    office.running.xmpp._connect_components()
+    office.running.xmpp._tick()
+    refuse(office)
+    row = next(row for row in office.get("links")["links"] if row["code"])
+    assert (row["partner"], row["state"], row["queue"], row["next_dial_seconds"]) == ("office", "resting", 0, 1)
+    office.reactor.advance(0.5)
+    assert office.get("partners")["partners"][0]["waiting"] == 0
+
+
 def test_link_that_came_in_says_how_it_is_protected(office: Office) -> None:
     office.link()
     office.reactor.advance(7.0)

@@ -38,6 +38,12 @@ def test_light_is_off_where_nothing_goes_on(office: Office) -> None:
     assert light(office) == ("grey", "there is no link, and nothing to send")
 
 
+def test_partner_of_whom_everything_is_blocked_is_told_so(tmp_path: Path) -> None:
+    office = Office(tmp_path, partners=changed(PARTNERS, '"spam.example"', '"contoso.com", "fabrikam.com"'))
+    assert light(office) == ("grey", "all its domains are blocked (EDGE-A02)")
+    assert light(office, "fabrikam") == ("grey", "there is no link, and nothing to send"), "others are not"
+
+
 def test_light_is_green_with_a_link(office: Office) -> None:
     office.link()
     assert light(office) == ("green", "1 link")

@@ -113,6 +113,21 @@ def test_nothing_in_a_transcript_is_obeyed_by_a_terminal(monkeypatch: pytest.Mon
     assert "[2Jy" in said and "\x1b" not in said
 
 
+def test_domain_on_no_list_is_told_at_once(delivered: Gateway) -> None:
+    _, said = delivered.run("trace", "romeo@contoso.example", "--with", "a@nowhere.example")
+    assert said.splitlines()[1].startswith("nowhere.example is on no list")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_trace_ends_in_the_gateway_when_the_command_is_ended(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(SIP_SPEAKS, monkeypatch, lambda: signal.raise_signal(number))
+    before = signal.getsignal(number)
+    assert gateway.run("trace", "contoso.example")[0] == 0
+    assert [name for _, name, _ in gateway.asked] == ["trace", "trace/end"] and signal.getsignal(number) == before
+
+
 def test_trace_ends_in_the_gateway_when_the_command_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     def dies() -> None:
         raise BrokenPipeError

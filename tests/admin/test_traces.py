@@ -79,7 +79,7 @@ def test_so_many_at_a_time_and_then_the_oldest_that_is_over_makes_room() -> None
     scene = stage()
     traces = traces_of(scene)
     ids = [str(traces.start({"address": "contoso.example"})["id"]) for _ in range(module.MOST)]
-    with pytest.raises(Wrong, match="there are 4 traces already"):
+    with pytest.raises(Wrong, match=r"there are 4 traces already, of which the first ends at 2023-11-14T"):
         traces.start({"address": "contoso.example"})
     traces.end({"id": ids[1]})
     traces.start({"address": "contoso.example"})

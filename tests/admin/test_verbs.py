@@ -15,6 +15,7 @@ from edge.config import Fault
 from tests.admin.office import Office
 
 ROOT = {"by": "root (uid 0)"}
+NOBODY = 'there is no partner "nobody": `edge partners` lists them'
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_order_and_its_refusal_are_noted(office: Office) -> None:
         office.post("links/retry", partner="nobody")
     assert entries(office) == [
         {**ROOT, "verb": "links/close", "partner": "contoso"},
-        {**ROOT, "verb": "links/retry", "refused": 'there is no partner "nobody"', "partner": "nobody"},
+        {**ROOT, "verb": "links/retry", "refused": NOBODY, "partner": "nobody"},
     ]
 
 
