@@ -17,6 +17,7 @@ HOUR = 3600.0  # seconds, the window in which users and strangers are counted
 STRANGERS = 50  # unlisted domains that one user of ours may write to in it; each costs look-ups and a link
 USERS = 10_000  # of ours of whom that is remembered; the one who began first is forgotten first
 PARTNERS = 1000  # of whom something is remembered; as many as can be discovered
+NEIGHBOURS = 4  # times as many may all below one domain of two labels try: one certificate may be good for all of them
 WINDOW = 60.0  # seconds at least over which failures are counted
 FEWEST = 10  # messages at least by which a partner is judged
 TOO_MANY_STRANGERS = f"a user may write to {STRANGERS} unlisted domains in an hour"
@@ -38,6 +39,7 @@ class Guard:
         self._counters = counters
         self._partners: dict[str, _Partner] = {}
         self._users: dict[str, _Tried] = {}
+        self._sites: dict[str, _Site] = {}
 
     def outbound(self, user: str, system: System, now: float) -> Limit | None:
         """A user of ours writes to a discovered partner."""
@@ -60,10 +62,15 @@ class Guard:
             partner = self._partners[system.name] = _Partner(now, self._ended(system))
         if now - partner.tried.began >= HOUR:
             partner.tried = _Tried(now)
-        if not partner.tried.takes(user, system.local_users):
+        site = self._site(system.name, now)
+        is_new = user not in partner.tried
+        if is_new and (
+            site.tried >= NEIGHBOURS * system.local_users or not partner.tried.takes(user, system.local_users)
+        ):
             cure = f"name {system.name} in the partner file if it has so many contacts here, or block it"
             reports = partner.complaint(Code.L02, system, now, cure)
             return Limit(Code.L02, 0.0, Code.L02.sentence, reports)
+        site.tried += is_new
         self._judge(partner, system, now)
         if partner.is_suspicious:
             if now < partner.free_at:
@@ -84,6 +91,17 @@ class Guard:
         self._partners.pop(name, None)
 
     # --- private ----------------------------------------------------------------------------------------
+
+    def _site(self, name: str, now: float) -> "_Site":
+        """All partners below the last two labels of a name. It is remembered when they are not: they may come anew."""
+        key = ".".join(name.rsplit(".", 2)[-2:])
+        site = self._sites.get(key)
+        if site is None or now - site.began >= HOUR:
+            self._sites.pop(key, None)
+            if len(self._sites) >= PARTNERS:
+                del self._sites[next(iter(self._sites))]
+            site = self._sites[key] = _Site(now)
+        return site
 
     def _ended(self, system: System) -> tuple[int, int]:
         return self._counters.ended(system.name)
@@ -108,6 +126,9 @@ class _Tried:
         self.began = began
         self._found: set[int] = set()
 
+    def __contains__(self, name: str) -> bool:
+        return hash(name) in self._found
+
     def takes(self, name: str, most: int) -> bool:
         key = hash(name)
         if key in self._found:
@@ -116,6 +137,16 @@ class _Tried:
             return False
         self._found.add(key)
         return True
+
+
+class _Site:
+    """How often somebody from there has tried a user who was new to him, since ``began``."""
+
+    __slots__ = ("began", "tried")
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.tried = 0
 
 
 class _Partner:

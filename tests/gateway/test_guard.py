@@ -9,7 +9,7 @@ from edge.domains import domain
 from edge.gateway import guard as guard_module
 from edge.gateway.counters import DELIVERED, FAILED, REJECTED, Counters
 from edge.gateway.effects import Report
-from edge.gateway.guard import FEWEST, HOUR, WINDOW, Guard
+from edge.gateway.guard import FEWEST, HOUR, NEIGHBOURS, WINDOW, Guard
 from edge.partners import Admit, System
 
 STRANGER = System("a.example", False, "sip", (domain("a.example"),), discovered=True, local_users=3)
@@ -24,6 +24,12 @@ def counters() -> Counters:
 @pytest.fixture
 def guard(counters: Counters) -> Guard:
     return Guard(counters)
+
+
+def below(number: int) -> System:
+    """One of as many as somebody wants, who has a certificate for `*.a.example`."""
+    name = f"x{number}.a.example"
+    return replace(STRANGER, name=name, domains=(domain(name),))
 
 
 def others(number: int) -> System:
@@ -51,6 +57,23 @@ def test_log_hears_it_once_a_minute_with_what_to_do(guard: Guard) -> None:
     (report,) = last.reports
     assert isinstance(report, Report) and (report.event, report.code) == ("limit.hit", Code.L02)
     assert report.fields["count"] == 7 and "name a.example in the partner file" in str(report.fields["cure"])
+
+
+def test_names_below_one_domain_are_no_way_to_try_more_and_more(guard: Guard) -> None:
+    tried = [code(guard.inbound(f"{number}-{user}", below(number), 0)) for number in range(10) for user in "abc"]
+    assert tried.count(None) == NEIGHBOURS * STRANGER.local_users and set(tried[12:]) == {Code.L02}
+    guard.forget(below(0).name)  # others have taken its place meanwhile
+    assert code(guard.inbound("0-a", below(0), 0)) is Code.L02
+    assert guard.inbound("1-a", below(1), 0) is None, "with whom it has tried it goes on"
+    assert guard.inbound("0-a", others(1), 0) is None
+    assert guard.inbound("0-a", below(0), HOUR) is None
+
+
+def test_sites_are_remembered_in_bounded_number(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "PARTNERS", 2)
+    for number in range(5):
+        guard.inbound("a", others(number), 0)
+    assert len(guard._sites) == 2
 
 
 def test_strangers_do_not_share(guard: Guard) -> None:
