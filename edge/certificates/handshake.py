@@ -74,7 +74,7 @@ class Handshake:
             if leaf is not None:
                 chain = [leaf, *(each for each in sent if each != leaf)]
                 path = connection.get_verified_chain(as_cryptography=True) or chain
-            for each in (*chain, *path):  # names are read when they are asked for: nobody after us need expect the worst
+            for each in (*chain, *path):  # names are read when asked for: nobody after us need expect the worst
                 _ = each.subject, each.issuer
         except (ValueError, TypeError, x509.InvalidVersion):
             leaf, chain, path, readable = None, [], [], False

@@ -88,16 +88,17 @@ class Trust:
 
     def judge_again(self, link: "XmppLink") -> bool:
         """Hold what a stream has proved against another partner list; False if nothing is left of it."""
-        handshake, proofs = link.handshake, link.security.proofs
+        handshake, proofs, stream = link.handshake, link.security.proofs, link.negotiation
         assert handshake is not None
         for (remote, local), how in list(proofs.items()):
             now = self.judge(remote, local, handshake)
             good = now.peer.fault is None or self._stays(link, remote, local)
             if not (now.allowed.dialback if how == "dialback" else good):
                 del proofs[remote, local]
-                link.negotiation.withdraw(remote, local)
-        if link.outbox is not None and isinstance(link.negotiation, Receiving) and not link.negotiation.sends:
-            return False  # what goes back on it is for whom it has not proved any more
+                if isinstance(stream, Receiving):
+                    stream.withdraw(remote, local)
+        if isinstance(stream, Receiving) and link.outbox is not None and not stream.sends:
+            return False  # what goes back on it is for whom it does not prove any more
         link.peer = self._directory.identify("xmpp", frozenset(remote for remote, _ in proofs))
         return bool(proofs)
 

@@ -112,6 +112,10 @@ class Receiving(Negotiation):
             return None
         return Code.A06 if any(sender == proved for proved, _ in self._pairs.proved) else Code.X04
 
+    def withdraw(self, remote: Domain, local: Domain) -> None:
+        """What was proved of these two counts no more."""
+        self._pairs.proved.discard((remote, local))
+
     @property
     def sends(self) -> bool:  # type: ignore[override]  # of other ends it is a constant
         """XEP-0288 §2.2: back goes what is between the two domains of the header, once these are proved."""

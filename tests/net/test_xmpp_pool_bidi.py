@@ -1,10 +1,13 @@
 """One stream for both directions (XEP-0288): who may use it, when, and what becomes of messages when it is gone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge.partners import Streams
+from edge.certificates.trust import Trust
+from edge.domains import Domain
+from edge.partners import Directory, Streams
 from tests.net.cable import (
     AUTH,
     HEADER,
@@ -163,3 +166,18 @@ def test_stream_both_ways_is_closed_for_want_of_work_and_nobody_minds(world: Wor
     far.says("</stream:stream>")
     assert world.sink.codes("link.down") == [None]
     assert world.sink.paths[-1] == ("lost", "montague", US, THEM, True)
+
+
+def test_stream_that_carries_both_directions_goes_with_the_proof_of_its_own_two_domains(tmp_path: Path) -> None:
+    """Another domain that it has proved besides does not keep it: what we send on it would be for the first."""
+    other = Domain("other.example")
+    world = World(tmp_path, SIP, s2s(), s2s(name="other", domains=(other,), streams=Streams(dialback=True)))
+    far = come_in(world)
+    (link,) = world.pool.links
+    link.security.proofs[other, US] = "dialback"
+    link.negotiation._pairs.proved.add((other, US))  # type: ignore[attr-defined]
+    (montague,) = [system for system in world.directory.systems if system.name == "montague"]
+    pinned = replace(montague, trust=Trust(pins=frozenset(("sha256/" + "A" * 43 + "=",))))
+    systems = [pinned if system is montague else system for system in world.directory.systems]
+    assert world.pool.relisted(world.directory.become(Directory(systems))) == 1
+    assert far.hears().endswith(b"</stream:stream>")

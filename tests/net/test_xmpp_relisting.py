@@ -9,7 +9,8 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.net.retiring import QUIET
 from edge.partners import Block, Directory, HostPort, Streams, System
-from tests.net.cable import SIP, THEM, US, World, component, message, s2s
+from edge.xmpp.dialback import Dialback
+from tests.net.cable import HEADER, SIP, THEM, US, World, component, message, s2s
 from tests.net.test_xmpp_pool_component import component_world, serve
 
 THIRD = Domain("third.example")
@@ -118,6 +119,22 @@ def test_stream_has_to_prove_what_is_asked_of_it_now(world: World, said: dict[st
     far = world.come_in()
     assert relist(world, SIP, s2s(**said)) == int(closed)
     assert far.hears().endswith(b"</stream:stream>") is closed
+
+
+def test_domain_that_a_stream_has_proved_besides_may_have_to_go_alone(tmp_path: Path) -> None:
+    """One that a certificate has proved stays, one that dialback has proved goes with it."""
+    also = s2s(domains=(THEM, THIRD), streams=Streams(dialback=True))
+    world = World(tmp_path, SIP, also)
+    far = world.come_in(header=HEADER.replace(" from=", " xmlns:db='jabber:server:dialback' from="))
+    (link,) = world.pool.links
+    far.says(Dialback("result", THIRD, US, "key").to_bytes())
+    link.dialled_back(Dialback("verify", US, THIRD, "key", "id"), "valid")
+    far.says(message("one", from_=f"romeo@{THIRD}"))
+    assert [stanza.id for stanza in world.sink.stanzas] == ["one"]
+    assert relist(world, SIP, s2s(domains=(THEM, THIRD))) == 0
+    far.says(message("two"))
+    assert b"<invalid-from " in far.says(message("three", from_=f"romeo@{THIRD}"))
+    assert [stanza.id for stanza in world.sink.stanzas] == ["one", "two"]
 
 
 def test_domain_that_is_anothers_now_is_reached_there(world: World) -> None:

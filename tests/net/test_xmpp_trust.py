@@ -24,6 +24,12 @@ class Verdicts:
     def __init__(self, fault: Code | None) -> None:
         self.fault = fault
 
+    def bears(self, handshake: Handshake, bundle: object) -> bool:
+        return True
+
+    def revoked(self, handshake: Handshake, policy: str) -> Code | None:
+        return self.fault if self.fault is Code.C10 else None
+
     def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain, proof: str = "") -> Peer:
         found = directory.identify("xmpp", frozenset((remote,)))
         return Peer("xmpp", found.names, frozenset() if self.fault else found.systems, self.fault)
@@ -64,7 +70,7 @@ def test_judge_allows_nothing_to_whom_policy_refuses(remote: str, local: str, co
     anything = trust(Streams(dialback=True))
     verdict = anything.judge(Domain(remote), Domain(local), HANDSHAKE)
     assert verdict.peer.fault is code and verdict.allowed == NOTHING and verdict.peer.systems == frozenset()
-    assert anything.refuses(Domain(remote), Domain(local)) == "policy-violation"
+    assert anything.refuses(Domain(remote), Domain(local), HANDSHAKE) == "policy-violation"
 
 
 def test_judge_lets_no_server_in_whose_component_we_are() -> None:
@@ -73,8 +79,15 @@ def test_judge_lets_no_server_in_whose_component_we_are() -> None:
 
 
 def test_dialback_is_made_for_those_alone_for_whom_it_counts() -> None:
-    assert trust(Streams(dialback=True)).refuses(THEM, US) == ""
-    assert trust(Streams()).refuses(THEM, US) == "not-authorized"
+    weak = trust(Streams(dialback=True))
+    assert weak.refuses(THEM, US, HANDSHAKE) == "" and weak.refuses(THEM, US, None) == "not-authorized"
+    assert trust(Streams()).refuses(THEM, US, HANDSHAKE) == "not-authorized"
+
+
+@pytest.mark.parametrize(("fault", "condition"), [(Code.C10, "not-authorized"), (Code.C03, "")])
+def test_dialback_makes_nothing_good_that_we_ask_for_ourselves(fault: Code, condition: str) -> None:
+    """Of the second domain of a stream as little as of the first."""
+    assert trust(Streams(dialback=True), fault).refuses(ALSO, US, HANDSHAKE) == condition
 
 
 def test_proved_is_what_was_proved_and_nothing_else() -> None:
