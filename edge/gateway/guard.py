@@ -18,6 +18,7 @@ STRANGERS = 50  # unlisted domains that one user of ours may write to in it; eac
 USERS = 10_000  # of ours of whom that is remembered; the one who began first is forgotten first
 PARTNERS = 1000  # of whom something is remembered; as many as can be discovered
 NEIGHBOURS = 4  # times as many may all below one domain of two labels try: one certificate may be good for all of them
+CROWD = 10  # times as many messages may they send together
 WINDOW = 60.0  # seconds at least over which failures are counted
 FEWEST = 10  # messages at least by which a partner is judged
 TOO_MANY_STRANGERS = f"a user may write to {STRANGERS} unlisted domains in an hour"
@@ -80,6 +81,10 @@ class Guard:
             partner.free_at = now + 1 / system.suspicious_rate
         return None
 
+    def crowded(self, system: System, now: float) -> float:
+        """A discovered partner has a message, which he may send for his part: how many seconds his neighbours need."""
+        return self._site(system.name, now).takes(CROWD * system.messages_per_s, now)
+
     def refused(self, system: System) -> None:
         """A message was refused because there are too many: that is no failure by which a partner is judged."""
         partner = self._partners.get(system.name)
@@ -140,13 +145,23 @@ class _Tried:
 
 
 class _Site:
-    """How often somebody from there has tried a user who was new to him, since ``began``."""
+    """How often somebody from there has tried a user who was new to him, since ``began``; and what comes from there."""
 
-    __slots__ = ("began", "tried")
+    __slots__ = ("_at", "_due", "began", "tried")
 
     def __init__(self, began: float) -> None:
-        self.began = began
+        self.began = self._at = began
         self.tried = 0
+        self._due = 0.0  # messages that are above what may come by now
+
+    def takes(self, rate: float, now: float) -> float:
+        """Count one message: 0, or the seconds after which there is room again. A second's worth may come at once."""
+        self._due = max(self._due - (now - self._at) * rate, 0.0)
+        self._at = now
+        if self._due + 1 > max(rate, 1.0):
+            return (self._due + 1 - max(rate, 1.0)) / rate
+        self._due += 1
+        return 0.0
 
 
 class _Partner:

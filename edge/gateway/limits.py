@@ -43,6 +43,12 @@ class Rates:
         bucket.refused += 1
         return (1 - bucket.tokens) / system.messages_per_s
 
+    def refused(self, system: System) -> None:
+        """What was counted is refused all the same, because of others: it takes nothing."""
+        bucket = self._buckets[system.name]
+        bucket.tokens += 1
+        bucket.refused += 1
+
     def complaint(self, system: System, now: float) -> list[Effect]:
         """What the log should hear of the messages refused so far: nothing, or how many and what to change."""
         bucket = self._buckets[system.name]

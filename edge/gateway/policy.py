@@ -67,7 +67,7 @@ class Policy:
             return self._refused(transaction, decision, limit.code, later, limit.text) + limit.reports
         if decision.sender.inside:
             return None
-        wait = self.rates.take(decision.sender, self._node.wheel.now)
+        wait = self._wait(decision.sender)
         if not wait:
             return None
         # COMPAT(lync): 500, because to 503 an edge stops using us altogether (as any proxy may, RFC 3261 §21.5.4), and
@@ -94,7 +94,7 @@ class Policy:
                 return self._returned(stanza, decision, limit.code, condition, limit.text) + limit.reports
         if decision.sender.inside or (known and not decision.discovered):
             return None
-        wait = self.rates.take(decision.sender, self._node.wheel.now)
+        wait = self._wait(decision.sender)
         if not wait:
             return None
         returned = self._returned(stanza, decision, Code.L01, "resource-constraint", _too_much(wait))
@@ -104,7 +104,7 @@ class Policy:
         """The answer to a call by IQ, if its sender sends too much; else it gets one that costs us more."""
         if decision.sender.inside or iq.from_ is None or iq.to is None:
             return None
-        wait = self.rates.take(decision.sender, self._node.wheel.now)
+        wait = self._wait(decision.sender)
         if not wait:
             return None
         data = error_bytes(iq, "resource-constraint", f"{Code.L01} {_too_much(wait)}", "wait")
@@ -126,6 +126,14 @@ class Policy:
             self._node.counters.forget(system.name)
 
     # --- private --------------------------------------------------------------------------------------
+
+    def _wait(self, sender: System) -> float:
+        """Seconds until a partner may send what he has now; 0 if it is counted, and may go."""
+        now = self._node.wheel.now
+        wait = self.rates.take(sender, now)
+        if sender.discovered and not wait and (wait := self.guard.crowded(sender, now)):
+            self.rates.refused(sender)
+        return wait
 
     def _limit(self, decision: Admit, sender: str, target: str) -> Limit | None:
         """What more is asked where one of the two is on no list."""

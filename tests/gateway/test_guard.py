@@ -69,6 +69,14 @@ def test_names_below_one_domain_are_no_way_to_try_more_and_more(guard: Guard) ->
     assert guard.inbound("0-a", below(0), HOUR) is None
 
 
+def test_names_below_one_domain_are_no_way_to_send_more_and_more(guard: Guard) -> None:
+    slow = [replace(below(number), messages_per_s=0.5) for number in range(20)]
+    waits = [guard.crowded(each, 0) for each in slow]
+    assert waits == [0] * 5 + [pytest.approx(1 / 5)] * 15
+    assert guard.crowded(slow[0], 0.1) == pytest.approx(0.1) and guard.crowded(slow[0], 0.2) == 0
+    assert guard.crowded(replace(others(1), messages_per_s=0.01), 0) == 0, "one at least"
+
+
 def test_sites_are_remembered_in_bounded_number(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_module, "PARTNERS", 2)
     for number in range(5):

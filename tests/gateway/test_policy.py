@@ -162,3 +162,26 @@ stranger receives:
     performance.play()
     (stranger,) = performance.stage.directory.discovered
     assert performance.stage.gateway.policy.holds(stranger)
+
+
+CROWDED = """[strangers]  unlisted  sip  a.evil.example b.evil.example  unknown_domains=discover messages_per_s=0.1 burst=1
+[capulet]  inside  component  capulet.example
+"""
+FROM_ONE = """
+strangers sends:
+    MESSAGE sip:juliet@capulet.example SIP/2.0
+    From: <sip:iago@{domain}>;tag=1
+    To: <sip:juliet@capulet.example>
+    Content-Type: text/plain
+
+    Hello
+"""
+TAKEN = "\ncapulet receives:\n    <message/>\nstrangers receives:\n    SIP/2.0 200 OK\n"
+LATER = "\nstrangers receives:\n    SIP/2.0 500 {any}\n    Retry-After: 1\n    Warning: 399 edge \"EDGE-L01 {any}\"\n"
+
+
+def test_neighbours_of_a_stranger_share_what_may_come() -> None:
+    """Each of them for his part sends no more than he may: here there is room for one message at a time."""
+    one, other = (FROM_ONE.format(domain=domain) for domain in ("a.evil.example", "b.evil.example"))
+    performance = Performance(CROWDED + one + TAKEN + other + LATER + "\n1 second passes\n" + other + TAKEN)
+    performance.play()
