@@ -17,7 +17,7 @@ from edge.gateway.view import ANSWER, EXPIRY, PACE, Notification, View, presence
 from edge.partners import System
 from edge.sip.message import Response
 from edge.sip.notifier import Notifier
-from edge.sip.subscription import Closed, Left, Missed, Output, Rearm, Renewed, Reply, SendRequest, UsageKey
+from edge.sip.subscription import Closed, Left, Missed, Output, Rearm, Renewed, Reply, SendRequest
 from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.xmpp.jid import JID
@@ -41,15 +41,15 @@ class Notifications:
         self._node = node
         self._pairs = pairs
         self._presentities = presentities
-        self._usages: dict[UsageKey, Notification] = {}
+        self._usages: dict[str, Notification] = {}  # by our tag, which is random
         self._watched: dict[JID, int] = {}  # by watcher: how many views
         self._quota = Quota()  # by the watcher's system
 
     def __len__(self) -> int:
         return len(self._usages)
 
-    def get(self, key: UsageKey) -> Notification | None:
-        return self._usages.get(key)
+    def get(self, tag: str) -> Notification | None:
+        return self._usages.get(tag)
 
     def has_room(self, user: JID, system: str, most: int) -> bool:
         """Whether a user, who may watch ``most``, and his system may watch one more."""
@@ -74,7 +74,7 @@ class Notifications:
         """A new dialog."""
         notification = Notification(self, view, usage)
         view.notifications.append(notification)
-        self._usages[usage.key] = notification
+        self._usages[usage.dialog.local_tag] = notification
         self._node.unsaved[notification] = None
         return notification
 
@@ -92,7 +92,7 @@ class Notifications:
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at, record.content_type)
         notification = Notification(self, view := self.view_of(pair), usage)
         view.notifications.append(notification)
-        self._usages[usage.key] = notification
+        self._usages[usage.dialog.local_tag] = notification
         notification.start(node.wheel, max(expires_at - node.wheel.now, LATE_SECONDS), EXPIRY)
 
     def saved(self, notification: Notification) -> Remember | Forget:
@@ -319,7 +319,7 @@ class Notifications:
         notification.stop()
         notification.release()
         view = notification.view
-        if self._usages.pop(notification.usage.key, None) is not None:
+        if self._usages.pop(notification.usage.dialog.local_tag, None) is not None:
             self._node.unsaved[notification] = None
         if notification in view.notifications:
             view.notifications.remove(notification)

@@ -22,7 +22,7 @@ from edge.partners import Admit, System
 from edge.sip.message import Request
 from edge.sip.microsoft import PIGGYBACK, offers
 from edge.sip.notifier import Notifier, document_type
-from edge.sip.subscription import PRESENCE, Left, Output, Reply, too_brief, usage_key
+from edge.sip.subscription import PRESENCE, Left, Output, Reply, too_brief
 from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ServerTransaction
 from edge.sip.uri import SipUri
@@ -65,7 +65,7 @@ class Notifiers:
         """A SUBSCRIBE: a new dialog, a fetch, or one within a dialog (RFC 6665 §4.2.1)."""
         node, request = self._node, transaction.request
         if request.to.tag:
-            notification = self._told.get(usage_key(request))
+            notification = self._told.get(request.to.tag)
             if notification is None or notification.view.pair.sip is not decision.sender:
                 return node.refuse(transaction, Code.S05, 481)
             return self._refreshed(transaction, notification)

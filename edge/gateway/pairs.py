@@ -110,31 +110,41 @@ class Pairs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._pairs: dict[tuple[JID, JID], Pair] = {}
+        self._pairs: dict[JID, Pair | dict[JID, Pair]] = {}  # by user, and by contact where he has several
+        self._number = 0
         self._behind: dict[Path, int] = {}  # how many pairs each path matters to
         self._profiles: dict[tuple[str, str], Profile] = {}  # one for each two systems at most
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return self._number
 
     def __iter__(self) -> Iterator[Pair]:
-        return iter(self._pairs.values())
+        for found in self._pairs.values():
+            if isinstance(found, Pair):
+                yield found
+            else:
+                yield from found.values()
 
     def get(self, user: JID, contact: JID) -> Pair | None:
-        return self._pairs.get((user, contact))
+        found = self._pairs.get(user)
+        if isinstance(found, dict):
+            return found.get(contact)
+        return found if found is not None and found.contact == contact else None
 
     def open(self, user: JID, contact: JID, sip: System, xmpp: System) -> Pair:
         """The pair of these two, made if there is none yet."""
-        pair = self._pairs.get((user, contact))
+        pair = self.get(user, contact)
         if pair is None:
-            pair = self._pairs[user, contact] = Pair(self._node, user, contact, sip, xmpp)
+            pair = Pair(self._node, user, contact, sip, xmpp)
+            self._add(pair)
             for path in pair.paths:
                 self._behind[path] = self._behind.get(path, 0) + 1
         return pair
 
     def release(self, pair: Pair) -> None:
         """Forget a pair in which there is nothing left."""
-        if pair.is_empty and self._pairs.pop((pair.user, pair.contact), None) is not None:
+        if pair.is_empty and self.get(pair.user, pair.contact) is pair:
+            self._remove(pair)
             self._node.unsaved[pair] = None
             for path in pair.paths:
                 self._behind[path] -= 1
@@ -162,19 +172,19 @@ class Pairs:
 
     def behind(self, path: Path) -> list[Pair]:
         """The pairs that a path matters to. All are looked at: outages are rare, pairs are many."""
-        system, pairs = path.system, self._pairs.values()
+        system = path.system
         if path.local is None:
-            return [pair for pair in pairs if pair.sip is system]
+            return [pair for pair in self if pair.sip is system]
         local = domains.unicode(path.local)  # the form that JIDs have
         if path.remote is None:
-            return [pair for pair in pairs if pair.xmpp is system and pair.user.domain == local]
+            return [pair for pair in self if pair.xmpp is system and pair.user.domain == local]
         remote = domains.unicode(path.remote)
-        return [pair for pair in pairs if pair.user.domain == local and pair.contact.domain == remote]
+        return [pair for pair in self if pair.user.domain == local and pair.contact.domain == remote]
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (SIP system, direction, state): the dialogs, and the watches of XMPP users."""
         counts: dict[str, list[int]] = {}
-        for pair in self._pairs.values():
+        for pair in self:
             of_system = counts.get(pair.sip.name)
             if of_system is None:
                 of_system = counts[pair.sip.name] = [0] * len(KINDS)
@@ -200,3 +210,24 @@ class Pairs:
                 self._profiles.clear()
             profile = self._profiles[key] = watcher.presence.over(presentity.presence)
         return profile
+
+    def _add(self, pair: Pair) -> None:
+        found = self._pairs.get(pair.user)
+        if found is None:
+            self._pairs[pair.user] = pair  # most have one, who needs no dictionary and no key of two parts
+        elif isinstance(found, dict):
+            pair.user = next(iter(found.values())).user  # equal, and one object will do
+            found[pair.contact] = pair
+        else:
+            assert isinstance(found, Pair)
+            pair.user = found.user
+            self._pairs[pair.user] = {found.contact: found, pair.contact: pair}
+        self._number += 1
+
+    def _remove(self, pair: Pair) -> None:
+        found = self._pairs[pair.user]
+        if isinstance(found, dict):
+            del found[pair.contact]
+        if not found or found is pair:
+            del self._pairs[pair.user]
+        self._number -= 1

@@ -14,7 +14,6 @@ from edge.gateway.records import WatchRecord
 from edge.gateway.subscription import Subscriptions
 from edge.gateway.watch import Watch, send, shown, tell
 from edge.partners import Admit, System
-from edge.sip.subscription import usage_key
 from edge.sip.transaction import ServerTransaction
 from edge.xmpp.authorization import Action, Input
 from edge.xmpp.jid import JID
@@ -191,7 +190,7 @@ class Subscribers:
     def notified(self, transaction: ServerTransaction, decision: Admit) -> list[Effect]:
         """A NOTIFY, perhaps before the 200 to the SUBSCRIBE and perhaps on another link (RFC 6665 §4.1.2.4)."""
         request = transaction.request
-        watch = self._dialogs.get(usage_key(request))
+        watch = self._dialogs.get(request.to.tag)
         if watch is None or watch.usage is None or watch.pair.sip is not decision.sender:
             return self._node.refuse(transaction, Code.S05, 481)
         return self._dialogs.notified(watch, transaction)

@@ -1,7 +1,7 @@
 """The dialogs in which we watch SIP users for XMPP users (RFC 6665 §4.1): subscribed, refreshed, ended, made anew.
 
 A dialog is refreshed while the contact has a session (`edge.gateway.sessions`), and made anew when it ends for a reason
-that passes (`edge.gateway.ending`). Correlation is by Call-ID and our tag, never by link. Called by
+that passes (`edge.gateway.ending`). A dialog is found by our tag, never by link; the usage looks at the rest. Called by
 `edge.gateway.subscriber`, which decides who watches whom.
 """
 
@@ -34,7 +34,6 @@ from edge.sip.subscription import (
     RefreshDue,
     Reply,
     SendRequest,
-    UsageKey,
 )
 from edge.sip.subscription_tables import SubscriberState
 from edge.sip.transaction import ServerTransaction
@@ -56,7 +55,7 @@ class Subscriptions:
         self._node = node
         self._pairs = pairs
         self.sessions = Sessions(node, self)
-        self._usages: dict[UsageKey, Watch] = {}
+        self._usages: dict[str, Watch] = {}  # by our tag
         self._watched: dict[JID, int] = {}  # by contact: how many users he watches
         self._quota = Quota()  # by the contact's system
         self._pacing = Pacing(node.wheel)
@@ -64,8 +63,8 @@ class Subscriptions:
     def __len__(self) -> int:
         return sum(self._watched.values())
 
-    def get(self, key: UsageKey) -> Watch | None:
-        return self._usages.get(key)
+    def get(self, tag: str) -> Watch | None:
+        return self._usages.get(tag)
 
     def has_room(self, contact: JID, system: str, most: int) -> bool:
         """Whether a contact, who may watch ``most``, and his system may watch one more."""
@@ -97,7 +96,7 @@ class Subscriptions:
             usage = Subscriber(node.agent, dialog_of(record.dialog), record.expires, state, accept)
             usage.expires_at, usage.since, usage.was_active = node.moment_of(record.expires_at), 0.0, record.active
             watch.usage = usage
-            self._usages[usage.key] = watch
+            self._usages[usage.dialog.local_tag] = watch
 
     def subscribe(self, watch: Watch) -> list[Effect]:
         """Open a new dialog; the old one, if there is one, may end unheard."""
@@ -111,7 +110,7 @@ class Subscriptions:
         expires = node.presence.expires
         accept = ", ".join(formats(pair.sip))
         watch.usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), expires, accept)
-        self._usages[watch.usage.key] = watch
+        self._usages[watch.usage.dialog.local_tag] = watch
         return self.follow(watch, watch.usage.subscribe(node.wheel.now))
 
     def refresh(self, watch: Watch) -> list[Effect]:
@@ -378,7 +377,7 @@ class Subscriptions:
 
     def drop(self, watch: Watch) -> None:
         if watch.usage is not None:
-            self._usages.pop(watch.usage.key, None)
+            self._usages.pop(watch.usage.dialog.local_tag, None)
             watch.usage = None
 
     def is_resting(self, pair: Pair) -> bool:

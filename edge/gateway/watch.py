@@ -37,8 +37,8 @@ class Watch:
 
     ``leaving``: he has taken his subscription back, and only the dialog is still to be ended. ``asleep``: he has no
     session, so there is no dialog. ``done``: the partner has said its last word, and nothing is asked again.
-    ``document`` is what he was told last, packed, in the language ``lang``, ``shown`` the resources in it that are there,
-    which is all that a restart leaves of it; since ``doubted_at`` nobody can confirm them (0: they are true).
+    ``document`` is what he was told last, packed, in the language ``lang``, ``shown`` the resources in it that are
+    there, which is all that a restart leaves of it; since ``doubted_at`` nobody can confirm them (0: they are true).
     ``heard_at`` is the time of day when the partner last said something of the user (0: not in this life).
     ``attempts`` have failed since a dialog last lived. ``active_at`` is when he last gave a sign of life. In
     ``slot`` runs the timer of the dialog or, without one, that of the next attempt.

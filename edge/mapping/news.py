@@ -74,7 +74,7 @@ def learnt(document: Document, kept: bytes | None, contact: JID, lang: str, prof
 
 
 def pack(document: Document) -> bytes:
-    """A settled document for safe-keeping: there is one for each watch, and as objects it takes eight times the room."""
+    """A settled document for safe-keeping. There is one for each watch, and as objects it takes eight times as much."""
     return _encode(document._replace(entity=""))
 
 

@@ -217,3 +217,20 @@ def test_profile_is_the_watchers_with_the_rows_of_the_other() -> None:
     told = bench.gateway.pairs.profile(sip, xmpp)
     assert (told.outbound, told.xmpp) == ("basic", (("dnd", "meeting", ""),))
     assert bench.gateway.pairs.profile(sip, xmpp) is told
+
+
+def test_user_with_one_contact_and_with_several() -> None:
+    bench = Bench()
+    pairs, (sip, xmpp) = bench.gateway.pairs, bench.node.directory.systems[0:3:2]
+    contacts = [JID.parse(f"contact{number}@xmpp.example") for number in range(3)]
+    opened = [pairs.open(JID("romeo", "sip.example"), contact, sip, xmpp) for contact in contacts]
+    assert (len(pairs), list(pairs)) == (3, opened)
+    assert [pairs.get(ROMEO_JID, contact) for contact in contacts] == opened
+    assert pairs.open(ROMEO_JID, contacts[1], sip, xmpp) is opened[1]
+    assert len({id(pair.user) for pair in opened}) == 1  # one object for all that are equal
+    for left in (2, 1, 0):
+        pairs.release(opened[left])
+        pairs.release(opened[left])  # harmless
+        assert (len(pairs), list(pairs)) == (left, opened[:left])
+        assert pairs.get(ROMEO_JID, contacts[left]) is None
+    assert not pairs.paths
