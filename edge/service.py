@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 SIP_TLS_PORT = 5061  # where peers reach us when the listener is on an ephemeral port (RFC 3261 §19.1.2)
 SIGNAL, CLOCK = "SIGHUP", "the clock"  # who has asked for a reload, if nobody did on the local socket
-LONGEST_WAIT = 86_400.0  # seconds; for what happens later the clock is looked at once more
+LONGEST_WAIT = 600.0  # seconds until the clock is looked at once more, which may have been set meanwhile
 TOKENS_AT_ONCE = 100  # drawn from the kernel together
 T = TypeVar("T")
 

@@ -188,3 +188,13 @@ def test_day_that_is_far_away_is_looked_at_again(tmp_path: Path, monkeypatch: py
         if "contoso" not in passing.names():
             return
     raise AssertionError("it is still there")
+
+
+def test_clock_that_is_set_forward_ends_a_partner_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the machine comes up with a wrong one, and finds a time server only then."""
+    passing = Passing(tmp_path, monkeypatch)
+    passing.now -= 40 * 86_400
+    passing.service._expect_expiry()
+    passing.now += 41 * 86_400
+    passing.clock.advance(600)
+    assert "contoso" not in passing.names()

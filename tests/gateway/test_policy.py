@@ -164,7 +164,7 @@ stranger receives:
     assert performance.stage.gateway.policy.holds(stranger)
 
 
-CROWDED = """[strangers] unlisted sip  a.evil.example b.evil.example  unknown_domains=discover messages_per_s=0.1 burst=1
+CROWDED = """[strangers] unlisted sip a.evil.example b.evil.example  unknown_domains=discover messages_per_s=0.1 burst=1
 [capulet]  inside  component  capulet.example
 """
 FROM_ONE = """
