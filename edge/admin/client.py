@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket as sockets
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from edge.config.schema import Admin
 
 SECONDS = 60.0  # for one answer; a test of a partner takes longest
 MAX_ANSWER = 256 << 20  # bytes; a million subscriptions with their addresses are 200 MB
+
+SOCKET = re.compile(r"""^\s*socket\s*=\s*(["'])(.*?)\1""", re.MULTILINE)  # there is one such key in edge.toml
 
 
 class Unreachable(Exception):
@@ -73,20 +76,35 @@ class Client:
 
 
 def socket_of(config: Path) -> Path:
-    """Where the gateway with this edge.toml listens. `Unreachable` if the file does not say."""
+    """Where the gateway with this edge.toml listens. `Unreachable` if the file does not say.
+
+    One that has been broken while the gateway runs says it well enough: who asks will be told what is wrong with it.
+    """
+    folder = config.absolute().parent
     try:
-        said = tomllib.loads(config.read_text("utf-8-sig")).get("admin", {})
+        text = config.read_text("utf-8-sig")
+        said = tomllib.loads(text).get("admin", {})
+    except tomllib.TOMLDecodeError as error:
+        found = SOCKET.search(text)
+        path = folder / (found[2] if found else Admin().socket)
+        if path.is_socket():
+            return path
+        raise Unreachable(_unreadable(config, error)) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        otherwise = "--config names another file, --socket the socket of a gateway that runs"
-        raise Unreachable(f"{config} cannot be read: {reason} ({otherwise})") from None
+        raise Unreachable(_unreadable(config, error)) from None
     name = said.get("socket", Admin().socket) if isinstance(said, dict) else ""
     if not isinstance(name, str) or not name:
         raise Unreachable(f'[admin] socket in {config} is "": the gateway listens to nobody')
-    return config.absolute().parent / name
+    return folder / name
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _unreadable(config: Path, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or error
+    otherwise = "--config names another file, --socket the socket of a gateway that runs"
+    return f"{config} cannot be read: {reason} ({otherwise})"
 
 
 class _Connection(http.client.HTTPConnection):

@@ -125,3 +125,18 @@ def test_configuration_that_does_not_say_where(tmp_path: Path, text: str) -> Non
     file.write_text(text)
     with pytest.raises(Unreachable, match=r"edge\.toml"):
         socket_of(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("x = \n", "state/admin.sock"), ("[admin]\nsocket = 'e.sock'\nx = ", "e.sock")]
+)
+def test_configuration_that_was_broken_under_a_gateway_that_runs(tmp_path: Path, text: str, name: str) -> None:
+    file, path = tmp_path / "edge.toml", tmp_path / name
+    file.write_text(text)
+    path.parent.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        assert socket_of(file) == path
+    path.unlink()
+    with pytest.raises(Unreachable, match="cannot be read: Invalid value"):
+        socket_of(file)
