@@ -8,8 +8,15 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IReactorTCP, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTCP,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import optionsForClientTLS, platformTrust
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone
@@ -20,6 +27,7 @@ from zope.interface import implementer
 from edge.certificates.statements import StatementError
 from edge.domains import Domain
 
+BESIDES = 1 << 16  # bytes that may come beside the body: headers, of which Twisted takes any number
 CONNECT_SECONDS = 5.0  # for the TCP connection
 OK = 200
 
@@ -49,7 +57,7 @@ async def get(
     allowed = [address for address in addresses if is_allowed(address)]
     if not allowed:
         raise StatementError(f"{host[:100]} has no public address")
-    endpoints = _There(cast(IReactorTCP, reactor), allowed[0], port)
+    endpoints = _There(cast(IReactorTCP, reactor), allowed[0], port, limit + limit // 8 + BESIDES)
     agent = Agent.usingEndpointFactory(reactor, endpoints)  # type: ignore[no-untyped-call]  # so Twisted has it
     headers = Headers({"user-agent": ["edge"], "accept": ["*/*"]})
     producer = None
@@ -109,8 +117,8 @@ class _Reader(Protocol):
 class _There:
     """The one address that was looked up and judged: whatever DNS says a moment later does not count."""
 
-    def __init__(self, reactor: IReactorTCP, address: str, port: int) -> None:
-        self._reactor, self._address, self._port = reactor, address, port
+    def __init__(self, reactor: IReactorTCP, address: str, port: int, limit: int) -> None:
+        self._reactor, self._address, self._port, self._limit = reactor, address, port, limit
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         make = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
@@ -119,7 +127,39 @@ class _There:
             host = uri.host.decode("ascii")
             options = optionsForClientTLS(host, trustRoot=platformTrust())  # type: ignore[no-untyped-call]
             made = wrapClientTLS(options, made)
-        return made
+        return _Bounded(made, self._limit)
+
+
+@implementer(IStreamClientEndpoint)
+class _Bounded:
+    """A connection that is dropped when more has come than there is to come."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, limit: int) -> None:
+        self._endpoint, self._limit = endpoint, limit
+
+    def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":
+        return self._endpoint.connect(_Counting(protocolFactory, self._limit))
+
+
+class _Counting(Factory):
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory, limit: int) -> None:
+        self._factory, self._left = factory, limit
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol:  # type: ignore[override]  # of any factory
+        made = cast(Any, self._factory.buildProtocol(cast(IAddress, addr)))
+        take = made.dataReceived
+
+        def counted(data: bytes) -> None:
+            self._left -= len(data)
+            if self._left >= 0:
+                take(data)
+            else:
+                made.transport.abortConnection()
+
+        made.dataReceived = counted
+        return cast(IProtocol, made)
 
 
 @implementer(IBodyProducer)

@@ -2,9 +2,10 @@
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionAborted
 from twisted.python.failure import Failure
 
-from edge.certificates.http import CONNECT_SECONDS, get
+from edge.certificates.http import BESIDES, CONNECT_SECONDS, get
 from edge.certificates.revocation import MAX_RESPONSE
 from edge.certificates.statements import StatementError
 from edge.codes import Code
@@ -84,3 +85,17 @@ def test_https_is_not_left_and_leads_to_no_private_place(web: Web, url: str) -> 
     failed: list[Failure] = []
     over_https(web, url).addErrback(failed.append)
     assert failed[0].check(StatementError) and web.dialled == []
+
+
+def test_headers_without_end_are_not_listened_to(web: Web) -> None:
+    web.shakes(ONE)
+    web.connect()
+    assert web.protocol is not None
+    web.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n")
+    line, sent = b"X-More: " + b"x" * 1000 + b"\r\n", 0
+    while not web.transport.disconnecting:
+        web.protocol.dataReceived(line)
+        sent += len(line)
+    assert sent < MAX_RESPONSE * 2 + BESIDES
+    web.protocol.connectionLost(Failure(ConnectionAborted()))
+    assert web.verdict() is Code.C08 and len(web.problems) == 1
