@@ -9,6 +9,7 @@ from edge.net.links import Cause
 from edge.partners import PROOF, Changes, Directory, Peer, System
 
 WHERE = frozenset(("hosts", "secret", "srv_targets_outside_domain"))  # of `System`: where its links go, and as whom
+WHOSE = frozenset(("domains", "wildcards"))  # what goes to it
 HOW = PROOF | {"streams"}  # by what its links are judged
 
 
@@ -21,6 +22,9 @@ class Relisting:
         self.gone = self._blocked | {each.name for each in changes.removed}
         self.moved = {each.name for each, fields in changes.changed if not WHERE.isdisjoint(fields)}
         self.judged = {each.name for each, fields in changes.changed if not HOW.isdisjoint(fields)}
+        self.regrouped = {each.name for each, fields in changes.changed if not WHOSE.isdisjoint(fields)}
+        if changes.moved and directory.blocks:
+            self.regrouped |= {each.name for each in directory.systems if any(map(directory.block_of, each.domains))}
         self._concerned = self.gone | self.judged | {each.name for each in changes.added}
         self._by_peer_name: dict[Domain, set[str]] = {}  # of SIP systems
         for each in directory.systems:

@@ -134,6 +134,8 @@ class SipPool:
         new = Relisting(self._directory, changes)
         for key in [key for key in self._places if not self._is_place(*key, new)]:
             self._places.pop(key).stop(new.cause(self._paths[key[0]].system))
+        for key in [key for key in self._places if key[1] is None and key[0] in new.regrouped]:
+            self._regroup(key, new)
         for name in new.gone & self._paths.keys():
             self._paths.pop(name).stop()
         places = set(map(id, self._places.values()))
@@ -262,6 +264,13 @@ class SipPool:
         if not new.has(system) or (domain is None) is (system.hosts is None):
             return False
         return domain is None or self._directory.system_of(domain) is system
+
+    def _regroup(self, key: tuple[str, Domain | None], new: Relisting) -> None:
+        """Other domains go to the hosts of a partner: what waits may be for one that is his no more, and comes back."""
+        if sum(map(len, self._places[key].routes)):
+            system = self._paths[key[0]].system
+            self._places.pop(key).stop(new.cause(system))
+            self.reach(system, system.reached[0])
 
     def _is_over(self, link: SipLink, new: Relisting) -> bool:
         """Whether a link is of no use any more. One that is, and has to prove more, has done so."""

@@ -21,6 +21,7 @@ from tests.net.loopback import (
     response,
 )
 
+LYNC_NAME = Domain("lync.example")
 SHARED = PUBLIC.issue(dns=["lync.example", "hosting.example"])
 
 
@@ -140,6 +141,29 @@ class Relisting(Base):
         far = await server.met()
         await far.until(lambda: far.data == request(7))
         await lost.gone()
+
+    async def test_what_waits_for_a_partner_of_whom_a_domain_was_taken_goes_back(self) -> None:
+        """It may be for the domain that is somebody else's now."""
+        both = {"domains": (Domain("lync.example"), Domain("other.example")), "peer_names": frozenset((LYNC_NAME,))}
+        for left, block in (({**both, "domains": (LYNC_NAME,)}, ""), (both, "other.example")):
+            silent, server = self.served(None), self.served()
+            setting = self.setting(partner(silent.port, **both))
+            setting.send("waiting", request(7))
+            await silent.met()
+            relist(setting, partner(server.port, **left), block=block)
+            assert back(setting) == [("waiting", Code.N03)]
+            await server.met()  # somebody may still want to reach it
+            setting.send("next", request(8))
+            far = server.fars[0]
+            await far.until(lambda far=far: far.data == request(8))
+
+    async def test_what_waits_for_a_partner_whose_domains_stay_goes_on(self) -> None:
+        server = self.served()
+        setting = self.setting(partner(free_port()), partner(name="other"))
+        setting.send("waiting", request(7))
+        relist(setting, partner(server.port), partner(name="other", domains=(Domain("third.example"),)))
+        far = await server.met()
+        await far.until(lambda: far.data == request(7))
 
     async def test_partner_that_is_found_by_name_now_has_another_way(self) -> None:
         server = self.served()
