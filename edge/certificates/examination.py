@@ -4,7 +4,7 @@ Pure. `edge.config` asks when it reads a configuration, `edge.certificates.reloa
 was renewed, `edge cert list` for people.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -62,6 +62,13 @@ def compare(old: Identity, new: Identity, index: int = 0) -> tuple[Finding, ...]
         text = f"our certificate does not carry {_listed(lost)} any more: partners who look for that will refuse us"
         found.append(Finding(Code.K07, text, True, index))
     return tuple(found)
+
+
+def lost(old: Identities, new: Identities, systems: Iterable[System]) -> tuple[Domain, ...]:
+    """The domains for which we speak to others, and of which the new ones do not say so, as the old ones do."""
+    listed = tuple(systems)
+    were, are = ({*sip, *xmpp} for sip, xmpp in (_uncovered(each, listed) for each in (old, new)))
+    return tuple(sorted(are - were))
 
 
 def weakness(certificate: x509.Certificate) -> str:
@@ -123,13 +130,12 @@ def _dates(identity: Identity, now: datetime) -> Iterable[Finding]:
             yield Finding(Code.C07, text, True)
 
 
-def _examine_domains(ours: Identities, systems: Iterable[System]) -> Iterable[Finding]:
-    """Domains for which we speak to others without a certificate that says so."""
-    listed = tuple(systems)
+def _uncovered(ours: Identities, listed: Sequence[System]) -> tuple[dict[Domain, None], dict[Domain, None]]:
+    """Domains for which we speak to others without a certificate that says so: to SIP systems, and to XMPP servers."""
     try:
         directory = Directory(listed)
     except ValueError:
-        return  # a name is given twice, which is noted elsewhere
+        return {}, {}  # a name is given twice, which is noted elsewhere
     sip: dict[Domain, None] = {}
     xmpp: dict[Domain, None] = {}
     for system in listed:
@@ -138,6 +144,11 @@ def _examine_domains(ours: Identities, systems: Iterable[System]) -> Iterable[Fi
                 sip[domain] = None
             elif system.link == "s2s" and not ours.of(domain).speaks_xmpp_for(domain):
                 xmpp[domain] = None
+    return sip, xmpp
+
+
+def _examine_domains(ours: Identities, systems: Iterable[System]) -> Iterable[Finding]:
+    sip, xmpp = _uncovered(ours, tuple(systems))
     if sip:
         text = (
             f"our certificate does not carry {_listed(map(unicode, sip))}: SIP partners who look for the domain, and "

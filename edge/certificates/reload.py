@@ -92,8 +92,8 @@ class Watch:
         kept = [event for event in events if isinstance(event, Kept)]
         fresh = [event for event in events if event not in self._kept]
         self._kept = kept
-        # one that is not valid yet will be, without any change of its file
-        self._settled = () if any(event.code is Code.C09 for event in kept) else stamps
+        # one that is not valid yet will be without any change of its file; and names may be carried by another one
+        self._settled = () if any(event.code in (Code.C09, Code.C03) for event in kept) else stamps
         return tuple(fresh)
 
     def _pair(self, files: Files) -> Identity | tuple[Code, str]:

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from edge.certificates.book import PeerBook
 from edge.certificates.contexts import Contexts
 from edge.certificates.crl_files import CrlFiles
-from edge.certificates.examination import Finding, compare, examine
+from edge.certificates.examination import LISTED, Finding, compare, examine, lost
 from edge.certificates.expiry import LOOK_SECONDS, Ending, Expirations, ours
 from edge.certificates.fetching import Revocation
 from edge.certificates.handshake import Handshake
@@ -24,7 +24,7 @@ from edge.certificates.identity import Files, Identities, Identity
 from edge.certificates.reload import LOOK_SECONDS as FILES_SECONDS
 from edge.certificates.reload import RETIRE_SECONDS, Kept, Reloading, Renewed, Retiring, Watch
 from edge.codes import Code
-from edge.domains import Domain
+from edge.domains import Domain, unicode
 from edge.net.addresses import is_public
 from edge.partners import Peer, System
 
@@ -59,7 +59,7 @@ class Upkeep:
         self._revoked = revoked
         self._name: Domain | None = None
         self._systems: tuple[System, ...] = ()
-        self._watch = Watch((), contexts.identities, self._judge)
+        self._watch = Watch((), contexts.identities, self._judge_renewed)
         self._reloading = Reloading(reactor, self._watch, contexts.renew, self._reloaded)
         self._retiring = Retiring(reactor, retire_seconds)
         self._expirations = Expirations()
@@ -153,6 +153,20 @@ class Upkeep:
 
     def _judge(self, identities: Identities) -> Sequence[Finding]:
         return examine(identities, self._name, self._systems, self._now())
+
+    def _judge_renewed(self, new: Identities) -> Sequence[Finding]:
+        """The same of identities of which one is another than it was: none of our domains may be lost by it.
+
+        Who wants that says `edge reload`. One that has ended is of no use to anybody.
+        """
+        old, findings = self._watch.shown, list(self._judge(new))
+        domains = lost(old, new, self._systems)
+        index = next((n for n, (one, other) in enumerate(zip(old, new, strict=True)) if one.chain != other.chain), 0)
+        if domains and old[index].fault(self._now()) is None:
+            named = ", ".join(f'"{unicode(each)}"' for each in domains[:LISTED])
+            text = f"our new certificate does not carry {named}, as the one does that is shown; edge reload takes it"
+            findings.append(Finding(Code.C03, text, index=index))
+        return findings
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), UTC)

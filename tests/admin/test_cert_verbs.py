@@ -44,7 +44,7 @@ def test_those_that_proved_nothing_are_told_apart(office: Office) -> None:
 def test_reload_shows_what_is_new_and_is_noted(office: Office) -> None:
     assert office.post("certificates/reload") == {"accepted": True, "changes": [], "errors": []}
     certs = office.written.folder / "certs"
-    AUTHORITY.issue("edge.example.net", dns=["edge.example.net"]).write(certs, "edge")
+    AUTHORITY.issue("edge.example.net", dns=["edge.example.net", "xmpp.example"]).write(certs, "edge")
     answer = office.post("certificates/reload")
     assert answer["accepted"] and [line[:33] for line in answer["changes"]] == ["~ certificate edge.example.net, e"]
     (certs / "edge.key").write_text("nothing")

@@ -112,6 +112,44 @@ def test_certificate_of_another_configuration_is_told_and_old_links_go(folder: P
     assert gateway.events == ["cert.renewed"] and gateway.closed == ["old"]
 
 
+def test_renewal_that_loses_a_domain_of_ours_is_not_shown_before_the_old_one_ends(folder: Path) -> None:
+    """Both have their names on two certificates; the renewal of the first comes before that of the second."""
+    xmpp = System(name="house", inside=True, protocol="sip", domains=(Domain("b.example"), Domain("c.example")))
+    partner = System(name="jabber", inside=False, protocol="xmpp", domains=(Domain("j.example"),), link="s2s")
+    both = make(dns(NAME), dns("b.example"), issuer=ROOT, eku=(SERVER, CLIENT), number=5, ends=NOW + DAY / 24)
+    gateway = Gateway(folder, both)
+    gateway.upkeep.configured(NAME, (xmpp, partner), [gateway.files])
+    gateway.told.clear()
+    gateway.write(ours(number=6))
+    gateway.reactor.pump([LOOK_SECONDS] * 4)
+    ((event, facts),) = gateway.told
+    assert (event, facts["code"]) == ("cert.kept", Code.C03)
+    assert '"b.example"' in facts["text"] and "c.example" not in facts["text"], "nobody has carried that before"
+    gateway.reactor.advance(3600)
+    gateway.reactor.pump([LOOK_SECONDS] * 2)
+    assert gateway.events[-1] == "cert.renewed"
+
+
+def test_domain_may_go_from_one_certificate_to_another(folder: Path) -> None:
+    house = System(name="house", inside=True, protocol="sip", domains=(Domain("b.example"),))
+    partner = System(name="jabber", inside=False, protocol="xmpp", domains=(Domain("j.example"),), link="s2s")
+    first = make(dns(NAME), dns("b.example"), issuer=ROOT, eku=(SERVER, CLIENT), number=5)
+    gateway, second = Gateway(folder, first), ours(number=6)
+    more = Files(folder / "more.pem", folder / "more.key")
+    more.certificate.write_bytes(second.pem)
+    more.key.write_bytes(second.key_pem)
+    every = Identities(gateway.contexts.identities.default, [parse(second.pem, second.key_pem)])
+    gateway.contexts.configure(every, folder / "ca.pem", ())
+    gateway.upkeep.configured(NAME, (house, partner), [gateway.files, more])
+    moved = make(dns(NAME), dns("b.example"), issuer=ROOT, eku=(SERVER, CLIENT), number=6)
+    gateway.write(ours(number=7))
+    more.certificate.write_bytes(moved.pem)
+    gateway.reactor.pump([LOOK_SECONDS] * 4)
+    assert [(event, facts["identity"]) for event, facts in gateway.told] == [
+        ("cert.kept", 0), ("cert.renewed", 1), ("cert.renewed", 0),
+    ]  # fmt: skip
+
+
 def test_bad_renewal_is_told_with_its_code(folder: Path) -> None:
     gateway = Gateway(folder, ours())
     gateway.files.key.write_bytes(ours(number=6).key_pem)
