@@ -4,7 +4,17 @@ Most of the modules with real peers wait for timers and for each other; begun la
 """
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# A machine that is slow or busy is no fault of what is tested
+settings.register_profile(
+    "any machine",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
 
 # Modules of tests/interop that take more than ten seconds, longest first
 LONG = (

@@ -314,7 +314,7 @@ class TestRunning(TestCase):
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(6000):
         if condition():
             return
         await pause()

@@ -118,7 +118,7 @@ def test_every_document_takes_linear_time(piece: str) -> None:
     began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         text_of((piece * MAX_LENGTH)[:MAX_LENGTH])
-    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes
+    assert time.process_time() - began < 20  # seconds of CPU; one that is not linear takes minutes
 
 
 @given(st.lists(st.sampled_from([*PIECES, ">", "</a>", "'", '"', "-->", "</p>", "é", "text "]), max_size=30))

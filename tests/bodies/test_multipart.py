@@ -69,7 +69,7 @@ def test_split_takes_linear_time(filler: bytes) -> None:
     began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         multipart.split((filler * multipart.MAX_BYTES)[: multipart.MAX_BYTES], B)
-    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes
+    assert time.process_time() - began < 20  # seconds of CPU; one that is not linear takes minutes
 
 
 @given(st.lists(st.binary().filter(lambda octets: b"--b1" not in octets), min_size=1, max_size=5))

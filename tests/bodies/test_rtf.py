@@ -148,4 +148,4 @@ def test_every_document_takes_linear_time(piece: bytes) -> None:
     began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         rtf.text_of((b"{\\rtf1 " + piece * rtf.MAX_BYTES)[: rtf.MAX_BYTES])
-    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes
+    assert time.process_time() - began < 20  # seconds of CPU; one that is not linear takes minutes

@@ -122,4 +122,4 @@ def test_every_document_takes_linear_time(piece: str) -> None:
     began = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         sanitised((piece * MAX_LENGTH)[:MAX_LENGTH])
-    assert time.process_time() - began < 2  # seconds of CPU; one that is not linear takes minutes
+    assert time.process_time() - began < 20  # seconds of CPU; one that is not linear takes minutes

@@ -174,7 +174,7 @@ class Widening(Base):
         assert setting.sink.paths == [("up", "lync")], "it is one way still"
         self.crowd(setting, 40)
         one, two = server.fars
-        for _ in range(100):
+        for _ in range(3000):
             if one.data.count(b"OPTIONS ") + two.data.count(b"OPTIONS ") == 60:
                 break
             await deferLater(reactor, 0.02, lambda: None)

@@ -152,7 +152,7 @@ class Returning(Base):
         self.crowd(range(40, 60))
         await self.sip.sink.until(lambda: len(self.sip.sink.sent) == 61)
         ids = [b"Call-ID: %d\r\n" % number for number in range(40, 60)]
-        for _ in range(100):
+        for _ in range(3000):
             if all(any(each in far.data for far in first.fars) for each in ids):
                 return
             await self.later(0.02)

@@ -124,7 +124,7 @@ class Sockets(TestCase):
         tcp.tune(made.transport)
         made.transport.getHandle().shutdown(socket.SHUT_WR)
         made.transport.write(b"too late")
-        for _ in range(50):
+        for _ in range(3000):
             if made.lost:
                 break
             await deferLater(reactor, 0.02)

