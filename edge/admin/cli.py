@@ -23,7 +23,8 @@ from edge.admin.client import Client, Refused, Unreachable, socket_of
 from edge.admin.commands import audit_command, code_command, moment, reload_command, status_command
 from edge.admin.dns_commands import dns_command
 from edge.admin.link_commands import link_command, links_command
-from edge.admin.onboard_commands import SPEAKS, onboard_command
+from edge.admin.onboard_commands import onboard_command
+from edge.admin.onboard_pages import SPEAKS
 from edge.admin.partner_commands import allow_command, block_command, partners_command
 from edge.admin.probe_commands import test_command
 from edge.admin.sub_commands import explain_command, sub_command, subs_command

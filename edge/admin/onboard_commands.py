@@ -5,40 +5,30 @@ nothing of it is asked of a gateway: a partner may be prepared before anything r
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from edge.admin.dns_commands import PORTS, zone_lines
+from edge.admin.onboard_pages import SPEAKS, STEPS, TITLES, TRIED, Ours, needed
 from edge.admin.shown import as_json, printable
-from edge.certificates.identity import Identity
 from edge.certificates.trust import fingerprint_of
 from edge.config import Config, read
-from edge.domains import Domain, unicode
 from edge.domains import domain as canonical
+from edge.domains import unicode
 from edge.errors import RemoteProtocolError
 from edge.partners import HostPort, System
 
 GOOD, FINDING, UNUSABLE = 0, 1, 2
-SPEAKS = {"lync": "sip", "cisco": "sip", "prosody": "xmpp", "ejabberd": "xmpp"}
 NAMES = 20  # of our certificate that are written out
-
-
-class Ours(NamedTuple):
-    """What the other side has to know of us."""
-
-    name: Domain
-    port: int
-    domains: tuple[Domain, ...]  # that may talk to them
-    identity: Identity
-    records: tuple[str, ...]
+UNTRIED = "The names of the settings are those of its maker's documents: we could not try them."
 
 
 def onboard_command(chosen: argparse.Namespace, out: TextIO) -> int:
-    """`edge onboard PARTNER --for lync | cisco | prosody | ejabberd`"""
+    """`edge onboard PARTNER --for KIND`"""
     reading = read(chosen.config)
     if reading.config is None:
         out.write("\n".join(printable(str(fault)) for fault in reading.faults) + "\n")
@@ -49,6 +39,8 @@ def onboard_command(chosen: argparse.Namespace, out: TextIO) -> int:
         out.write(printable(problem) + "\n")
         return UNUSABLE
     kind = chosen.kind or next(name for name, protocol in SPEAKS.items() if protocol == system.protocol)
+    if missing := needed(kind, system):
+        print(printable(f"edge: first {missing}"), file=sys.stderr)
     lines = page(reading.config, system, kind)
     out.write("\n".join(as_json({"for": kind, "page": lines}) if chosen.json else map(printable, lines)) + "\n")
     return GOOD
@@ -69,9 +61,10 @@ def page(config: Config, system: System, kind: str) -> list[str]:
         "   In DNS:",
         *(f"     {record}" for record in ours.records),
         "",
-        f"2. What to set at your side ({_TITLES[kind]})",
+        f"2. What to set at your side ({TITLES[kind]})",
         "",
-        *(f"   {line}".rstrip() for line in _STEPS[kind](ours, theirs)),
+        *(f"   {line}".rstrip() for line in STEPS[kind](ours, theirs)),
+        *(["", f"   {UNTRIED}"] if kind not in TRIED else []),
         "",
         "3. What we need of you",
         "",
@@ -152,76 +145,3 @@ def _wanted(system: System) -> Iterable[str]:
         yield "a record _xmpp-server._tcp for each; or the name and port of your server"
     yield "the names in its certificate, and the root if the issuer is a private one"
     yield "one user on each side with whom to try it, and when"
-
-
-def _lync(ours: Ours, theirs: str) -> list[str]:
-    lines = ["Set-CsAccessEdgeConfiguration -AllowFederatedUsers $true"]
-    lines += [
-        f'New-CsAllowedDomain -Identity {domain} -ProxyFqdn {ours.name} -Comment "XMPP federation"'
-        for domain in ours.domains
-    ]
-    return [
-        *lines,
-        "Set-CsExternalAccessPolicy -Identity Global -EnableFederationAccess $true",
-        "",
-        "The domains must not stand under the hosting or public providers as well: then every request is answered 403.",
-        f"Firewalls have to let your Access Edge out to {ours.name}, port {ours.port}, and us in to yours, port 5061.",
-        "",
-        "To try it:",
-        f"Test-CsFederatedPartner -TargetFqdn INTERNAL-NAME-OF-YOUR-EDGE -Domain {ours.domains[0]}",
-    ]
-
-
-def _cisco(ours: Ours, theirs: str) -> list[str]:
-    called = ours.identity.leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    subject = str(called[0].value) if called else f"{ours.name} (our certificate has no common name: ask us for one)"
-    patterns = [f".{'.'.join(reversed(domain.split('.')))}.*" for domain in ours.domains]
-    return [
-        f"SIP federated domain:  {', '.join(ours.domains)} (not as an XMPP federated domain as well)",
-        f"TLS peer subject:      {subject}, with a TLS context that asks for the certificates of both sides",
-        f"Static route:          {', '.join(patterns)}, which is the domain from right to left",
-        f"                       next hop {ours.name}, port {ours.port}, type domain, TLS",
-        "Trust:                 the root of our issuer as a trusted certificate of the service that serves SIP",
-        "",
-        "The server takes most of this up when it is restarted.",
-    ]
-
-
-def _prosody(ours: Ours, theirs: str) -> list[str]:
-    return [
-        's2s_require_encryption = true',
-        f"s2s_secure_domains = {{ {', '.join(f'{chr(34)}{each}{chr(34)}' for each in ours.domains)} }}",
-        '   -- not needed where s2s_secure_auth = true',
-        'modules_enabled = { ... "s2s_bidi" }   -- one connection for both directions, from 0.12 on',
-        "",
-        "To try it:",
-        f"prosodyctl shell 'xmpp:ping(\"{theirs.partition(',')[0]}\", \"{ours.domains[0]}\")'",
-        f"prosodyctl shell 's2s:show(\"{ours.domains[0]}\")'",
-    ]
-
-
-def _ejabberd(ours: Ours, theirs: str) -> list[str]:
-    lines = ["s2s_use_starttls: required", "modules:", "  mod_s2s_bidi: {}        # from 24.10 on"]
-    if not ours.identity.allows_client:
-        lines += [
-            "  mod_s2s_dialback: {}",
-            "",
-            "Before 25.08 ejabberd does not take our certificate, which is for servers alone, from us as a client:",
-            "update it, or tell us, so that we allow dialback for your domain.",
-        ]
-    return [
-        *lines,
-        "",
-        f"If s2s_access names who may connect, let it name {', '.join(ours.domains)}.",
-    ]
-
-
-_TITLES = {
-    "lync": "Lync Server or Skype for Business Server, in its Management Shell",
-    "cisco": "Cisco IM and Presence, SIP federation",
-    "prosody": "Prosody, in prosody.cfg.lua",
-    "ejabberd": "ejabberd, in ejabberd.yml",
-}
-_STEPS: dict[str, Callable[[Ours, str], list[str]]] = {
-    "lync": _lync, "cisco": _cisco, "prosody": _prosody, "ejabberd": _ejabberd,
-}  # fmt: skip

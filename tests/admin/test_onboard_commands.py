@@ -82,6 +82,7 @@ def test_certificate_for_servers_alone_is_told_to_those_who_mind(
         ("strange.example", 'There is no partner "strange.example": `edge allow DOMAIN` lists one'),
         ("office", 'There is no partner "office": `edge allow DOMAIN` lists one'),
         ("contoso --for prosody", "contoso speaks SIP: choose lync or cisco"),
+        ("jabber --for lync", "jabber speaks XMPP: choose prosody or ejabberd or openfire or expressway or cisco-xmpp"),
     ],
 )
 def test_page_that_cannot_be_says_why(
@@ -104,3 +105,13 @@ def test_faulty_files_are_a_finding(written: Written, capsys: pytest.CaptureFixt
 
 def test_page_in_json(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
     assert '"for": "lync"' in said(written, capsys, "contoso", "--json")[1]
+
+
+def test_what_we_have_to_set_first_is_said_beside_the_page(
+    written: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["onboard", "jabber", "--for", "expressway", "--config", str(written.edge)]) == 0
+    page = capsys.readouterr()
+    assert page.err.startswith("edge: first let jabber prove itself by dialback") and "first let" not in page.out
+    assert "we could not try them" in page.out
+    assert "we could not try" not in said(written, capsys, "jabber", "--for", "prosody")[1]
