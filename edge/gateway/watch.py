@@ -141,7 +141,8 @@ def shown(presence: Presence) -> SendStanza:
 
 def tell(user: JID, contact: JID, kind: str) -> SendStanza:
     """What a user's server says about a subscription."""
-    return shown(Presence(from_=user, to=contact, type=kind))
+    data = f"<presence from='{user.quoted}' to='{contact.quoted}' type='{kind}'/>".encode()
+    return SendStanza(user.host, contact.host, data)
 
 
 def send(user: JID, contact: JID, data: bytes) -> SendStanza:

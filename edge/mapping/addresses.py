@@ -90,6 +90,7 @@ def unescape_local(text: str) -> str:
 
 # --- private ----------------------------------------------------------------------------------------------------------
 
+_PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")  # users who are called the same in both worlds, as most are
 _SEQUENCES = "20|22|26|27|2f|3a|3c|3e|40|5c"
 _TO_ESCAPE = re.compile(rf"""[ "&'/:<>@]|\\(?={_SEQUENCES})""")
 _ESCAPED = re.compile(rf"\\({_SEQUENCES})")
@@ -116,6 +117,8 @@ def _jid_of(uri: SipUri) -> JID:
         raise SipsNotAllowed
     if uri.password is not None:
         raise RemoteProtocolError("an address has a password", Code.S01, status=400)
+    if not uri.parameters and _PLAIN.fullmatch(uri.user):
+        return JID.build(uri.user, uri.host)
     local = _local_of(uri.user) if uri.user else ""
     jid = JID.build(local, uri.host, _resource_of(uri.parameter("gr")))
     if jid.local != local:  # as when a combining character meets the last letter of an escape sequence
@@ -158,6 +161,8 @@ def _canonical(text: str) -> str:
 
 def _uri_of(jid: JID, scheme: str) -> str:
     local = jid.local
+    if not jid.resource and _PLAIN.fullmatch(local):
+        return f"{scheme}:{local}@{jid.host}"
     if local.startswith("\\20") or local.endswith("\\20"):
         raise _unmappable("the address begins or ends with an escaped space")
     user = escape_user(unescape_local(local))

@@ -130,6 +130,13 @@ class Dialog:
 
         ``number``: the CSeq of an ACK, which is that of its INVITE (RFC 3261 §13.2.2.4).
         """
+        behind = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        return self.written(method, via, contact, behind, len(headers), body, number)
+
+    def written(
+        self, method: str, via: str, contact: str, behind: str, lines: int, body: bytes = b"", number: int = 0
+    ) -> bytes:
+        """The same, with its other headers written already, in so many lines."""
         if not number:
             number = self.local_cseq = self.local_cseq + 1
         uri = self.remote_target
@@ -141,14 +148,13 @@ class Dialog:
         between = "".join([f"Route: {route}\r\n" for route in routes]) if routes else ""
         # RFC 3428 §4: no Contact in a MESSAGE. It means something where it refreshes the target, and nowhere else.
         ours = f"Contact: {contact}\r\n" if method in TARGET_REFRESH else ""
-        behind = "".join([f"{name}: {value}\r\n" for name, value in headers])
         text = (
             f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: {MAX_FORWARDS}\r\n{between}"
             f"From: {self.local_uri};tag={self.local_tag}\r\nTo: {to}\r\nCall-ID: {self.call_id}\r\n"
             f"CSeq: {number} {method}\r\n{ours}{behind}"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        return head_bytes(text, OWN_LINES - (not ours) + len(routes) + len(headers)) + body
+        return head_bytes(text, OWN_LINES - (not ours) + len(routes) + lines) + body
 
 
 def dialog_id(request: Request) -> DialogId:

@@ -217,9 +217,14 @@ class Notifier:
         else:
             left = max(ceil(self.expires_at - now), 0)
             state = f"active;expires={left}" if self.state is _ACTIVE else f"pending;expires={left}"
-        headers = [("Event", self.event), ("Subscription-State", state), *self._about(body, language)]
-        branch = self.branch = self.agent.ids.branch()
-        data = self.dialog.request("NOTIFY", self.agent.via(branch), self.agent.contact, headers, body)
+        headers, lines = f"Event: {self.event}\r\nSubscription-State: {state}\r\n", 2
+        if body:
+            headers, lines = f"{headers}Content-Type: {self.content_type}\r\n", 3
+            if language:
+                headers, lines = f"{headers}Content-Language: {language}\r\n", 4
+        agent = self.agent
+        branch = self.branch = agent.ids.branch()
+        data = self.dialog.written("NOTIFY", agent.via(branch), agent.contact, headers, lines, body)
         return [SendRequest("NOTIFY", branch, self.dialog.call_id, data)]
 
 
