@@ -7,6 +7,7 @@ without a running gateway: `csr`, `chain`, `pin` of ours or of a file, and our p
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +38,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         one = verbs.add_parser(name, help=command.__doc__, description=command.__doc__)
         # what `edge cert` takes may also stand behind the word that follows
         one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-        for place in ("--config", "--socket"):
-            one.add_argument(place, type=Path, default=argparse.SUPPRESS, metavar="FILE")
+        for place, about in (("--config", "an edge.toml"), ("--socket", "where the gateway listens, if not as there")):
+            one.add_argument(place, type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
         names = _NAMES.get(name)
         if names:
             one.add_argument("names", nargs="*", metavar="NAME", help=names)
@@ -83,8 +84,9 @@ def peers_lines(answer: dict[str, Any]) -> list[str]:
          each["first_seen"][:10], each["last_seen"][:10], each["issuer"][:ISSUER_SHOWN], each["fingerprint"][:16])
         for each in answer["certificates"]
     ]  # fmt: skip
-    header = ("PARTNER", "NAMES", "ENDS", "DAYS", "FIRST SEEN", "LAST SEEN", "ISSUER", "SHA-256")
-    lines = table(header, rows)
+    whose = "CODE" if rows and not any(each["partner"] for each in answer["certificates"]) else "PARTNER"
+    header = (whose, "NAMES", "ENDS", "DAYS", "FIRST SEEN", "LAST SEEN", "ISSUER", "SHA-256")
+    lines = table(header, rows) if rows else ["There are no such certificates."]
     if answer["revocation"]:
         known = [
             (each["source"], each["issuer"][:ISSUER_SHOWN], ago(each["age_seconds"]), each["since"], each["until"],
@@ -151,6 +153,7 @@ def _chain(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
 def _pin(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
     """the pins of ours, of a partner or of a file"""
     found: list[dict[str, str]] = []
+    missing: list[str] = []
     if not chosen.names:
         config = _config(chosen, out)
         if config is None:
@@ -161,14 +164,16 @@ def _pin(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
             try:
                 found += [{"of": name, "pin": pin_of(each)} for each in authorities(contents(Path(name)))]
             except (IdentityError, OSError) as error:
-                _write(out, [printable(f"{name}: {error}")])
+                _write(out, [printable(f"{name}: {getattr(error, 'strerror', None) or error}")])
                 return FINDING
         else:
             seen = client().get("certificates/peers")["certificates"]
-            found += [{"of": name, "pin": each["pin"]} for each in seen if each["partner"] == name]
-    lines = [printable(f"{each['pin']}  {each['of']}") for each in found] or ["There is no such certificate."]
+            theirs = [{"of": name, "pin": each["pin"]} for each in seen if each["partner"] == name]
+            found += theirs
+            missing += [] if theirs else [f"{name} is neither a file nor a partner that has shown a certificate."]
+    lines = [printable(line) for line in (*(f"{each['pin']}  {each['of']}" for each in found), *missing)]
     _write(out, as_json({"pins": found}) if chosen.json else lines)
-    return GOOD if found else FINDING
+    return FINDING if missing else GOOD
 
 
 def _csr(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
@@ -189,8 +194,9 @@ def _csr(chosen: argparse.Namespace, out: TextIO, client: Asks) -> int:
         if not chosen.key.exists():
             with open(os.open(chosen.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
                 stream.write(key_pem(key))
+            print(printable(f"edge: a new key was written to {chosen.key}"), file=sys.stderr)
     except (IdentityError, OSError) as error:
-        _write(out, [printable(f"{chosen.key}: {error}")])
+        _write(out, [printable(f"{chosen.key}: {getattr(error, 'strerror', None) or error}")])
         return FINDING
     request = csr(names, key, xmpp_addresses=chosen.xmpp_address, srv_names=chosen.srv_name).decode()
     _write(out, [json.dumps({"names": names, "request": request}) if chosen.json else request.rstrip()])

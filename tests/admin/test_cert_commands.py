@@ -99,7 +99,9 @@ def test_peers_shows_what_was_seen_and_how_old_the_rest_is(shell: Shell) -> None
     status, text = shell.run("peers")
     assert status == 0 and "contoso" in text and "\x1b" not in text
     assert "http://ocsp.ca.example/" in text and "2 h 0 min" in text
-    assert "EDGE-C01" in shell.run("peers", "--rejected")[1]
+    header, row, *_ = shell.run("peers", "--rejected")[1].splitlines()
+    assert header.startswith("CODE ") and row.startswith("EDGE-C01 ")
+    assert shell.run("peers", "fabrikam")[1].startswith("There are no such certificates.\n")
     assert json.loads(shell.run("peers", "--json", "fabrikam")[1])["certificates"] == []
 
 
@@ -117,7 +119,9 @@ def test_pin_is_that_of_ours_of_a_partner_and_of_a_file(shell: Shell, tmp_path: 
     file.write_bytes(EDGE.pem)
     answer = json.loads(shell.run("pin", file, "--json")[1])
     assert answer == {"pins": [{"of": str(file), "pin": pin_of(EDGE.certificate)}]}
-    assert shell.run("pin", "nobody") == (1, "There is no such certificate.\n")
+    assert shell.run("pin", "nobody") == (
+        1, "nobody is neither a file nor a partner that has shown a certificate.\n",
+    )  # fmt: skip
     file.write_bytes(b"nothing")
     assert shell.run("pin", file)[0] == 1
 
@@ -130,10 +134,13 @@ def test_csr_asks_for_all_our_names_with_the_key_that_is_there(shell: Shell) -> 
     assert names.get_values_for_type(x509.DNSName) == ["edge.example.net", "xmpp.example"]
 
 
-def test_csr_makes_a_key_that_nobody_else_can_read(shell: Shell, tmp_path: Path) -> None:
+def test_csr_makes_a_key_that_nobody_else_can_read(
+    shell: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = tmp_path / "new.key"
     status, text = shell.run("csr", "--key", key, "--kind", "rsa", "--json", "b.example", "--srv-name")
     assert status == 0 and key.stat().st_mode & 0o777 == 0o600
+    assert capsys.readouterr().err == f"edge: a new key was written to {key}\n"
     answer = json.loads(text)
     assert answer["names"] == ["b.example"] and "PRIVATE" not in text
     before = key.read_bytes()
