@@ -1,14 +1,17 @@
 """What is known of a presentity: the state after each stanza, shared by all who watch, and its document."""
 
+from typing import Any
+
 import pytest
 
 from edge.gateway import presentities
 from edge.gateway.documents import MSRTC
-from edge.gateway.presentities import MAX_NAME, MAX_STATUS, Presentities, Snapshot, kept
+from edge.gateway.presentities import MAX_NAME, MAX_STATUS, NOBODY, Presentities, Snapshot, kept, pack, unpack
 from edge.mapping.profile import DEFAULT, Profile
 from edge.sip.subscription import PIDF
 from edge.xmpp.element import Element
 from edge.xmpp.jid import JID
+from edge.xmpp.stanzas import Presence
 from tests.gateway.bench import presence
 
 JULIET = JID.parse("juliet@xmpp.example")
@@ -168,3 +171,32 @@ class TestLanguage:
             watching.hears(f"r{number}", status="Verona", lang=lang)
         assert watching.snapshot is not None
         assert watching.known.document(JULIET, watching.snapshot, DEFAULT).language == language
+
+
+class TestPacked:
+    """What is kept of the stanzas is packed, and comes back as it was."""
+
+    IDLE = Element("idle", "urn:xmpp:idle:1", {"since": "2026-11-21T12:00:00Z"})
+    NICK = Element("nick", "http://jabber.org/protocol/nick", {}, ["Jule"])
+
+    @pytest.mark.parametrize("said", [
+        {}, {"show": "away"}, {"status": "Out", "statuses": (("", "Out"),), "priority": -1},
+        {"status": "Fort", "statuses": (("de", "Fort"),)}, {"lang": "de", "type": "unavailable"},
+        {"status": "Out", "statuses": (("", "Out"), ("it", "Fuori"))}, {"extensions": (IDLE, NICK)},
+    ])
+    def test_whatever_a_stanza_says(self, said: dict[str, Any]) -> None:
+        states = {"balcony": kept(Presence(None, None, **said)), "": kept(Presence(None, None, show="xa"))}
+        assert unpack(pack(states)) == states
+
+    def test_order_says_nothing(self) -> None:
+        one, other = Presence(None, None, show="away"), Presence(None, None, show="dnd")
+        assert pack({"a": one, "b": other}) == pack({"b": other, "a": one})
+        assert pack({}) == NOBODY and Snapshot({}, NOON).states == {}
+
+    def test_next_watcher_who_hears_the_same_gets_the_same_but_not_after_other_news(self) -> None:
+        first = Watching()
+        second = Watching(first.known)
+        assert first.hears() is second.hears()
+        first.snapshot = first.known.closed(JULIET, first.snapshot, NOON + 1, "nobody knows")
+        third = Watching(first.known).hears()
+        assert third is not None and first.snapshot is not None and third.at > first.snapshot.at
