@@ -22,6 +22,7 @@ from statistics import median, quantiles
 
 from bench.rows import NAMES, USUAL, in_turn, mode, prepared
 from bench.setting import HERE, Setting
+from bench.wire import Loop
 
 STARTS = 2  # of both gateways
 WORKING_TREE = "the working tree"
@@ -61,10 +62,11 @@ def run_compare(said: Sequence[str], starts: int = STARTS) -> Iterator[str | Com
         for row in rows:
             costs: list[list[float]] = [[], []]
             for _ in range(starts):
+                loop = Loop()
                 with ExitStack() as stack:
                     slices = []
                     for tree in trees:
-                        setting = stack.enter_context(Setting(im_mode=mode(row), tree=tree))
+                        setting = stack.enter_context(Setting(im_mode=mode(row), tree=tree, loop=loop))
                         measured = stack.enter_context(setting.start())
                         slices.append(prepared(row, setting, measured))
                     for cost, more in zip(costs, in_turn(slices), strict=True):

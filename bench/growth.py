@@ -18,14 +18,15 @@ from bench.rows import some as some_messages
 from bench.setting import Setting
 from bench.standing import crowd
 from bench.subscriptions import SipWatchers, XmppWatchers
+from bench.wire import Loop
 
 TOGETHER = 8  # messages at a time, on one link
-SLICE = 4_000  # messages: each of a thousand links has its turn, one or two times
+SLICE = 8_000  # messages: each of a thousand links has its turn
 PARTNERS = (1, 10, 100, 1000)
 LINKS = ((1, 1), (10, 1), (25, 4), (250, 4))  # partners, and links that each has opened
 SUBSCRIPTIONS = (10, 1_000, 100_000)
 SUBSCRIBED = 50  # partners that have them
-TURNS = 4
+TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ class InTurnToSip(ToSip):
 
 def run_partners(numbers: Sequence[int] = PARTNERS) -> Iterator[Grown]:
     """Each partner has a link to us, one from us, and a component stream."""
+    loop = Loop()
     with ExitStack() as stack:
-        sides = [started(stack, number) for number in numbers]
+        sides = [started(stack, loop, number) for number in numbers]
         for name, prepare in (("SIP->XMPP", towards_xmpp), ("XMPP->SIP", towards_sip)):
             slices = [prepare(*side) for side in sides]
             yield from grown([f"{name}, {number} partners" for number in numbers], in_turn(slices, TURNS))
@@ -58,18 +60,20 @@ def run_partners(numbers: Sequence[int] = PARTNERS) -> Iterator[Grown]:
 
 def run_links(numbers: Sequence[tuple[int, int]] = LINKS) -> Iterator[Grown]:
     """So many links of the SIP side."""
+    loop = Loop()
     with ExitStack() as stack:
-        slices = [towards_xmpp(*started(stack, partners), each) for partners, each in numbers]
+        slices = [towards_xmpp(*started(stack, loop, partners), each) for partners, each in numbers]
         names = [f"SIP->XMPP, {partners * each} links" for partners, each in numbers]
         yield from grown(names, in_turn(slices, TURNS))
 
 
 def run_subscribed(numbers: Sequence[int] = SUBSCRIPTIONS) -> Iterator[Grown]:
     """So many active subscriptions, half of them each way; the messages are between users who have some."""
+    loop = Loop()
     with ExitStack() as stack:
         sides = []
         for number in numbers:
-            setting, measured = started(stack, SUBSCRIBED)
+            setting, measured = started(stack, loop, SUBSCRIBED)
             half, domains = number // 2, setting.sip_domains
             XmppWatchers(setting).go(half, crowd(domains, 0, False))
             SipWatchers(setting).go(half, crowd(domains, 0, True))
@@ -82,15 +86,16 @@ def run_subscribed(numbers: Sequence[int] = SUBSCRIPTIONS) -> Iterator[Grown]:
 
 def run_s2s() -> Iterator[Grown]:
     """A component link, or s2s with TLS, SASL EXTERNAL, XEP-0198 and a stream for each direction: flat out."""
+    loop = Loop()
     with ExitStack() as stack:
-        sides = [started(stack, 1, link) for link in ("component", "s2s")]
+        sides = [started(stack, loop, 1, link) for link in ("component", "s2s")]
         for name, way in (("SIP->XMPP", ToXmpp), ("XMPP->SIP", ToSip)):
             slices = [partial(some_messages, setting, measured, way) for setting, measured in sides]
             yield from grown([f"{name}, {link}" for link in ("component", "s2s")], in_turn(slices, TURNS))
 
 
-def started(stack: ExitStack, partners: int, link: str = "component") -> tuple[Setting, Measured]:
-    setting = stack.enter_context(Setting(partners=partners, link=link))
+def started(stack: ExitStack, loop: Loop, partners: int, link: str = "component") -> tuple[Setting, Measured]:
+    setting = stack.enter_context(Setting(partners=partners, link=link, apart=link == "component", loop=loop))
     return setting, stack.enter_context(setting.start())
 
 

@@ -18,6 +18,8 @@ SIP_DOMAIN = "sip.bench.example"
 XMPP_DOMAIN = "xmpp.bench.example"
 EDGE = "edge.bench.example"
 HERE = Path(__file__).resolve().parent.parent  # the tree whose gateway is measured, unless another is given
+KEEP_ALIVE = b"\r\n\r\n"  # half of it is the answer (RFC 5626 §4.4.1)
+LAST_LINES = 5  # of the log of a gateway, when a measurement fails
 LONG = 60.0  # seconds until everything is linked
 RESUME = 2000  # requests a second to the XMPP server after a restart: all fifty partners' users probe the same one
 
@@ -38,12 +40,15 @@ class Setting:
     """Certificates, configuration and the two far sides; `command` is what is measured.
 
     ``link`` is how the XMPP server is linked: "component", or "s2s" with TLS; `component` is that server in any case.
-    ``sampled`` is for `bench.profile`; ``tree`` is where the gateway's code is, if not here.
+    ``apart``: each partner has a certificate and a listener of his own, and not all the same ones. ``sampled`` is for
+    `bench.profile`; ``tree`` is where the gateway's code is, if not here. With one ``loop`` for several, none of their
+    gateways is left without answers while another one is measured.
     """
 
     def __init__(
         self, floor: bool = False, partners: int = 1, im_mode: str = "page", sampled: bool = False,
-        tree: Path | None = None, link: str = "component",
+        tree: Path | None = None, link: str = "component", apart: bool = False,
+        loop: Loop | None = None,
     ) -> None:
         self.sip_domains = [SIP_DOMAIN, *(f"sip{number}.bench.example" for number in range(1, partners))]
         self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
@@ -51,15 +56,20 @@ class Setting:
         authority = Authority("Bench CA")
         self.ca = folder / "ca.pem"
         self.ca.write_bytes(authority.pem)
-        authority.issue(EDGE, dns=[EDGE, XMPP_DOMAIN, *self.sip_domains]).write(folder, "edge")
-        self.certificate, _ = authority.issue(SIP_DOMAIN, dns=self.sip_domains).write(folder, "partner")
-        self.loop = Loop()
+        authority.issue(EDGE, dns=[EDGE, XMPP_DOMAIN, *([] if apart else self.sip_domains)]).write(folder, "edge")
+        names = [SIP_DOMAIN] if apart else self.sip_domains
+        certificate, _ = authority.issue(SIP_DOMAIN, dns=names).write(folder, "partner")
+        self._certificates = dict.fromkeys(self.sip_domains, certificate)
+        for domain in self.sip_domains if apart else []:
+            self._certificates[domain], _ = authority.issue(domain, dns=[domain]).write(folder, domain)
+        self.loop = loop or Loop()
         self.sip_in: list[Wire] = []  # links that the gateway opened to the SIP side
         self.on_request: Callable[[Wire, bytes], None] = lambda wire, message: None  # set by the measurement
         self.on_response: Callable[[Wire, bytes], None] = lambda wire, message: None  # on what `links` returns
         self.on_stanzas: Callable[[bytes], None] = lambda data: None
-        context = tls_context(ssl.Purpose.CLIENT_AUTH, self.certificate, self.ca)
-        self.sip_listener = Listener(self.loop, self._sip_accepted, context)
+        accepting = {each: tls_context(ssl.Purpose.CLIENT_AUTH, each, self.ca) for each in self._certificates.values()}
+        listeners = {each: Listener(self.loop, self._sip_accepted, context) for each, context in accepting.items()}
+        self._ports = {domain: listeners[each].port for domain, each in self._certificates.items()}
         self.sip_port, self.xmpp_port = free_port(), free_port()
         self._links: dict[str, list[Wire]] = {}  # that `links` has opened, by domain
         self.link = link
@@ -74,6 +84,7 @@ class Setting:
         self.im_mode = im_mode
         self._tree = tree or HERE
         self._origin = folder / "origin"  # where the code that runs comes from, as it says itself
+        self._log = folder / "edge.log"
         self._samples = folder / "samples" if sampled else None
         self.command = self._floor() if floor else self._gateway()
 
@@ -119,8 +130,8 @@ peer_names = ["{domain}"]
 messages_per_s = 1000000
 burst = 1000000
 """
-        port, mode = self.sip_listener.port, self.im_mode
-        listed = [partner.format(domain=domain, port=port, mode=mode) for domain in self.sip_domains]
+        mode = self.im_mode
+        listed = [partner.format(domain=domain, port=port, mode=mode) for domain, port in self._ports.items()]
         (self.folder / "partners.toml").write_text("version = 1\n" + "".join(listed))
         arguments = ["-n", "--pidfile=", "edge", "--config", str(self.folder / "edge.toml")]
         if self._samples is None and self._tree == HERE:
@@ -135,19 +146,18 @@ burst = 1000000
             "bench.floor",
             str(self.folder),
             str(self.sip_port),
-            str(self.sip_listener.port),
+            str(self._ports[SIP_DOMAIN]),
             str(self.component.listener.port),
         ]
 
     def start(self, linked: bool = True) -> Measured:
         """Start what is measured and, if ``linked``, wait until the XMPP side is linked with it."""
-        log = Path(tempfile.gettempdir()) / "edge-bench.log"
-        measured = Measured(self.command, log, {"PYTHONPATH": str(self._tree)}, self._tree, self._samples)
+        measured = Measured(self.command, self._log, {"PYTHONPATH": str(self._tree)}, self._tree, self._samples)
         if not linked:
             return measured
         try:
             def are_up() -> bool:
-                self.loop.step(0.05)
+                self.loop.rest(0.05)
                 return len(self.component.wires) == len(self.sip_domains)
 
             if isinstance(self.component, ServerSide):
@@ -172,9 +182,9 @@ burst = 1000000
         self._links.clear()
         self.component.wires.clear()
 
-    def connect(self) -> tuple[Wire, SipFramer]:
+    def connect(self, domain: str = SIP_DOMAIN) -> tuple[Wire, SipFramer]:
         """A mutual TLS link of the SIP side to the gateway."""
-        context = tls_context(ssl.Purpose.SERVER_AUTH, self.certificate, self.ca)
+        context = tls_context(ssl.Purpose.SERVER_AUTH, self._certificates[domain], self.ca)
         raw = socket.create_connection(("127.0.0.1", self.sip_port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = context.wrap_socket(raw, server_hostname=EDGE)
@@ -185,7 +195,7 @@ burst = 1000000
         """So many links of ``domain`` to the gateway, the same whenever asked; what comes goes to `on_response`."""
         links = self._links.setdefault(domain, [])
         while len(links) < count:
-            wire, framer = self.connect()
+            wire, framer = self.connect(domain)
             wire.received = self._framing(wire, framer, lambda *said: self.on_response(*said))
             links.append(wire)
         return links[:count]
@@ -206,6 +216,8 @@ burst = 1000000
     @staticmethod
     def _framing(wire: Wire, framer: SipFramer, to: Callable[[Wire, bytes], None]) -> Callable[[bytes], None]:
         def received(data: bytes) -> None:
+            if data.startswith(KEEP_ALIVE):
+                wire.write(KEEP_ALIVE[2:])
             for message in framer.feed(data):
                 to(wire, message)
 
@@ -222,6 +234,9 @@ burst = 1000000
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if value is not None and self._log.exists():
+            lines = [line for line in self._log.read_text(errors="replace").splitlines() if "#info" not in line]
+            value.add_note("\n".join(["what the gateway complained of last:", *lines[-LAST_LINES:]]))
         self._folder.cleanup()
 
 
