@@ -1,6 +1,7 @@
 """The whole gateway without sockets and with fake time: what a transcript (`tests.transcript`) is played on."""
 
-from collections import deque
+import re
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -25,6 +26,7 @@ from edge.timers import TICK, Wheel
 from edge.xmpp.service import Service
 
 EDGE = domain("edge.example.net")
+CODE = re.compile(rb"EDGE-([A-Z]\d\d) ")
 REDIAL = 5.0  # seconds between two dials of somebody who is down
 
 
@@ -57,6 +59,9 @@ class Stage:
         self.systems = self.listed()
         self.directory = Directory(self.systems, self.blocked(), self.template())
         self.taken: list[object] = []
+        self.told: Counter[str] = Counter()  # reason codes that peers were told
+        self.logged: Counter[str] = Counter()  # and those that the log was
+        self._answers: set[bytes] = set()
         self.dials: dict[Path, IDelayedCall] = {}  # what is wished for and not up
         by_name = {system.name: system for system in self.systems}
         self.actors = {}
@@ -132,9 +137,16 @@ class Stage:
 
         def heard(event: Report) -> None:
             assert event.event != "internal.error", f"a bug: {event.fields}"
+            if event.code is not None:
+                self.logged[event.code.name] += 1
             report(event)
 
         return heard
+
+    def tells(self, data: bytes) -> None:
+        """A refusal, perhaps: what its peer is told of why has to be in the log as well."""
+        if (found := CODE.search(data)) is not None:
+            self.told[found[1].decode()] += 1
 
     def killed(self, after: float = 0, without: str = "") -> None:
         """The gateway dies without a word: nothing but the store is left, and connections are lost.
@@ -226,6 +238,9 @@ class Stage:
     def respond(self, link: SipLink, data: bytes) -> None:
         assert isinstance(link, Actor)
         link.inbox.append(data)
+        if data not in self._answers:  # else it is sent once more
+            self._answers.add(data)
+            self.tells(data)
 
     def begin(self) -> None:
         pass
@@ -273,6 +288,7 @@ class XmppStage:
             stage.clock.callLater(0, stage.returns, stage.path(system, sender, recipient), token)
             return
         actor.inbox.append(data)
+        stage.tells(data)
         if token is not None and not actor.silent:
             stage.taken.append(token)
 

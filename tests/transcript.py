@@ -25,7 +25,8 @@ Somebody unlisted whose line says ``unknown_domains=discover`` may be discovered
 
 ``{any}`` matches anything, ``{name}`` binds and must match again, ``{900 times x}`` is that. SIP headers that every
 message must have are filled in when they are left out; a response goes with the latest request received, or with that
-of its Call-ID. Everything that arrives must be received.
+of its Call-ID. Everything that arrives must be received, and of each reason code that somebody is told the
+log must hear.
 """
 
 import pathlib
@@ -86,6 +87,8 @@ class Performance:
                 self._scene(line.strip(), written)
             except AssertionError as error:
                 raise Diverged(self._marked(here, str(error))) from None
+        if silent := self.stage.told - self.stage.logged:
+            raise Diverged(f"peers were told codes of which the log has heard nothing: {dict(silent)}")
         for actor in self.stage.actors.values():
             if actor.inbox:
                 raise Diverged(f"{actor.name} received this without the transcript saying so:\n{_show(actor.inbox[0])}")

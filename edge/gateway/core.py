@@ -354,7 +354,8 @@ class Gateway:
     def _refuse_stanza(self, stanza: Stanza, decision: Refuse, link: XmppLink) -> list[Effect]:
         """A room is on no list, mostly: who has invited by it is told in any case."""
         code = decision.code
-        report = Report("policy.denied", code, {"partner": ",".join(sorted(link.peer.systems))}, stanza)
+        partner = ",".join(sorted(link.peer.systems))
+        report = Report("policy.denied", code, {"partner": partner}, stanza)
         if decision.silently:
             return [report]
         if type(stanza) is Message and stanza.from_ is not None and stanza.to is not None:
@@ -363,12 +364,12 @@ class Gateway:
                 data = decline(invitation, stanza.to, stanza.from_, self.node.aside_id())
                 return [SendStanza(stanza.to.host, stanza.from_.host, data), report]
         condition = "service-unavailable" if type(stanza) is Iq else code.condition
-        return [*_stanza_error(stanza, condition, code.sentence, code), report]
+        return _stanza_error(stanza, condition, code.sentence, code, partner)
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""
         if stanza.type not in PRESENCE_TYPES:
-            return _stanza_error(stanza, "bad-request", "this presence type does not exist", Code.S01)
+            return _stanza_error(stanza, "bad-request", "there is no such type", Code.S01, decision.sender.name)
         assert stanza.from_ is not None and stanza.to is not None
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
             if stanza.type != "unsubscribe" and (refused := self.policy.stanza(stanza, decision)) is not None:
@@ -377,7 +378,7 @@ class Gateway:
         if not stanza.to.local:
             return self.subscribers.answer_received(stanza)
         if stanza.type == "" and stanza.to.resource and is_joining(stanza.extensions):
-            return _stanza_error(stanza, "service-unavailable", NO_ROOMS, Code.S03)
+            return _stanza_error(stanza, "service-unavailable", NO_ROOMS, Code.S03, decision.sender.name)
         pair = self.pairs.get(stanza.to.bare(), stanza.from_.bare())
         if pair is None:
             return []
@@ -391,8 +392,9 @@ class Gateway:
         return effects
 
 
-def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code) -> list[Effect]:
+def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code, partner: str) -> list[Effect]:
     """An error stanza back to the sender; never in answer to an error or a result (RFC 6120 §8.3.1)."""
+    report = Report("policy.denied", code, {"partner": partner}, stanza)
     if stanza.type in ("error", "result") or stanza.from_ is None or stanza.to is None:
-        return []
-    return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}"))]
+        return [report]
+    return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}")), report]

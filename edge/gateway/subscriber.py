@@ -55,7 +55,8 @@ class Subscribers:
         system = decision.sender.name
         if not self._dialogs.has_room(contact, system, MAX_WATCHED):
             text = f"{Code.L01} there are too many subscriptions already"
-            return [send(stanza.to, contact, error_bytes(stanza, "policy-violation", text))]
+            report = Report("policy.denied", Code.L01, {"partner": system}, stanza)
+            return [send(stanza.to, contact, error_bytes(stanza, "policy-violation", text)), report]
         pair = self._pairs.open(user, contact, decision.recipient, decision.sender)
         return self._begin(self._dialogs.add(pair), stanza)
 

@@ -245,8 +245,9 @@ class Subscriptions:
         fields: dict[str, object] = {
             "partner": pair.sip.name, "cause": ended.cause.value, "reason": ended.reason, "status": ended.status,
         }
-        effects: list[Effect] = [Report("sub.ended", None, fields, (pair.contact, pair.user))]
         found = verdict(ended, pair.contact_sees, watch.attempts, name(pair), self._pacing.crowd(pair))
+        code = Code.M03 if found.told and found.told != "unsubscribed" else None
+        effects: list[Effect] = [Report("sub.ended", code, fields, (pair.contact, pair.user))]
         watch.attempts += 1
         if found.told:
             return effects + self._refuse(watch, found.told, ended.status)

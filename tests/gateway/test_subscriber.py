@@ -185,6 +185,7 @@ class TestBounds:
         Watching("b", bench)
         effects = bench.stanzas(presence("subscribe", to="c@sip.example"))
         assert (conditions(effects), sends(effects)) == (["policy-violation"], [])
+        assert [report.code for report in reports(effects)] == [Code.L01]
         nurse = presence("subscribe", to="c@sip.example", from_="nurse@xmpp.example")
         assert len(sends(bench.stanzas(nurse))) == 1  # the limit is for each watcher
         assert kinds(first.answer(403)) == ["unsubscribed"]
