@@ -15,11 +15,10 @@ from tests.interop.process import Addresses, Process, accepts, wait_until
 
 NAME = "edge.example"
 TWISTD = Path(sys.executable).with_name("twistd")
-CONNECTS_WITHIN = 60.0  # seconds, also until it has seen that a connection is gone
+CONNECTS_WITHIN = 60.0  # seconds
 ENDS_WITHIN = 60.0  # seconds for a gateway that is expected to refuse its configuration
 
 ACCEPTED = re.compile(r"--- 200 [^|]*\(MESSAGE\) ")  # on the ladder
-LINK = re.compile(r"link_id=\d+")
 
 Keys = dict[str, str | float | Sequence[str]]
 
@@ -117,16 +116,6 @@ class Edge(Process):
     def accepted(self) -> int:
         """How many of the MESSAGEs that it has sent were answered with 200."""
         return len(ACCEPTED.findall(self.log.read_text(errors="replace")))
-
-    def all_are_down(self, partner: str) -> None:
-        """Wait until it has seen that all its links with a SIP partner are gone."""
-
-        def events(name: str) -> set[str]:
-            lines = self.log.read_bytes()[self._begun :].decode(errors="replace").splitlines()
-            ours = (line for line in lines if f" {name} " in line and f"partner={partner} " in line)
-            return {found[0] for found in map(LINK.search, ours) if found}
-
-        wait_until(lambda: events("link.up") <= events("link.down"), f"links with {partner} are gone", CONNECTS_WITHIN)
 
     def is_connected(self, partner: str, *domains: str) -> None:
         """Wait until it has a component stream for each since its start: before, the server returns what is for us."""

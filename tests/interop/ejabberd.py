@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from demo.authority import Issued
-from tests.interop.process import Addresses, Process, accepts, need
+from tests.interop.process import STARTS_WITHIN, Addresses, Process, accepts, need, wait_until
 from tests.interop.prosody import NOWHERE
 
 APPLICATION = "/usr/lib/*/ejabberd-*/ebin/ejabberd.app"
@@ -77,6 +77,7 @@ class Ejabberd(Process):
         self.c2s, self.s2s, self.component, self.direct = (addresses.port(f"ejabberd {domain}") for _ in range(4))
         self._certificate, self._key = certificate.write(folder, "server")
         self._ca = folder / "ca.pem"
+        self._wish = folder / "write"
         self._ca.write_bytes(ca)
 
     def start(
@@ -122,7 +123,9 @@ class Ejabberd(Process):
             f'ejabberd_auth:try_register(<<"{user}">>, <<"{self.domain}">>, <<"{password}">>), '
             for user, password in accounts.items()
         )
-        after = f'{made}io:format("{READY}~n").'
+        wish = f'"{self._wish}"'
+        write = f"case filelib:is_file({wish}) of true -> mnesia:sync_log(), file:delete({wish}); false -> ok end"
+        after = f'{made}spawn(fun Write() -> timer:sleep(50), {write}, Write() end), io:format("{READY}~n").'
         ports = [self.c2s, self.s2s, *([self.component] if components else []), *([self.direct] if direct else [])]
         starts = self._starts()
         self.launch(
@@ -135,6 +138,11 @@ class Ejabberd(Process):
             lambda: self._starts() > starts and all(accepts(self.address, port) for port in ports),
         )
         return self
+
+    def writes(self) -> None:
+        """Have on disk what it has told anybody: by itself it takes a second or two, and a kill is sooner."""
+        self._wish.touch()
+        wait_until(lambda: not self._wish.exists(), "it is written", STARTS_WITHIN)
 
     def _listeners(self, components: Mapping[str, str]) -> list[str]:
         return [

@@ -10,7 +10,7 @@ from demo.authority import Authority
 from tests.interop.edge import NAME, Edge, Keys, System
 from tests.interop.lync import LyncEdge
 from tests.interop.lync_user import WITHIN, LyncUser
-from tests.interop.process import Addresses, wait_until
+from tests.interop.process import Addresses, half_closed, wait_until
 from tests.interop.prosody import Prosody
 from tests.interop.xmpp_user import Element, XmppUser
 
@@ -112,7 +112,7 @@ class Couple:
     def lync_restarts(self) -> None:
         """And the gateway has seen it."""
         self.lync.restart()
-        self.edge.all_are_down("contoso")
+        wait_until(lambda: not half_closed({self.lync.address}), "the gateway has closed its ends", WITHIN)
 
     def juliet_writes(self, *texts: str, more: str = "") -> None:
         for text in texts:

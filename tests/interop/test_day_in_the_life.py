@@ -15,6 +15,7 @@ import pytest
 
 from demo.authority import Authority
 from tests.interop.cast import Cast
+from tests.interop.ejabberd import Ejabberd
 from tests.interop.process import Addresses, Process
 from tests.interop.world import World
 
@@ -192,6 +193,8 @@ def test_people_of_the_morning_see_the_truth_in_the_evening(day: Day) -> None:
 
 def the_xmpp_server_goes_and_comes(day: Day, end: Callable[[Process], None]) -> None:
     with day.cast() as people:
+        if isinstance(day.world.server, Ejabberd):
+            day.world.server.writes()
         end(day.world.server)
         people.xmpp_users_are_thrown_out()
         people.sip_users_see_juliet({}, WITHDRAWN_WITHIN)
