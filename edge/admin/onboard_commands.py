@@ -28,7 +28,7 @@ UNTRIED = "The names of the settings are those of its maker's documents: we coul
 
 
 def onboard_command(chosen: argparse.Namespace, out: TextIO) -> int:
-    """`edge onboard PARTNER --for KIND`"""
+    """`edge onboard PARTNER [--for KIND]`"""
     reading = read(chosen.config)
     if reading.config is None:
         out.write("\n".join(printable(str(fault)) for fault in reading.faults) + "\n")

@@ -1,5 +1,6 @@
 """The command `edge` as a process: usage, exit status, and where it looks for the gateway."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge import __version__
-from edge.admin.cli import COMMANDS, main
+from edge.admin.cli import COMMANDS, _parser, main
 from edge.admin.client import Client, Refused
 from tests.config.written import Written
 
@@ -153,3 +154,32 @@ def test_every_verb_has_its_section_and_its_row() -> None:
     for verb in COMMANDS:
         assert f"\n## edge {verb}\n" in page, f"docs/cli.md says nothing of `edge {verb}`"
         assert f"[`{verb}`](#edge-{verb})" in page
+
+
+def told_commands() -> list[tuple[str, str]]:
+    """Every command that our pages, cures and alerts tell somebody to type: where, and what."""
+    root = Path(__file__).parents[2]
+    files = [*(root / "docs").glob("*.md"), root / "README.md", *(root / "contrib").iterdir()]
+    files += (root / "edge" / "admin").glob("*.py")
+    found = []
+    for file in files:
+        text = file.read_text()
+        commands = re.findall(r"`(edge [a-z][^`{\n]*)`", text)
+        commands += re.findall(r"^ *\$ (edge [a-z].*)$", text, re.MULTILINE)
+        commands += re.findall(r'runbook: "(edge [a-z][^";]*)', text)
+        found += [(file.name, each) for each in commands if not set(each) & set("[|<")]
+    return found
+
+
+def test_every_command_that_is_told_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    told = told_commands()
+    assert len(told) > 100
+    wrong, parser = [], _parser()
+    for where, command in told:
+        words = shlex.split(re.sub(r"\{\{.*?\}\}", "x", command.partition(" > ")[0]).removesuffix("..."))[1:]
+        with contextlib.suppress(SystemExit):
+            parser.parse_args(words)
+        *_, said = ["", *capsys.readouterr().err.splitlines()]
+        if said and not re.search(r"arguments are required|one of the arguments", said):  # only called by its name
+            wrong.append(f"{where}: {command}: {said}")
+    assert not wrong
