@@ -60,7 +60,7 @@ CURES = {
     Code.C07: "They must take the certificate that has ended out of what they send; mostly an old root or "
     "cross-signature.",
     Code.C08: "The CA's list or responder cannot be reached: see `edge cert peers`. Let this machine out to it, or "
-    'set `revocation = "soft"`.',
+    'set `revocation = "soft"`. A list can also be put into a file (`crl` in `[tls]`), and has to be replaced in time.',
     Code.C09: "One of the two clocks is wrong. Compare ours with a time server first.",
     Code.C10: "They must replace it at once: its CA has taken it back.",
     Code.C11: "They must get one with RSA of 2048 bits or more, or with an elliptic curve, and signed with SHA-256.",

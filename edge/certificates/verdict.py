@@ -48,17 +48,26 @@ def proved_fault(system: System, handshake: Handshake, grounds: Grounds, proof: 
     That stands for its issuer and its name. DNS speaks for the dates too (RFC 7671 §5.1); pins, the TLS version and
     revocation are nobody's but ours to say.
     """
-    trust, leaf = system.trust, handshake.leaf
+    trust = system.trust
     fault = handshake.fault_under(trust.eku, pinned=True)
     if proof == "dane" and fault in (Code.C02, Code.C09):
         fault = None
-    if fault is None and trust.pins and (leaf is None or pin_of(leaf) not in trust.pins):
+    return fault or unmet(system, handshake, grounds) or grounds.revoked(handshake, trust.revocation)
+
+
+def unmet(system: System, handshake: Handshake, grounds: Grounds) -> Code | None:
+    """What ``system``'s configuration asks for besides a good certificate, and is not there, whatever else is wrong.
+
+    `chain_fault` tells the first fault. Who may go on in spite of that one must not get around the others by it.
+    """
+    trust, leaf = system.trust, handshake.leaf
+    if handshake.tls_version < f"TLSv{system.min_version}":
+        return Code.T02
+    if trust.pins and (leaf is None or pin_of(leaf) not in trust.pins):
         signed = grounds.bears(handshake, system.ca)  # without it anybody's key may stand in the path
         if not signed or trust.pins.isdisjoint(map(pin_of, handshake.path)):
-            fault = Code.C12
-    if fault is None and handshake.tls_version < f"TLSv{system.min_version}":
-        fault = Code.T02
-    return fault or grounds.revoked(handshake, trust.revocation)
+            return Code.C12
+    return grounds.revoked(handshake, "off" if trust.revocation == "off" else "soft")
 
 
 def sip_peer(

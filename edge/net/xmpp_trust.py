@@ -71,7 +71,7 @@ class Trust:
         ):
             return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
         streams = system.streams
-        dialback = streams.dialback and peer.fault not in FINAL
+        dialback = streams.dialback and self._may_dial_back(system, peer.fault, handshake)
         external = streams.external or bool(streams.further)
         if streams.further and not (streams.external or proof or peer.fault):
             peer = replace(peer, systems=frozenset(), fault=Code.C01)  # its issuer alone counts for nothing here
@@ -113,7 +113,7 @@ class Trust:
         system = self._directory.system_of(remote)
         if system is None or not system.streams.dialback or handshake is None:
             return "not-authorized"
-        return "not-authorized" if self._fault(remote, handshake) in FINAL else ""
+        return "" if self._may_dial_back(system, self._fault(remote, handshake), handshake) else "not-authorized"
 
     def proved(self, before: Peer, verdict: Peer, proof: Proved) -> Peer:
         """Who the far end is, now that this is proved besides what was ``before``."""
@@ -128,6 +128,10 @@ class Trust:
         """Whether stanzas may go between these two at all."""
         ours, theirs = self._directory.system_of(local), self._directory.system_of(remote)
         return ours is not None and theirs is not None and self._directory.may_talk(ours, theirs)
+
+    def _may_dial_back(self, system: System, fault: Code | None, handshake: Handshake) -> bool:
+        """Whether dialback makes ``fault`` good, and there is nothing behind it that it must not make good."""
+        return fault not in FINAL and verdict.unmet(system, handshake, self._contexts) is None
 
     def _stays(self, link: "XmppLink", remote: Domain, local: Domain) -> bool:
         """Whether a further proof still counts, although what it rested on is not remembered any more."""

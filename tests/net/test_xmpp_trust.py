@@ -1,9 +1,13 @@
 """What the partner list and a certificate together allow a server to do."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography import x509
 
 from edge.certificates.contexts import Handshake
+from edge.certificates.trust import Trust as TrustOf
+from edge.certificates.trust import pin_of
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.xmpp_trust import NOTHING, Trust
@@ -13,7 +17,8 @@ from tests.net.cable import SIP, THEIRS, THEM, US, component, s2s
 
 ALSO = Domain("also.example")
 NOBODY = Peer("xmpp", frozenset(), frozenset(), Code.X04)
-HANDSHAKE = Handshake(x509.load_pem_x509_certificate(THEIRS.chain), (), (), (), True, "TLSv1.3")
+LEAF = x509.load_pem_x509_certificate(THEIRS.chain)
+HANDSHAKE = Handshake(LEAF, (), (), (), True, "TLSv1.3")
 
 
 class Verdicts:
@@ -25,7 +30,7 @@ class Verdicts:
         self.fault = fault
 
     def bears(self, handshake: Handshake, bundle: object) -> bool:
-        return True
+        return self.fault is None
 
     def revoked(self, handshake: Handshake, policy: str) -> Code | None:
         return self.fault if self.fault is Code.C10 else None
@@ -55,6 +60,28 @@ def trust(streams: Streams, fault: Code | None = None) -> Trust:
 def test_judge_allows_what_is_listed(streams: Streams, fault: Code | None, allowed: Allowed) -> None:
     verdict = trust(streams, fault).judge(THEM, US, HANDSHAKE)
     assert verdict.peer.fault is fault and verdict.allowed == allowed
+
+
+PINNED = TrustOf(pins=frozenset(("sha256/" + "A" * 43 + "=",)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "met"),
+    [
+        ({"trust": PINNED}, False),
+        ({"trust": TrustOf(pins=frozenset((pin_of(LEAF),)))}, True),
+        ({"min_version": "1.3"}, False),
+        ({"min_version": "1.2"}, True),
+    ],
+)
+def test_worse_certificate_gets_around_nothing_that_we_ask_for_ourselves(asked: dict[str, object], met: bool) -> None:
+    """The first thing that is wrong hides the others: a pin must not be lost by showing what nobody has issued."""
+    weak = s2s(streams=Streams(dialback=True), **asked)
+    listed = Trust(Directory([SIP, weak]), Verdicts(Code.C01))  # type: ignore[arg-type]
+    old = replace(HANDSHAKE, tls_version="TLSv1.2", errors=((0, 18),))
+    verdict = listed.judge(THEM, US, old)
+    assert (verdict.peer.fault, verdict.allowed.dialback) == (Code.C01, met)
+    assert listed.refuses(THEM, US, old) == ("" if met else "not-authorized")
 
 
 @pytest.mark.parametrize(
