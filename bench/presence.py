@@ -1,5 +1,6 @@
 """News of one presentity for a thousand watchers, either way: what each NOTIFY costs. All are checked."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -12,6 +13,7 @@ from bench.wire import Wire
 WATCHERS = 1000
 SOME = 4  # rounds at a time, where two gateways are measured in turn
 WARM = 3  # rounds before those that are measured
+VARIES = re.compile(rb"(?<=>round )\d+(?=<)|(?<=<timestamp>)[^<]*")  # from one document to another
 STUCK = 20.0  # seconds without anything
 
 
@@ -68,6 +70,7 @@ class Course:
         self.waiting: set[bytes] = set()  # the watchers that have not heard
         self.unanswered = 0
         self.number = 0
+        self._documents: dict[int, bytes] = {}  # of even rounds and of odd ones: all differ in `VARIES` alone
 
     def round(self, number: int) -> None:
         self.number = number
@@ -81,9 +84,13 @@ class Course:
         raise AssertionError("each direction has its own")
 
     def heard(self, watcher: bytes, content: bytes) -> None:
+        """Whoever watches is told once, of this round, and what all are told."""
         assert b">round %d<" % self.number in content, content
-        assert watcher in self.waiting, f"{watcher!r} is told twice"
+        assert watcher in self.waiting, f"{watcher!r} is told twice, or is nobody"
         self.waiting.remove(watcher)
+        plain = VARIES.sub(b"", content)
+        known = self._documents.setdefault(self.number % 2, plain)
+        assert plain == known, f"{content!r} differs from {known!r}"
 
 
 class ToSip(Course):
@@ -92,6 +99,7 @@ class ToSip(Course):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         SipWatchers(setting).go(WATCHERS, lambda number: (self.watcher(number), f"star@{XMPP_DOMAIN}"))
+        self._last: dict[bytes, int] = {}  # CSeq by Call-ID
         setting.on_request = self.request
         setting.on_stanzas = self.stanzas
         setting.loop.step(0.3)
@@ -115,8 +123,12 @@ class ToSip(Course):
 
     def request(self, wire: Wire, message: bytes) -> None:
         assert message.startswith(b"NOTIFY "), message
-        assert (b"busy" in message) is (self.number % 2 == 0), message
-        self.heard(header(message, b"To").partition(b";")[0], message)
+        head, _, document = message.partition(b"\r\n\r\n")
+        assert b"<basic>open</basic>" in document and (b"busy" in document) is (self.number % 2 == 0), message
+        call_id, number = header(head, b"Call-ID"), int(header(head, b"CSeq").split()[0])
+        assert number > self._last.get(call_id, 0), f"out of order: {message!r}"
+        self._last[call_id] = number
+        self.heard(header(head, b"To").partition(b";")[0], document)
         wire.write(sip_answer(message))
 
     def stanzas(self, data: bytes) -> None:
@@ -148,5 +160,6 @@ class ToXmpp(Course):
 
     def stanzas(self, data: bytes) -> None:
         for fields, content in presences(data):
-            assert b"type" not in fields, fields
+            assert b"type" not in fields and fields[b"from"].startswith(f"star@{SIP_DOMAIN}/".encode()), fields
+            assert content == b"<status>round %d</status>" % self.number, content
             self.heard(fields[b"to"], content)
