@@ -342,7 +342,7 @@ class Gateway:
         return self.chats.send(submission) if self.chats.takes(submission) else self.pager.send(submission)
 
     def _iq(self, stanza: Iq, decision: Admit) -> list[Effect]:
-        if stanza.type == "set" and is_call(stanza.payload):
+        if stanza.type in ("get", "set") and (decision.discovered or is_call(stanza.payload)):
             refused = self.policy.call(stanza, decision)
             if refused is not None:
                 return refused

@@ -83,7 +83,7 @@ class Guard:
 
     def crowded(self, system: System, now: float) -> float:
         """A discovered partner has a message, which he may send for his part: how many seconds his neighbours need."""
-        return self._site(system.name, now).takes(CROWD * system.messages_per_s, now)
+        return self._site(system.name, now).takes(CROWD * system.messages_per_s, CROWD * system.burst, now)
 
     def refused(self, system: System) -> None:
         """A message was refused because there are too many: that is no failure by which a partner is judged."""
@@ -154,12 +154,12 @@ class _Site:
         self.tried = 0
         self._due = 0.0  # messages that are above what may come by now
 
-    def takes(self, rate: float, now: float) -> float:
-        """Count one message: 0, or the seconds after which there is room again. A second's worth may come at once."""
+    def takes(self, rate: float, burst: int, now: float) -> float:
+        """Count one message: 0, or the seconds after which there is room again."""
         self._due = max(self._due - (now - self._at) * rate, 0.0)
         self._at = now
-        if self._due + 1 > max(rate, 1.0):
-            return (self._due + 1 - max(rate, 1.0)) / rate
+        if self._due + 1 > burst:
+            return (self._due + 1 - burst) / rate
         self._due += 1
         return 0.0
 

@@ -52,6 +52,8 @@ class Policy:
             code = decision.im
         elif method == "SUBSCRIBE" and not request.to.tag:
             code = decision.presence
+        elif method == "SUBSCRIBE" and decision.discovered:
+            return self._too_fast(transaction, decision)  # listed partners refresh all their dialogs at once
         else:
             return None
         if request.to.tag:
@@ -65,15 +67,7 @@ class Policy:
         if decision.discovered and (limit := self._limit(decision, _address(sender), _address(target))) is not None:
             later = [("Retry-After", str(ceil(limit.wait)))] if limit.wait else []
             return self._refused(transaction, decision, limit.code, later, limit.text) + limit.reports
-        if decision.sender.inside:
-            return None
-        wait = self._wait(decision.sender)
-        if not wait:
-            return None
-        # COMPAT(lync): 500, because to 503 an edge stops using us altogether (as any proxy may, RFC 3261 §21.5.4), and
-        # 480 to a MESSAGE means that its session is over; since OCS 2007
-        again = [("Retry-After", str(ceil(wait)))]
-        return self._refused(transaction, decision, Code.L01, again) + self._complaint(decision)
+        return self._too_fast(transaction, decision)
 
     def stanza(self, stanza: Message | Presence, decision: Admit) -> list[Effect] | None:
         """Why a message with a text, an invitation or a request for presence is refused, as its answer; or None."""
@@ -101,7 +95,7 @@ class Policy:
         return returned + self._complaint(decision)
 
     def call(self, iq: Iq, decision: Admit) -> list[Effect] | None:
-        """The answer to a call by IQ, if its sender sends too much; else it gets one that costs us more."""
+        """The answer to a call by IQ, or to any of a discovered partner, if its sender sends too much."""
         if decision.sender.inside or iq.from_ is None or iq.to is None:
             return None
         wait = self._wait(decision.sender)
@@ -126,6 +120,18 @@ class Policy:
             self._node.counters.forget(system.name)
 
     # --- private --------------------------------------------------------------------------------------
+
+    def _too_fast(self, transaction: ServerTransaction, decision: Admit) -> list[Effect] | None:
+        """Why a request is refused of which there are too many."""
+        if decision.sender.inside:
+            return None
+        wait = self._wait(decision.sender)
+        if not wait:
+            return None
+        # COMPAT(lync): 500, because to 503 an edge stops using us altogether (as any proxy may, RFC 3261 §21.5.4), and
+        # 480 to a MESSAGE means that its session is over; since OCS 2007
+        again = [("Retry-After", str(ceil(wait)))]
+        return self._refused(transaction, decision, Code.L01, again) + self._complaint(decision)
 
     def _wait(self, sender: System) -> float:
         """Seconds until a partner may send what he has now; 0 if it is counted, and may go."""

@@ -1,5 +1,8 @@
 """What the partner list says about single messages; tests/transcripts/policy shows it from outside."""
 
+import pytest
+
+from edge.gateway import guard
 from edge.gateway.counters import UNLISTED
 from edge.gateway.guard import FEWEST, STRANGERS
 from tests.transcript import Performance
@@ -177,11 +180,79 @@ strangers sends:
     Hello
 """
 TAKEN = "\ncapulet receives:\n    <message/>\nstrangers receives:\n    SIP/2.0 200 OK\n"
-LATER = "\nstrangers receives:\n    SIP/2.0 500 {any}\n    Retry-After: 1\n    Warning: 399 edge \"EDGE-L01 {any}\"\n"
+LATER = "\nstrangers receives:\n    SIP/2.0 500 {any}\n    Retry-After: 10\n    Warning: 399 edge \"EDGE-L01 {any}\"\n"
 
 
-def test_neighbours_of_a_stranger_share_what_may_come() -> None:
-    """Each of them for his part sends no more than he may: here there is room for one message at a time."""
+def test_neighbours_of_a_stranger_share_what_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them for his part sends no more than he may: here there is room for one of all at a time."""
+    monkeypatch.setattr(guard, "CROWD", 1)
     one, other = (FROM_ONE.format(domain=domain) for domain in ("a.evil.example", "b.evil.example"))
-    performance = Performance(CROWDED + one + TAKEN + other + LATER + "\n1 second passes\n" + other + TAKEN)
+    performance = Performance(CROWDED + one + TAKEN + other + LATER + "\n10 seconds pass\n" + other + TAKEN)
     performance.play()
+
+
+STRANGE = """[jabber]  unlisted  s2s  jabber.example  unknown_domains=discover messages_per_s=0.1 burst=2
+[office]  inside  sip  office.example
+"""
+PING = """
+jabber sends:
+    <iq from="jabber.example" to="office.example" type="get" id="p1"><ping xmlns="urn:xmpp:ping"/></iq>
+
+jabber receives:
+    <iq id="p1" type="{type}"/>
+"""
+
+
+def test_questions_of_a_stranger_are_counted_too() -> None:
+    Performance(STRANGE + "".join(PING.format(type=kind) for kind in ("result", "result", "error"))).play()
+
+
+REFRESHED = """[lync]  unlisted  sip  contoso.example  unknown_domains=discover messages_per_s=0.1 burst=2
+[capulet]  inside  component  capulet.example
+
+lync sends:
+    SUBSCRIBE sip:juliet@capulet.example SIP/2.0
+    From: <sip:romeo@contoso.example>;tag=r1
+    To: <sip:juliet@capulet.example>
+    Call-ID: watch@lync
+    CSeq: 1 SUBSCRIBE
+    Event: presence
+    Accept: application/pidf+xml
+    Expires: 3600
+lync receives:
+    SIP/2.0 200 OK
+    To: <sip:juliet@capulet.example>;tag={ours}
+lync receives:
+    NOTIFY sip:lync.example:5061;transport=tls SIP/2.0
+capulet receives:
+    <presence type="subscribe"/>
+lync sends:
+    SIP/2.0 200 OK
+"""
+REFRESH = """
+lync sends:
+    SUBSCRIBE sip:edge.example.net:5061;transport=tls SIP/2.0
+    From: <sip:romeo@contoso.example>;tag=r1
+    To: <sip:juliet@capulet.example>;tag={ours}
+    Call-ID: watch@lync
+    Event: presence
+    Accept: application/pidf+xml
+    Expires: 3600
+"""
+REFUSED = """
+lync receives:
+    SIP/2.0 500 {any}
+    Warning: 399 edge "EDGE-L01 {any}"
+"""
+
+
+def test_refreshes_of_a_stranger_are_counted_too() -> None:
+    told = """
+lync receives:
+    SIP/2.0 200 OK
+lync receives:
+    NOTIFY sip:lync.example:5061;transport=tls SIP/2.0
+lync sends:
+    SIP/2.0 200 OK
+"""
+    Performance(REFRESHED + REFRESH + told + REFRESH + REFUSED).play()
