@@ -58,7 +58,8 @@ class Disk:
             else:
                 if identity.chain != shown.chain:
                     ends = f"{identity.not_after:%Y-%m-%d}"
-                    found.append(f"{files.certificate} holds another one, which ends on {ends}, and is not shown yet")
+                    then = "not shown: `edge cert reload` takes it up, or says why not"
+                    found.append(f"{files.certificate} holds another one, which ends on {ends} and is {then}")
         return found
 
     # -- private -----------------------------------------------------------------------------------------------------

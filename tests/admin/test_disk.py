@@ -8,7 +8,7 @@ import pytest
 
 from edge.admin.disk import AGAIN, SHOWN
 from tests.admin.office import PARTNERS, Office
-from tests.config.written import EDGE
+from tests.config.written import AUTHORITY, EDGE
 
 MORE = PARTNERS + '\n[[partner]]\nname = "wingtip"\ndomains = ["wingtip.example"]\nvia = "sip"\n'
 
@@ -68,6 +68,8 @@ def test_files_are_read_again_when_one_has_changed_and_once_a_minute(office: Off
 
 def test_certificate_file_that_is_not_the_one_in_use_is_told(office: Office) -> None:
     ((file, _), *_) = office.running.config.identity_files
+    AUTHORITY.issue("edge.example.net", dns=["edge.example.net", "xmpp.example"]).write(file.parent, "edge")
+    assert "holds another one, which ends on" in office.get("status")["certificate_files"][0]
     file.write_bytes(b"half of")
     assert f"{file}: EDGE-K04" in office.get("status")["certificate_files"][0]
     file.unlink()
