@@ -38,7 +38,8 @@ def test_domain_is_canonical_when_the_name_is_good(text: str, expected: str) -> 
     "text",
     [
         *("", ".", "..", "a..b", ".a", "-a.example", "a-.example", "a b", "a@b", "a/b", "a\0b", "a\r\nb", "a" * 64),
-        *(LONGEST + "a", "xn--a-ecp.example", "xn--", "\u0300a.example", "bü_cher.example", "bücher.example..", "a.example。。"),
+        *(LONGEST + "a", "xn--a-ecp.example", "xn--", "\u0300a.example", "bü_cher.example"),
+        *("bücher.example..", "a.example。。"),
         *("[]", "[", "[::1", "[example]", "[x\r\ny]", "[é]", "[192.0.2.1]"),
     ],
 )

@@ -113,13 +113,13 @@ class Gateway:
         for message in messages:
             try:
                 if type(message) is Request:
+                    if self.node.directory.blocks and self.policy.silences(message):
+                        effects.append(silenced(link, message))
+                        continue
                     try:
                         check_request(message)
                     except RemoteProtocolError as error:
                         effects += malformed(link, message, error)
-                        continue
-                    if self.node.directory.blocks and self.policy.silences(message):
-                        effects.append(silenced(link, message))
                         continue
                     self._follow(layer.receive_request(link, message, link.address), effects)
                 else:
