@@ -94,9 +94,10 @@ class MessageRecord(msgspec.Struct, array_like=True, frozen=True):
 
 
 def dialog_record(dialog: Dialog, local_cseq: int) -> DialogRecord:
+    call_id, remote_tag, local_uri, remote_uri = dialog.names
     return DialogRecord(
-        dialog.call_id, dialog.local_tag, dialog.remote_tag, dialog.local_uri, dialog.remote_uri, dialog.remote_target,
-        dialog.route_set, local_cseq, dialog.remote_cseq,
+        call_id, dialog.local_tag, remote_tag, local_uri, remote_uri, dialog.remote_target, dialog.route_set,
+        local_cseq, dialog.remote_cseq,
     )
 
 

@@ -1,5 +1,7 @@
 """Dialogs: what is kept, and what the next request looks like."""
 
+from inspect import signature
+
 import pytest
 
 from edge.errors import LocalProtocolError, RemoteProtocolError
@@ -188,12 +190,21 @@ class TestInDialog:
         one, other = (Dialog.as_uas(subscribe(), tag) for tag in ("ours", "theirs"))
         assert one.route_set[0] is other.route_set[0]
         assert one.remote_target is other.remote_target
-        assert one.local_uri is other.local_uri
 
-    def test_dialog_can_be_built_again_from_what_it_keeps(self) -> None:
-        dialog = Dialog.as_uas(subscribe(), "ours")
-        again = Dialog(**{name: getattr(dialog, name) for name in Dialog.__slots__})
+    @pytest.mark.parametrize("from_", [f"<{ROMEO}>;tag=romeo1", f"<{ROMEO}>;epid=1f", f'"a;tag=b" <{ROMEO};tag=c>'])
+    def test_dialog_can_be_built_again_from_what_it_keeps(self, from_: str) -> None:
+        opening = request("SUBSCRIBE", from_=from_, headers=[("Contact", f"<{GRUU}>")])
+        dialog = Dialog.as_uas(opening, "ours")
+        again = Dialog(**{name: getattr(dialog, name) for name in signature(Dialog).parameters})
         assert again.request("NOTIFY", VIA, CONTACT) == dialog.request("NOTIFY", VIA, CONTACT)
+        assert again.id == dialog.id == ("call1", "ours", dialog.remote_tag)
+        assert again.remote_uri == (f"<{ROMEO}>" if "romeo1" in from_ else from_)
+
+    def test_tag_of_the_peer_may_come_later(self) -> None:
+        dialog = Dialog.initiate("call1", "ours", JULIET, ROMEO)
+        dialog.remote_tag = "theirs"
+        assert dialog.id == ("call1", "ours", "theirs")
+        assert (dialog.local_uri, dialog.remote_uri) == (f"<{JULIET}>", f"<{ROMEO}>")
 
 
 @pytest.mark.parametrize("bad", ["a\r\nContact: <sip:evil.example>", "a\n", "\ra", "a\0"])
