@@ -15,7 +15,7 @@ from edge.errors import RemoteProtocolError
 from edge.sip.uri import SipUri, escape_user, unescape
 from edge.xmpp.jid import JID
 
-CACHE = 8192  # translations in each direction; bounded, because peers choose the addresses
+CACHE = 4096  # translations in each direction; bounded, because peers choose the addresses
 CACHED_LENGTH = 256  # characters; longer addresses are rare, and would make the cache's memory the peer's choice
 
 

@@ -20,7 +20,7 @@ from edge.xmpp.element import escape_attribute
 
 MAX_PART = 1023  # octets of each part, RFC 7622 §3.1
 MAX_JID = 3 * MAX_PART + 2  # octets of the whole
-CACHE = 8192  # addresses; bounded, because peers choose them
+CACHE = 4096  # addresses; bounded, because peers choose them
 CACHED_LENGTH = 256  # characters; longer ones are rare, and would make the cache's memory the peer's choice
 
 
