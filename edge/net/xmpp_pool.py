@@ -229,12 +229,7 @@ class XmppPool:
 
     def dial_back(self, link: XmppLink, question: Dialback) -> None:
         """`edge.net.xmpp_owner.Owner`: whose key that is, if we want to know."""
-        remote, local = question.recipient, question.sender
-        refused, system = self._trust.refuses(remote, local, link.handshake), self._trust.system_of(remote)
-        if refused or system is None:
-            link.dialled_back(question, refused)
-        else:
-            self._verifier.ask(system, question).addCallback(lambda answer: link.dialled_back(question, answer))
+        self._verifier.settle(self._trust, link, question)
 
     def proved(self, link: XmppLink, verdict: Peer, proof: Proved) -> Peer:
         """`edge.net.xmpp_owner.Owner`: who the far end is now."""

@@ -9,6 +9,8 @@ from edge.net.xmpp_dialling import Dial
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_trust import Trust
 from edge.xmpp.component import Component
+from edge.xmpp.receiving import Receiving
+from edge.xmpp.receiving_tables import State
 
 
 def is_over(
@@ -28,12 +30,25 @@ def is_over(
         if new.directory.system_of(dial.remote) is not dial.system:
             return True
     if link.handshake is None or not link.security.proofs:
-        return False
+        return _is_promised_what_counts_no_more(link, new, trust)
     if link.peer.systems and link.peer.systems <= new.gone:
         return True
     if not moved and link.peer.systems.isdisjoint(new.gone | new.judged):
         return False
     return not trust.judge_again(link)
+
+
+def _is_promised_what_counts_no_more(link: XmppLink, new: Relisting, trust: Trust) -> bool:
+    """Whether it was told by another list what it may prove itself by, and has not done so yet.
+
+    A dial of ours is made anew by its route.
+    """
+    stream = link.negotiation
+    if not isinstance(stream, Receiving) or stream.state not in (State.AUTH, State.LAST_HEADER):
+        return False
+    remote, local = stream.remote, stream.local
+    system = new.directory.system_of(remote)
+    return trust.policy(remote, local) is not None or (system is not None and system.name in new.gone | new.judged)
 
 
 def end(link: XmppLink, new: Relisting, retiring: Retiring) -> None:

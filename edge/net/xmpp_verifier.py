@@ -18,6 +18,7 @@ from edge.net.links import DialError, cause_of, first_link
 from edge.net.locate import Locator
 from edge.net.xmpp_dialling import Connect, Dial
 from edge.net.xmpp_link import XmppLink
+from edge.net.xmpp_trust import Trust
 from edge.partners import System
 from edge.xmpp.dialback import INVALID, VALID, Dialback
 from edge.xmpp.verifying import Verifying
@@ -38,6 +39,22 @@ class Verifier:
         self._connect = connect
         self._new_link = new_link
         self._under_way: Counter[Domain] = Counter()
+
+    def settle(self, trust: Trust, link: XmppLink, question: Dialback) -> None:
+        """Tell ``link`` what becomes of the claim behind ``question``.
+
+        The partner list is asked before the authoritative server and after it, because it may be another by then.
+        """
+
+        def refused() -> str:
+            return trust.refuses(question.recipient, question.sender, link.handshake)
+
+        system, why = trust.system_of(question.recipient), refused()
+        if why or system is None:
+            link.dialled_back(question, why)
+        else:
+            asked = self.ask(system, question)
+            asked.addCallback(lambda answer: link.dialled_back(question, refused() or answer))
 
     def ask(self, system: System, question: Dialback) -> "Deferred[str]":
         """Ask the server of ``question.recipient``, a domain of ``system``: "valid", "invalid" or why it is neither."""

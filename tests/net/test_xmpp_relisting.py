@@ -5,16 +5,32 @@ from pathlib import Path
 
 import pytest
 
+from edge.certificates.trust import Trust
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.retiring import QUIET
 from edge.partners import Block, Directory, HostPort, Streams, System
 from edge.xmpp.dialback import Dialback
-from tests.net.cable import HEADER, SIP, THEM, US, World, component, message, s2s
+from tests.net.cable import (
+    AUTH,
+    HEADER,
+    SIP,
+    STARTTLS,
+    SUCCESS,
+    THEIRS,
+    THEM,
+    US,
+    World,
+    component,
+    message,
+    s2s,
+)
+from tests.net.loopback import Creator
 from tests.net.test_xmpp_pool_component import component_world, serve
 
 THIRD = Domain("third.example")
 WIDER = dataclasses.replace(SIP, domains=(*SIP.domains, THIRD))
+PINNED = Trust(pins=frozenset(("sha256/" + "A" * 43 + "=",)))
 NARROWER = dataclasses.replace(SIP, domains=(US,))
 
 
@@ -119,6 +135,35 @@ def test_stream_has_to_prove_what_is_asked_of_it_now(world: World, said: dict[st
     far = world.come_in()
     assert relist(world, SIP, s2s(**said)) == int(closed)
     assert far.hears().endswith(b"</stream:stream>") is closed
+
+
+@pytest.mark.parametrize(
+    ("after", "closed"),
+    [((SIP,), 1), ((SIP, s2s(trust=PINNED)), 1), ((SIP, s2s(pending_messages=1)), 0)],
+)
+def test_stream_that_has_its_offer_and_has_not_taken_it_yet_is_made_anew(
+    world: World, after: tuple[System, ...], closed: int
+) -> None:
+    """What was offered to it was offered by another list."""
+    far = world.accept()
+    far.says(HEADER)
+    far.says(STARTTLS)
+    far.secure(Creator(THEIRS), client=True)
+    assert b"EXTERNAL" in far.says(HEADER)
+    assert relist(world, *after) == closed
+    assert (SUCCESS.encode() in far.says(AUTH)) == (not closed)
+    if closed:
+        assert far.reason is not None and not world.sink.codes("link.up")
+
+
+def test_claim_that_is_settled_after_a_reload_counts_by_the_new_list(tmp_path: Path) -> None:
+    world = World(tmp_path, SIP, s2s(domains=(THEM, THIRD), streams=Streams(dialback=True)))
+    far = world.come_in(header=HEADER.replace(" from=", " xmlns:db='jabber:server:dialback' from="))
+    claim = Dialback("result", THIRD, US, "key")
+    far.says(claim.to_bytes())
+    assert relist(world, SIP, s2s(domains=(THEM, THIRD))) == 0
+    world.refuse()
+    assert far.hears() == claim.answered("not-authorized").to_bytes()
 
 
 def test_domain_that_a_stream_has_proved_besides_may_have_to_go_alone(tmp_path: Path) -> None:
