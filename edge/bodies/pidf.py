@@ -295,7 +295,8 @@ def _device(element: "etree._Element") -> Device:
 def _note(element: "etree._Element", lang: str, notes: list[Note]) -> None:
     text = _text(element)
     if text and len(notes) < MAX_NOTES:
-        notes.append(Note(text, intern(language_tag(element.get(_LANG, lang)))))
+        lang = element.get(_LANG, lang)
+        notes.append(Note(text, intern(language_tag(lang)) if lang else ""))
 
 
 def _text(element: "etree._Element") -> str:

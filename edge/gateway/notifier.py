@@ -131,8 +131,9 @@ class Notifiers:
         """200 at once, NOTIFY at once, and the question to the contact if it is new (RFC 8048 §5.3.1)."""
         node, pair, told = self._node, view.pair, self._told
         notification = told.add(view, usage)
-        fetch = any(isinstance(output, Left) for output in outputs)
-        outputs = [output for output in outputs if not isinstance(output, Left)]  # a fetch ends below
+        fetch = isinstance(outputs[-1], Left)
+        if fetch:
+            outputs.pop()  # it ends below
         known = pair.user_sees and view.snapshot is not None and not fetch
         if known and pair.sip.piggyback and offers(transaction.request, PIGGYBACK) and isinstance(outputs[0], Reply):
             outputs[0] = told.piggyback(notification, outputs[0])

@@ -148,7 +148,9 @@ class Subscriptions:
                 read = understood(output.content_type, output.body)
         if isinstance(read, RemoteProtocolError):  # what was known stays (RFC 3856 §6.8)
             outputs[0] = Reply(read.status, (("Accept", watch.usage.accept),) if read.status == 415 else ())
-        return self.follow(watch, outputs, transaction, read, request.headers.get("content-language") or "")
+        headers = request.headers
+        lang = headers.get("content-language") or "" if b"content-language" in headers else ""
+        return self.follow(watch, outputs, transaction, read, lang)
 
     def follow(
         self, watch: Watch, outputs: list[Output], transaction: ServerTransaction | None = None, read: Read = None,

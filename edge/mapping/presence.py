@@ -213,8 +213,8 @@ def _statuses(stanza: Presence) -> Iterator[tuple[str, str]]:
 
 def _active(document: Document) -> bool:
     """Whether the person does something, or uses a device."""
-    return any(person.activities or person.user_input for person in document.persons) or any(
-        device.user_input for device in document.devices
+    return any([person.activities or person.user_input for person in document.persons]) or any(
+        [device.user_input for device in document.devices]
     )
 
 
@@ -276,6 +276,9 @@ def _stanza(item: Tuple, document: Document, sender: JID, lang: str, profile: Pr
 def _doing(item: Tuple, document: Document, profile: Profile) -> tuple[str, str, str]:
     """What an open tuple's user does: the show, the text for want of a note, and since when he is idle."""
     persons, devices = document.persons, document.devices
+    speaks = any([other.show or other.activities or other.user_input for other in document.tuples])
+    if not (speaks or persons or devices):
+        return "", "", ""
     inputs: list[tuple[str, str]]
     # What the person does and what the devices see counts only in a document whose tuples do not speak for themselves:
     # there it would repeat what one of them said.
@@ -290,7 +293,7 @@ def _doing(item: Tuple, document: Document, profile: Profile) -> tuple[str, str,
         return item.show, "", since
     activities: Iterable[str] = item.activities
     if not (activities or item.user_input):
-        if any(other.show or other.activities or other.user_input for other in document.tuples):
+        if speaks:
             return "", "", since
         activities = [activity for person in persons for activity in person.activities]
     elif not item.user_input:
@@ -311,6 +314,6 @@ def _texts(item: Tuple, document: Document, lang: str, default: str) -> tuple[tu
 
 def _sender(contact: JID, resource: str) -> JID:
     try:
-        return JID.build(contact.local, contact.host, resource)
+        return contact.with_resource(resource)
     except RemoteProtocolError:  # an id that no resource can be; its escaped form always can
-        return JID.build(contact.local, contact.host, tuple_id(resource)[:1000])
+        return contact.with_resource(tuple_id(resource)[:1000])

@@ -147,9 +147,9 @@ class Subscriber:
         if status < 200 or response.via.branch != self.branch:
             return []
         if status >= 300:
-            return self._fail(status, response.retry_after, _number(response, "min-expires"), now)
+            return self._fail(status, response.retry_after, _number(response, b"min-expires"), now)
         self.branch = ""
-        granted = _number(response, "expires")
+        granted = _number(response, b"expires")
         granted = self.expires if granted is None else min(granted, self.expires)  # shorter, never longer
         if self.dialog.remote_cseq is not None:
             self.dialog.retarget(response)
@@ -285,7 +285,10 @@ def _spread(tag: str) -> float:
     return crc32(tag.encode()) / 2**32
 
 
-def _number(response: Response, name: str) -> int | None:
+def _number(response: Response, name: bytes) -> int | None:
     """Delta-seconds of a response; one that is malformed is as good as absent."""
-    text = response.headers.get(name)
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
+    row = response.headers.index.get(name)
+    if row is None:
+        return None
+    text = (row if isinstance(row, bytes) else row[0]).strip(b" \t")
+    return int(text) if text.isdigit() and len(text) < 10 else None

@@ -66,6 +66,13 @@ class JID:
             bare = self._bare = _build_bare(self.local, self.domain)
         return bare
 
+    def with_resource(self, resource: str) -> "JID":
+        """The address of the same user with another resource; the same errors as `build`."""
+        jid = JID(self.local, self.domain, _resource(resource) if resource else "")
+        if resource:
+            jid._bare = self.bare()
+        return jid
+
     def __str__(self) -> str:
         return self._text
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.gateway import presentities
 from edge.gateway.documents import MSRTC
@@ -16,6 +18,7 @@ from tests.gateway.bench import presence
 
 JULIET = JID.parse("juliet@xmpp.example")
 NOON = 1_700_000_000.0
+HEARD = (("", ""), ("", "Wooing"), ("unavailable", ""), ("unavailable", "Good night"))
 
 
 class Watching:
@@ -141,6 +144,19 @@ class TestSharing:
         one.hears("a", status="for Romeo alone")
         other.hears("b")
         assert "Romeo" not in other.document() and 'id="ID-a"' not in other.document()
+
+    @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab"), st.sampled_from(HEARD)), max_size=20))
+    def test_sharing_changes_nothing_for_anybody(self, stanzas: list[tuple[bool, str, tuple[str, str]]]) -> None:
+        together = Presentities()
+        both = [(Watching(together), Watching()) for _ in range(2)]  # the second one of each shares with nobody
+        for first, resource, (type, status) in stanzas:
+            for watching in both[first]:
+                watching.hears(resource, type, status=status)
+        for shared, alone in both:
+            assert (shared.snapshot is None) == (alone.snapshot is None)
+            if shared.snapshot is not None and alone.snapshot is not None:
+                assert shared.snapshot.states == alone.snapshot.states
+                assert shared.snapshot.note == alone.snapshot.note
 
     def test_partners_who_are_told_less_have_a_document_of_their_own(self, watching: Watching) -> None:
         watching.hears(show="dnd", status="Wooing")

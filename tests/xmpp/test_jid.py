@@ -142,6 +142,14 @@ def test_bare_is_without_resource() -> None:
     assert jid.bare() is jid
 
 
+def test_address_of_another_resource_is_the_same_as_if_it_were_built() -> None:
+    jid = JID.parse("a@fa\xdf.example")
+    other = jid.with_resource("\uff43")
+    assert (other, other.bare(), other.with_resource("")) == (JID.build("a", "fa\xdf.example", "\uff43"), jid, jid)
+    with pytest.raises(RemoteProtocolError):
+        jid.with_resource("\0")
+
+
 def test_quoted_can_stand_in_an_attribute() -> None:
     assert JID.parse("a@b.example/<'&\">").quoted == "a@b.example/&lt;&apos;&amp;&quot;&gt;"
 
