@@ -124,6 +124,7 @@ class EdgeService(TwistedService):
         self._admin: Listener | None = None
         self._local: Local | None = None
         self._expiry: IDelayedCall | None = None
+        self._started = time()
         self._systemd = Systemd()
         self._alive = LoopingCall(self._systemd.say, WATCHDOG)
         self._alive.clock = reactor
@@ -370,7 +371,7 @@ class EdgeService(TwistedService):
 
     def _running(self) -> Running:
         return Running(
-            time(), time, self._reactor, self.reloading, self._gateway, self._driver, self.sip, self.xmpp,
+            self._started, time, self._reactor, self.reloading, self._gateway, self._driver, self.sip, self.xmpp,
             self._contexts, self._locator, self.reload, self._seen, self._audit,
             self._arrivals, self._keys, self._upkeep, self._rates,
         )

@@ -38,8 +38,9 @@ class Rates:
 
     def of(self, link: Link) -> tuple[float, float]:
         """Messages a second on this link, in and out."""
-        found = ((when, counts[link.number]) for when, counts in self._looks if link.number in counts)
-        when, (taken, sent) = next(found, (link.since, (0, 0)))
+        when, taken, sent = link.since, 0, 0
+        if len(self._looks) == LOOKS and link.number in self._looks[0][1]:  # else it is younger than the oldest look
+            when, (taken, sent) = self._looks[0][0], self._looks[0][1][link.number]
         seconds = max(self._reactor.seconds() - when, 1.0)
         taken_now, sent_now = _counts(link)
         return round((taken_now - taken) / seconds, 2), round((sent_now - sent) / seconds, 2)

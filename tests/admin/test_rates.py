@@ -28,6 +28,12 @@ def test_link_that_is_new_is_judged_by_its_age(office: Office) -> None:
     assert pace(office, link) == (3, 0.5)
 
 
+def test_look_that_was_just_taken_makes_nothing_forgotten(office: Office) -> None:
+    link = office.link(progress=30)
+    office.reactor.advance(LOOK_SECONDS)
+    assert pace(office, link) == (1.5, 0)
+
+
 def test_what_was_before_the_last_minute_does_not_count(office: Office) -> None:
     link = office.link(progress=5000)
     office.reactor.pump([LOOK_SECONDS] * 5)

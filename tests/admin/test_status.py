@@ -1,6 +1,9 @@
 """`edge status`: what the gateway is, and how it is."""
 
 from pathlib import Path
+from time import time
+
+import pytest
 
 from edge import __version__
 from edge.gateway.counters import DELIVERED
@@ -28,3 +31,9 @@ def test_status_counts_subscriptions_by_kind(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.gateway.subscribers.restore(office.pair(State.FROM), WatchRecord(True, ()))
     assert office.get("status")["subscriptions"] == {"out asleep": 1}
+
+
+def test_gateway_is_as_old_as_it_is_and_not_as_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(tmp_path)
+    monkeypatch.setattr("edge.service.time", lambda: time() + 100)
+    assert office.service._running().started == office.running.started
