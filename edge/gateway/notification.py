@@ -73,7 +73,7 @@ class Notifications:
     def add(self, view: View, usage: Notifier) -> Notification:
         """A new dialog."""
         notification = Notification(self, view, usage)
-        view.notifications.append(notification)
+        view.notifications += (notification,)
         self._usages[usage.dialog.local_tag] = notification
         self._node.unsaved[notification] = None
         return notification
@@ -91,7 +91,7 @@ class Notifications:
             state, expires_at = _LEAVING, node.wheel.now
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at, record.content_type)
         notification = Notification(self, view := self.view_of(pair), usage)
-        view.notifications.append(notification)
+        view.notifications += (notification,)
         self._usages[usage.dialog.local_tag] = notification
         notification.start(node.wheel, max(expires_at - node.wheel.now, LATE_SECONDS), EXPIRY)
 
@@ -114,7 +114,7 @@ class Notifications:
     def publish(self, view: View) -> list[Effect]:
         """There is news of the contact: every dialog gets the complete state (RFC 3856 §6.8)."""
         effects: list[Effect] = []
-        for notification in tuple(view.notifications):
+        for notification in view.notifications:
             if notification.timer == ANSWER:
                 effects += self.terminate(notification)
             else:
@@ -321,6 +321,5 @@ class Notifications:
         view = notification.view
         if self._usages.pop(notification.usage.dialog.local_tag, None) is not None:
             self._node.unsaved[notification] = None
-        if notification in view.notifications:
-            view.notifications.remove(notification)
+        view.notifications = tuple([each for each in view.notifications if each is not notification])
         self.forget_idle(view)

@@ -191,7 +191,7 @@ class Notifiers:
         views, self._approved = self._approved, []
         effects: list[Effect] = []
         for view in views:
-            for notification in tuple(view.notifications):
+            for notification in view.notifications:
                 if notification.usage.state is NotifierState.PENDING and view.pair.user_sees:  # not about to end
                     pair = view.pair
                     effects.append(Report("sub.active", None, {"partner": pair.sip.name}, (pair.user, pair.contact)))
@@ -210,7 +210,7 @@ class Notifiers:
         if view is None:
             self._pairs.release(pair)
             return effects
-        for notification in tuple(view.notifications):
+        for notification in view.notifications:
             effects += self._told.terminate(notification, reason, retry_after)
         view.forget()
         self._told.forget_idle(view)
@@ -262,7 +262,7 @@ class Notifiers:
     def repeat(self, pair: Pair) -> list[Effect]:
         """The watcher's system can be reached again: tell him what he has missed."""
         effects: list[Effect] = []
-        for notification in tuple(pair.view.notifications) if pair.view is not None else ():
+        for notification in pair.view.notifications if pair.view is not None else ():
             if notification.sent is None:
                 effects += self._told.repeat(notification)
         return effects
@@ -295,7 +295,7 @@ class Notifiers:
         """The partner list no longer knows one of the two: the user's subscriptions end for good."""
         view = pair.view
         effects: list[Effect] = []
-        for notification in tuple(view.notifications) if view is not None else ():
+        for notification in view.notifications if view is not None else ():
             effects += self._told.dismiss(notification)
         pair.void()
         if view is None:

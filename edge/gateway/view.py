@@ -93,7 +93,7 @@ class View:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.snapshot: Snapshot | None = None
-        self.notifications: list[Notification] = []
+        self.notifications: tuple[Notification, ...] = ()
         self.probe: Probe | None = None
 
     def forget(self) -> None:

@@ -59,10 +59,10 @@ class Notifier:
     """One subscription. Its attributes are plain values: a store that keeps them can build it again.
 
     ``event`` is the Event header of the SUBSCRIBE, ``branch`` that of the NOTIFY that waits for its answer,
-    ``content_type`` that of all documents of the dialog. ``user`` belongs to the transaction user.
+    ``content_type`` that of all documents of the dialog.
     """
 
-    __slots__ = ("agent", "dialog", "event", "state", "expires_at", "content_type", "branch", "waiting", "user")
+    __slots__ = ("agent", "dialog", "event", "state", "expires_at", "content_type", "branch", "waiting")
 
     def __init__(
         self, agent: UserAgent, dialog: Dialog, event: str, state: State, expires_at: float, content_type: str = PIDF
@@ -75,7 +75,6 @@ class Notifier:
         self.content_type = intern(content_type)
         self.branch = ""
         self.waiting: tuple[str, bytes, str] | None = None  # reason of a termination, body, its language
-        self.user: object = None
 
     @classmethod
     def accept(

@@ -78,12 +78,11 @@ class Subscriber:
 
     ``expires`` is what is asked for, ``expires_at`` the time at which the subscription ends if it is not
     refreshed, ``since`` when it was asked for, ``branch`` that of the SUBSCRIBE that waits for its answer.
-    ``user`` belongs to the transaction user.
     """
 
     __slots__ = (
         "agent", "dialog", "expires", "state", "accept", "timer", "branch", "expires_at", "since", "raised",
-        "was_active", "user",
+        "was_active",
     )
 
     def __init__(self, agent: UserAgent, dialog: Dialog, expires: int, state: State, accept: str = PIDF) -> None:
@@ -98,7 +97,6 @@ class Subscriber:
         self.since = 0.0
         self.raised = False  # whether a 423 has made us ask for more
         self.was_active = False
-        self.user: object = None
 
     @classmethod
     def open(
