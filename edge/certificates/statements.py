@@ -46,7 +46,10 @@ class Crl:
 
     def about(self, certificate: x509.Certificate) -> Statement | None:
         """What the list says: who is not on it is not revoked, if he could be on it (RFC 5280 §6.3)."""
-        found = self.list.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        try:
+            found = self.list.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        except ValueError:  # a negative number, which no list can hold
+            return None
         if found is None and not _covers(self.list, certificate):
             return None
         return Statement(found is not None, "crl", self.since, self.until)

@@ -65,6 +65,7 @@ def make(
     ends: datetime = NOW + 60 * DAY,
     number: int = 0,
     own: Key | None = None,
+    serial: int | None = None,
     extensions: Sequence[x509.ExtensionType] = (),
 ) -> Made:
     """A certificate, signed by ``issuer`` or by itself. ``raw_san`` is the inside of the extension's SEQUENCE."""
@@ -75,7 +76,7 @@ def make(
         .subject_name(name)
         .issuer_name(issuer.certificate.subject if issuer else name)
         .public_key(own.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)

@@ -23,7 +23,7 @@ from tests.certificates.issuing import (
     response,
     scope,
 )
-from tests.certificates.made import DAY, NOW, Made, authority
+from tests.certificates.made import DAY, NOW, Made, authority, dns, make
 
 LEAF, OTHER = leaf(), leaf()
 ROOT_CERTIFICATE = ROOT.certificate
@@ -123,6 +123,16 @@ def test_who_is_not_on_a_list_of_others_may_be_revoked(
     assert (said is not None and not said.revoked) == covered
     listed = found.about(OTHER.certificate)
     assert listed is not None and listed.revoked
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_list_says_nothing_about_a_number_that_it_cannot_hold() -> None:
+    numbered = make(dns("b.example"), issuer=ROOT, serial=0x7F1234567890ABCDEF)
+    der = numbered.certificate.public_bytes(Encoding.DER)
+    assert der.count(b"\x7f\x12\x34") == 1
+    negative = x509.load_der_x509_certificate(der.replace(b"\x7f\x12\x34", b"\xff\x12\x34"))
+    assert negative.serial_number < 0
+    assert read_crl(crl([LEAF]), ROOT_CERTIFICATE, NOW).about(negative) is None
 
 
 NO_LISTS = [
