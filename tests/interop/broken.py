@@ -105,6 +105,13 @@ def is_silent(connection: socket.socket) -> None:
             pass
 
 
+def breaks_off(connection: socket.socket) -> None:
+    """Answers the first words of TLS with an alert about nothing in particular: internal_error (RFC 8446 §6.2)."""
+    connection.recv(65536)
+    connection.sendall(b"\x15\x03\x03\x00\x02\x02\x50")
+    connection.recv(65536)
+
+
 def speaks_in_clear(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.sendall(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
