@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.identifiers import Identifiers
+from edge.sip.crowd import Crowd
 from edge.sip.message import Request, Response, request_bytes, response_bytes
 from edge.sip.microsoft import BENOTIFY, plain_diagnostics
 from edge.sip.transaction import (
@@ -33,8 +34,8 @@ from edge.timers import TICK, Wheel
 
 MAX_TRANSACTIONS = 50_000
 """Requests that may be waiting for us at once: 1,500 a second for as long as a peer waits for an answer
-(Timer F). Past that the gateway is overloaded as a whole, and says so. Our own requests are not counted:
-nobody but we open them, and each partner's queue bounds them."""
+(Timer F). Past half of that whoever has most of them is told that it is overloaded (`edge.sip.crowd`). Our own
+requests are not counted: nobody but we open them, and each partner's queue bounds them."""
 
 RETRY_AFTER = 32  # seconds; by then every transaction that is open now is over
 
@@ -115,12 +116,13 @@ Output = Send | Deliver | Answer | Acked | Cancelled | Failed | Overdue
 class TransactionLayer:
     """All transactions of this gateway."""
 
-    __slots__ = ("_clients", "_ids", "_ongoing", "_servers", "_wheel")
+    __slots__ = ("_clients", "_crowd", "_ids", "_ongoing", "_servers", "_wheel")
 
     def __init__(self, wheel: Wheel[object], ids: Identifiers) -> None:
         self._wheel = wheel
         self._ids = ids
         self._servers: dict[Sequence[object], ServerTransaction] = {}
+        self._crowd = Crowd()
         self._clients: dict[str, ClientTransaction] = {}
         self._ongoing: dict[Sequence[object], ServerTransaction] = {}  # by merge key
 
@@ -158,7 +160,10 @@ class TransactionLayer:
                 return [_refusal(link, request, 482, to_tag, received)]
         elif method == "INVITE":
             merge_key = _merge_key(request, method)
-        if len(self._servers) >= MAX_TRANSACTIONS:
+        left = MAX_TRANSACTIONS - len(self._servers)
+        if 2 * left <= MAX_TRANSACTIONS and not self._crowd.admits(
+            link, self._servers.values(), MAX_TRANSACTIONS, left, self._wheel.now
+        ):
             return [_refusal(link, request, 503, to_tag, received, [("Retry-After", str(RETRY_AFTER))])]
         state = InviteServer.PROCEEDING if method == "INVITE" else _TRYING
         transaction = ServerTransaction(key, merge_key, link, request, to_tag, received, state)

@@ -5,6 +5,7 @@ import pytest
 from edge.gateway import guard
 from edge.gateway.counters import UNLISTED
 from edge.gateway.guard import FEWEST, STRANGERS
+from edge.sip import layer
 from tests.transcript import Performance
 
 CAST = """[lync]  partner  sip  contoso.example  {settings}
@@ -256,3 +257,40 @@ lync sends:
     SIP/2.0 200 OK
 """
     Performance(REFRESHED + REFRESH + told + REFRESH + REFUSED).play()
+
+
+FLOODED = """[lync]  partner  sip  contoso.example  traffic=presence-only
+[fabrikam]  partner  sip  fabrikam.example
+[capulet]  inside  component  capulet.example
+"""
+INVITATION = """
+lync sends:
+    INVITE sip:juliet@capulet.example SIP/2.0
+    From: <sip:romeo@contoso.example>;tag=r1
+    To: <sip:juliet@capulet.example>
+
+lync receives:
+    SIP/2.0 100 Trying
+lync receives:
+    SIP/2.0 403 {any}
+"""
+OVERLOADED = INVITATION.replace("SIP/2.0 100 Trying\nlync receives:\n    SIP/2.0 403", "SIP/2.0 503")
+MINE = """
+fabrikam sends:
+    MESSAGE sip:juliet@capulet.example SIP/2.0
+    From: <sip:tybalt@fabrikam.example>;tag=1
+    To: <sip:juliet@capulet.example>
+    Content-Type: text/plain
+
+    Hello
+capulet receives:
+    <message/>
+fabrikam receives:
+    SIP/2.0 200 OK
+"""
+
+
+def test_partner_who_never_acknowledges_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused INVITE is open for half a minute (Timer H), whether or not its sender may send so many."""
+    monkeypatch.setattr(layer, "MAX_TRANSACTIONS", 8)
+    Performance(FLOODED + INVITATION * 4 + OVERLOADED * 20 + MINE * 3).play()
