@@ -174,8 +174,9 @@ class TestRunning(TestCase):
 
     async def test_stops_while_it_dials(self) -> None:
         """Its component link finds nobody there: a dial or the pause after one is under way."""
-        there = changed(EDGE, "127.0.0.1:5347", self.in_use)
-        for text in (EDGE, there):
+        nowhere = with_listeners(FREE)
+        there = changed(nowhere, "127.0.0.1:5347", self.in_use)
+        for text in (nowhere, there):
             service = self.service(text)
             service.privilegedStartService()
             service.startService()
@@ -281,7 +282,8 @@ class TestRunning(TestCase):
         assert store.closed
 
     async def test_metrics_are_served_while_it_runs(self) -> None:
-        service = self.service(changed(EDGE, "[[inside]]", '[admin]\nlisten = "127.0.0.1:0"\n\n[[inside]]'))
+        admin = '[admin]\nlisten = "127.0.0.1:0"\n\n[[inside]]'
+        service = self.service(changed(with_listeners(FREE), "[[inside]]", admin))
         service.privilegedStartService()
         service.startService()
         assert service._admin is not None
