@@ -19,7 +19,9 @@ from cryptography import x509
 from demo.authority import self_signed
 from edge.bodies import cpim, html, imdn, iscomposing, keyboard, mime, msrtc, pidf, rtf, text, xhtml
 from edge.certificates import posh, tlsa
+from edge.certificates.handshake import Handshake
 from edge.certificates.peers import judge, presented, purposes, sip_names, subject_name, xmpp_matches
+from edge.certificates.revocation import Ledger
 from edge.codes import Code
 from edge.config.loading import read
 from edge.domains import Domain
@@ -27,6 +29,7 @@ from edge.errors import RemoteProtocolError
 from edge.identifiers import Identifiers
 from edge.mapping import payloads
 from edge.mapping.msrtc import document_from
+from edge.net.xmpp_security import Security
 from edge.sip import sdp
 from edge.sip.framing import Framer, Garbled, Ping
 from edge.sip.message import Request, Response, check_request, check_response
@@ -45,6 +48,7 @@ OURS, THEIRS = Domain("house.example"), Domain("verona.example")
 UNKNOWN_ISSUER = 20  # to OpenSSL: the one fault whose code hangs on what the certificate says
 NOBODY = x509.load_pem_x509_certificate(self_signed("", dns=["nobody.example"]).chain)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+LEDGER = Ledger()
 PROPERTIES = (
     "via", "vias", "from_", "to", "call_id", "cseq", "max_forwards", "expires", "content_type", "contact", "event",
     "subscription_state", "record_route", "retry_after",
@@ -220,6 +224,15 @@ def certificate(data: bytes, pieces: Pieces) -> None:
         purposes(found)
         judge([(0, UNKNOWN_ISSUER)], found, [found], eku="strict", accepted=True)
         assert all(each.isprintable() for each in presented(found))
+        try:
+            _ = found.subject, found.issuer
+        except (ValueError, TypeError):
+            return  # a handshake has looked, and takes it for none
+        for errors in ((), ((0, UNKNOWN_ISSUER),)):
+            handshake = Handshake(found, (found,), (found, NOBODY), errors, True)
+            Security.of(handshake).facts()
+            LEDGER.unknown(handshake, NOW)
+            assert LEDGER.fault(handshake, "soft", NOW) is None
 
 
 def elsewhere(data: bytes, pieces: Pieces) -> None:
