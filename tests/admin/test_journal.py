@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,13 @@ class TestPlaces:
             for said, expected in ((f"{found.st_dev}:{found.st_ino}", True), ("8:1", False), ("", False)):
                 assert journal._is_journald(stream, {"JOURNAL_STREAM": said}) is expected
         assert not journal._is_journald(StringIO(), {"JOURNAL_STREAM": "8:1"})
+
+
+def test_every_event_is_in_the_page() -> None:
+    root = Path(__file__).parents[2]
+    told = re.compile(r'(?:link_event|_tell|_report|report|event|Report)\(\s*"([a-z]+)\.([a-z]+)"')
+    events = {found for file in (root / "edge").rglob("*.py") for found in told.findall(file.read_text())}
+    page = (root / "docs" / "logs.md").read_text()
+    assert len(events) > 25
+    for kind, what in events:
+        assert f"`{kind}.{what}`" in page or f"`{kind}.*`" in page, f"docs/logs.md says nothing of {kind}.{what}"
