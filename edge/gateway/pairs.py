@@ -110,23 +110,22 @@ class Pairs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._pairs: dict[JID, Pair | dict[JID, Pair]] = {}  # by user, and by contact where he has several
+        self._pairs: dict[str, dict[JID, Pair | dict[JID, Pair]]] = {}  # by domain, by user, and by contact if several
         self._number = 0
         self._behind: dict[Path, int] = {}  # how many pairs each path matters to
+        self._places: dict[tuple[System, str], int] = {}  # how many users' pairs there are of each system and domain
         self._profiles: dict[tuple[str, str], Profile] = {}  # one for each two systems at most
 
     def __len__(self) -> int:
         return self._number
 
     def __iter__(self) -> Iterator[Pair]:
-        for found in self._pairs.values():
-            if isinstance(found, Pair):
-                yield found
-            else:
-                yield from found.values()
+        for domain in self._pairs:
+            yield from self._of(domain)
 
     def get(self, user: JID, contact: JID) -> Pair | None:
-        found = self._pairs.get(user)
+        users = self._pairs.get(user.domain)
+        found = users.get(user) if users is not None else None
         if isinstance(found, dict):
             return found.get(contact)
         return found if found is not None and found.contact == contact else None
@@ -137,8 +136,7 @@ class Pairs:
         if pair is None:
             pair = Pair(self._node, user, contact, sip, xmpp)
             self._add(pair)
-            for path in pair.paths:
-                self._behind[path] = self._behind.get(path, 0) + 1
+            self._count(pair)
         return pair
 
     def release(self, pair: Pair) -> None:
@@ -146,20 +144,13 @@ class Pairs:
         if pair.is_empty and self.get(pair.user, pair.contact) is pair:
             self._remove(pair)
             self._node.unsaved[pair] = None
-            for path in pair.paths:
-                self._behind[path] -= 1
-                if not self._behind[path]:
-                    del self._behind[path]
+            self._discount(pair)
 
     def move(self, pair: Pair, sip: System, xmpp: System) -> None:
         """The two are of other systems now."""
-        for path in pair.paths:
-            self._behind[path] -= 1
-            if not self._behind[path]:
-                del self._behind[path]
+        self._discount(pair)
         pair.sip, pair.xmpp = sip, xmpp
-        for path in pair.paths:
-            self._behind[path] = self._behind.get(path, 0) + 1
+        self._count(pair)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -171,15 +162,16 @@ class Pairs:
         return self._behind.get(path, 0)
 
     def behind(self, path: Path) -> list[Pair]:
-        """The pairs that a path matters to. All are looked at: outages are rare, pairs are many."""
+        """The pairs that a path matters to. All with the domains are looked at: outages are rare, pairs are many."""
         system = path.system
         if path.local is None:
-            return [pair for pair in self if pair.sip is system]
+            places = [domain for of, domain in self._places if of is system]
+            return [pair for domain in places for pair in self._of(domain) if pair.sip is system]
         local = domains.unicode(path.local)  # the form that JIDs have
         if path.remote is None:
-            return [pair for pair in self if pair.xmpp is system and pair.user.domain == local]
+            return [pair for pair in self._of(local) if pair.xmpp is system]
         remote = domains.unicode(path.remote)
-        return [pair for pair in self if pair.user.domain == local and pair.contact.domain == remote]
+        return [pair for pair in self._of(local) if pair.contact.domain == remote]
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (SIP system, direction, state): the dialogs, and the watches of XMPP users."""
@@ -211,23 +203,50 @@ class Pairs:
             profile = self._profiles[key] = watcher.presence.over(presentity.presence)
         return profile
 
+    def _of(self, domain: str) -> Iterator[Pair]:
+        """The pairs of the users with a domain, in the form that JIDs have."""
+        for found in self._pairs.get(domain, {}).values():
+            if isinstance(found, Pair):
+                yield found
+            else:
+                yield from found.values()
+
     def _add(self, pair: Pair) -> None:
-        found = self._pairs.get(pair.user)
+        users = self._pairs.setdefault(pair.user.domain, {})
+        found = users.get(pair.user)
         if found is None:
-            self._pairs[pair.user] = pair  # most have one, who needs no dictionary and no key of two parts
+            users[pair.user] = pair  # most have one, who needs no dictionary and no key of two parts
         elif isinstance(found, dict):
             pair.user = next(iter(found.values())).user  # equal, and one object will do
             found[pair.contact] = pair
         else:
-            assert isinstance(found, Pair)
             pair.user = found.user
-            self._pairs[pair.user] = {found.contact: found, pair.contact: pair}
+            users[pair.user] = {found.contact: found, pair.contact: pair}
         self._number += 1
 
     def _remove(self, pair: Pair) -> None:
-        found = self._pairs[pair.user]
+        users = self._pairs[pair.user.domain]
+        found = users[pair.user]
         if isinstance(found, dict):
             del found[pair.contact]
         if not found or found is pair:
-            del self._pairs[pair.user]
+            del users[pair.user]
+            if not users:
+                del self._pairs[pair.user.domain]
         self._number -= 1
+
+    def _count(self, pair: Pair) -> None:
+        for path in pair.paths:
+            self._behind[path] = self._behind.get(path, 0) + 1
+        place = pair.sip, pair.user.domain
+        self._places[place] = self._places.get(place, 0) + 1
+
+    def _discount(self, pair: Pair) -> None:
+        for path in pair.paths:
+            self._behind[path] -= 1
+            if not self._behind[path]:
+                del self._behind[path]
+        place = pair.sip, pair.user.domain
+        self._places[place] -= 1
+        if not self._places[place]:
+            del self._places[place]
