@@ -23,6 +23,7 @@ from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.xmpp.jid import JID
 
 MAX_OF_SYSTEM = 200_000  # views of watchers of one SIP system; each is kept while its authorization lasts
+MAX_OF_STRANGER = 1000  # of a discovered partner, as a Microsoft edge has it: each asks a user of ours for permission
 MISSED_SECONDS = 30.0  # before a NOTIFY that failed is repeated, if the watcher does not say how long
 LONGEST_MISSED = 600.0  # seconds; a watcher who wants to be left alone for longer is asked again then
 UNSENT_SECONDS = 120.0  # the same for one that did not even leave; when the way comes up again it goes at once
@@ -51,9 +52,10 @@ class Notifications:
     def get(self, tag: str) -> Notification | None:
         return self._usages.get(tag)
 
-    def has_room(self, user: JID, system: str, most: int) -> bool:
+    def has_room(self, user: JID, system: System, most: int) -> bool:
         """Whether a user, who may watch ``most``, and his system may watch one more."""
-        return self._watched.get(user, 0) < most and self._quota.count(system) < MAX_OF_SYSTEM
+        most_of_all = MAX_OF_STRANGER if system.discovered else MAX_OF_SYSTEM
+        return self._watched.get(user, 0) < most and self._quota.count(system.name) < most_of_all
 
     def view_of(self, pair: Pair) -> View:
         """The view of a pair, made if there is none."""

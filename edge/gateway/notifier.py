@@ -84,7 +84,7 @@ class Notifiers:
             return node.refuse(transaction, Code.A03, 403)
         pair = self._pairs.get(user, contact)
         if pair is None or pair.view is None:
-            if not self._told.has_room(user, decision.sender.name, MAX_WATCHED):
+            if not self._told.has_room(user, decision.sender, MAX_WATCHED):
                 return node.refuse(transaction, Code.L01, 403, text="there are too many subscriptions already")
         elif len(pair.view.notifications) >= MAX_DIALOGS:
             return node.refuse(transaction, Code.L01, 403, text=f"no more than {MAX_DIALOGS} dialogs")

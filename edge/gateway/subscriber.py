@@ -52,10 +52,9 @@ class Subscribers:
         if pair is not None and pair.watch is not None:
             pair.watch.active_at = self._node.wheel.now
             return self._return(pair.watch, stanza) if pair.watch.leaving else self._repeat(pair.watch, stanza)
-        system = decision.sender.name
-        if not self._dialogs.has_room(contact, system, MAX_WATCHED):
+        if not self._dialogs.has_room(contact, decision.sender, MAX_WATCHED):
             text = f"{Code.L01} there are too many subscriptions already"
-            report = Report("policy.denied", Code.L01, {"partner": system}, stanza)
+            report = Report("policy.denied", Code.L01, {"partner": decision.sender.name}, stanza)
             return [send(stanza.to, contact, error_bytes(stanza, "policy-violation", text)), report]
         pair = self._pairs.open(user, contact, decision.recipient, decision.sender)
         return self._begin(self._dialogs.add(pair), stanza)

@@ -43,6 +43,7 @@ from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence, error_bytes
 
 MAX_OF_SYSTEM = 200_000  # watches of one XMPP system; each costs a few kB for as long as it lasts
+MAX_OF_STRANGER = 1000  # watches of a discovered partner, as a Microsoft edge has it
 
 Read = PresenceDocument | RemoteProtocolError | None
 """The document of a NOTIFY, or why it cannot be read; None: there is none."""
@@ -66,9 +67,10 @@ class Subscriptions:
     def get(self, tag: str) -> Watch | None:
         return self._usages.get(tag)
 
-    def has_room(self, contact: JID, system: str, most: int) -> bool:
+    def has_room(self, contact: JID, system: System, most: int) -> bool:
         """Whether a contact, who may watch ``most``, and his system may watch one more."""
-        return self._watched.get(contact, 0) < most and self._quota.count(system) < MAX_OF_SYSTEM
+        most_of_all = MAX_OF_STRANGER if system.discovered else MAX_OF_SYSTEM
+        return self._watched.get(contact, 0) < most and self._quota.count(system.name) < most_of_all
 
     def add(self, pair: Pair) -> Watch:
         watch = pair.watch = Watch(self, pair, self._node.wheel.now)

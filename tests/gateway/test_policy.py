@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.gateway import guard
+from edge.gateway import guard, notification, subscription
 from edge.gateway.counters import UNLISTED
 from edge.gateway.guard import FEWEST, STRANGERS
 from edge.sip import layer
@@ -294,3 +294,32 @@ def test_partner_who_never_acknowledges_leaves_room_for_others(monkeypatch: pyte
     """A refused INVITE is open for half a minute (Timer H), whether or not its sender may send so many."""
     monkeypatch.setattr(layer, "MAX_TRANSACTIONS", 8)
     Performance(FLOODED + INVITATION * 4 + OVERLOADED * 20 + MINE * 3).play()
+
+
+WATCHER = """
+lync sends:
+    SUBSCRIBE sip:juliet@capulet.example SIP/2.0
+    From: <sip:{user}@contoso.example>;tag=r1
+    To: <sip:juliet@capulet.example>
+    Event: presence
+    Accept: application/pidf+xml
+    Expires: 3600
+"""
+
+
+def test_stranger_has_only_so_many_subscriptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them asks somebody of ours, is kept on the disk, and lasts as long as he wants."""
+    monkeypatch.setattr(notification, "MAX_OF_STRANGER", 1)
+    monkeypatch.setattr(subscription, "MAX_OF_STRANGER", 1)
+    refused = '\nlync receives:\n    SIP/2.0 403 {any}\n    Warning: 399 edge "EDGE-L01 {any}"\n'
+    first = REFRESHED.replace("burst=2", "burst=20")
+    Performance(first + WATCHER.format(user="tybalt") + refused).play()
+    asks = """
+jabber sends:
+    <presence from="{user}@jabber.example" to="peter@office.example" type="{type}"/>
+"""
+    asked = "office receives:\n    SUBSCRIBE sip:peter@office.example SIP/2.0\n"
+    refused = "jabber receives:\n    <presence type='error'/>\n"
+    scenes = [STRANGE.replace("burst=2", "burst=20"), asks.format(user="nurse", type="subscribe"), asked]
+    scenes += [asks.format(user="iago", type=kind) + refused for kind in ("subscribe", "probe")]
+    Performance("".join(scenes)).play()
