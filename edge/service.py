@@ -54,7 +54,7 @@ from edge.net.locate import Locator
 from edge.net.memory import settle
 from edge.net.proofs import proofs
 from edge.net.retiring import Retiring, showing
-from edge.net.revoking import close_revoked
+from edge.net.revoking import close_lapsed
 from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.turn import Turn
@@ -150,7 +150,7 @@ class EdgeService(TwistedService):
         contexts.further = self._proofs = proofs(reactor, locator.addresses, config.validators, driver.link_event)
         self._retiring = Retiring(reactor)
         self._upkeep = Upkeep(reactor, contexts, locator.addresses, time, driver.link_event, self._showing,
-                              revoked=self._close_revoked)
+                              lapsed=self._close_lapsed)
         self._upkeep.configured(name, config.systems, config.identity_files, config.crls)
         self.sip = SipPool(reactor, driver, turn, directory, contexts, locator, str(name), rng, config.sip_keep_alive)
         keys = self._keys = Keys(secrets.token_bytes(SECRET_BYTES))
@@ -331,8 +331,8 @@ class EdgeService(TwistedService):
     def _showing(self) -> Iterator[Shown]:
         return showing(self.sip.links, self.xmpp.links, self._retiring)
 
-    def _close_revoked(self) -> int:
-        return close_revoked(self.sip.links, self.xmpp.links, self._node.directory, self._contexts)
+    def _close_lapsed(self) -> int:
+        return close_lapsed(self.sip.links, self.xmpp.links, self._node.directory, self._contexts, time())
 
     def _apply(self, config: Config) -> Applied:
         """What can fail comes first; the rest happens between two inputs of the gateway: nobody sees it half done."""
@@ -348,7 +348,7 @@ class EdgeService(TwistedService):
         for system in changes.removed:
             self._upkeep.book.forget(system.name)
         links = len(self.sip.links) + len(self.xmpp.links)
-        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes) + self._close_revoked()
+        closed = self.sip.relisted(changes) + self.xmpp.relisted(changes) + self._close_lapsed()
         ended = max(0, before - sum(self._gateway.subscriptions().values()))
         return Applied(closed, links - closed, ended)
 

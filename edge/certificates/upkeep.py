@@ -38,7 +38,7 @@ Shown = tuple[Identity | None, Callable[[], None]]  # what a link shows of us, a
 class Upkeep:
     """``links`` gives for every open link which of ours it shows, if it does, and how to close it in good order.
 
-    ``revoked`` closes those of peers who are on a list that was read just now.
+    ``lapsed`` closes those of peers whose certificate has ended, or is on a list that was read just now.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class Upkeep:
         wall: Callable[[], float],
         report: Report,
         links: Callable[[], Iterable[Shown]] = tuple,
-        revoked: Callable[[], object] = bool,
+        lapsed: Callable[[], object] = bool,
         is_allowed: Callable[[str], bool] = is_public,
         retire_seconds: float = RETIRE_SECONDS,
     ) -> None:
         self.book = PeerBook()
         self.revocation = Revocation(reactor, resolve, self._now, is_allowed, self._unanswered)
         self._reactor, self._contexts, self._wall, self._report, self._links = reactor, contexts, wall, report, links
-        self._revoked = revoked
+        self._lapsed = lapsed
         self._name: Domain | None = None
         self._systems: tuple[System, ...] = ()
         self._watch = Watch((), contexts.identities, self._judge_renewed)
@@ -203,11 +203,12 @@ class Upkeep:
     def _look_at_lists(self) -> None:
         self._next_lists = self._reactor.callLater(FILES_SECONDS, self._look_at_lists)
         if self._lists.look():
-            self._revoked()
+            self._lapsed()
 
     def _look_at_dates(self) -> None:
         self._next = self._reactor.callLater(LOOK_SECONDS, self._look_at_dates)
         self._lists.tell_of_ends(self._now())
+        self._lapsed()
         for each in self._expirations.due(self.endings(), self._now()):
             ending = each.ending
             self._report(

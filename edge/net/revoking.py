@@ -1,6 +1,7 @@
-"""Closes the links of peers whose certificate has turned out to be revoked since (RFC 6120 §13.7).
+"""Closes the links of peers whose certificate counts no more: it has ended, or was revoked (RFC 6120 §13.7).
 
-`edge.service` calls it when another list of revoked certificates has come into force. Who comes back is judged anew.
+`edge.certificates.upkeep` has it done now and then, and when another list of revoked certificates has come into force.
+Who comes back is judged anew. A link that stayed would fail at the next chance, in whatever night that is.
 """
 
 from collections.abc import Iterable
@@ -14,18 +15,20 @@ from edge.net.xmpp_link import XmppLink
 from edge.partners import Directory, Peer
 
 
-def close_revoked(
-    links: Iterable[SipLink], streams: Iterable[XmppLink], directory: Directory, contexts: Contexts
+def close_lapsed(
+    links: Iterable[SipLink], streams: Iterable[XmppLink], directory: Directory, contexts: Contexts, now: float
 ) -> int:
-    """Close them; returns how many."""
+    """Close them; returns how many. ``now`` is Unix epoch seconds."""
     closed = 0
     for link in list(links):
-        if _is_revoked(link.peer, link.handshake, directory, contexts):
-            link.close(Cause(Code.C10, Code.C10.sentence))
+        fault = _fault(link.peer, link.handshake, directory, contexts, now)
+        if fault is not None:
+            link.close(Cause(fault, fault.sentence))
             closed += 1
     for stream in list(streams):
-        if _is_revoked(stream.peer, stream.handshake, directory, contexts):
-            stream.fail(Code.C10, condition="reset")
+        fault = _fault(stream.peer, stream.handshake, directory, contexts, now)
+        if fault is not None and (fault is not Code.C02 or _rests_on_dates(stream)):
+            stream.fail(fault, condition="reset")
             closed += 1
     return closed
 
@@ -33,8 +36,18 @@ def close_revoked(
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
-def _is_revoked(peer: Peer, handshake: Handshake | None, directory: Directory, contexts: Contexts) -> bool:
-    if handshake is None:
-        return False
+def _fault(
+    peer: Peer, handshake: Handshake | None, directory: Directory, contexts: Contexts, now: float
+) -> Code | None:
+    if handshake is None or not peer.systems:
+        return None
     systems = [system for name in sorted(peer.systems) if (system := directory.named(name)) is not None]
-    return any(contexts.revoked(handshake, system.trust.revocation) is Code.C10 for system in systems)
+    if any(contexts.revoked(handshake, system.trust.revocation) is Code.C10 for system in systems):
+        return Code.C10
+    leaf = handshake.leaf
+    return Code.C02 if leaf is not None and leaf.not_valid_after_utc.timestamp() < now else None
+
+
+def _rests_on_dates(stream: XmppLink) -> bool:
+    """Not by dialback alone, which asks for no certificate, and not if DNS speaks for its dates too (RFC 7671 §5.1)."""
+    return "external" in stream.security.proofs.values() and stream.security.proof != "dane"

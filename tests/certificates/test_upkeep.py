@@ -37,12 +37,12 @@ class Gateway:
         self.begun = self.reactor.seconds()
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.closed: list[str] = []
-        self.revoked = 0
+        self.lapsed = 0
         self.contexts = Contexts(parse(made.pem, made.key_pem), folder / "ca.pem", ())
         self.open = [(self.contexts.identities.default, lambda: self.closed.append("old"))]
         self.upkeep = Upkeep(
             self.reactor, self.contexts, self.resolve, self.wall, self.report, lambda: self.open,
-            self.on_revoked, lambda address: True,
+            self.on_lapsed, lambda address: True,
         )  # fmt: skip
         self.upkeep.configured(NAME, (), [self.files])
         self.upkeep.start()
@@ -51,8 +51,8 @@ class Gateway:
         self.files.certificate.write_bytes(made.pem)
         self.files.key.write_bytes(made.key_pem)
 
-    def on_revoked(self) -> None:
-        self.revoked += 1
+    def on_lapsed(self) -> None:
+        self.lapsed += 1
 
     def resolve(self, host: Domain) -> "Deferred[list[str]]":
         return succeed([])
@@ -164,7 +164,7 @@ def test_certificate_that_ends_soon_is_told_at_once_and_at_each_threshold(folder
     gateway = Gateway(folder, ours(days=7.5))
     assert [(event, facts["role"], facts["days"]) for event, facts in gateway.told] == [("cert.expiring", "own", 7)]
     gateway.reactor.pump([DATES] * 24)
-    assert [facts["days"] for _, facts in gateway.told] == [7, 7]
+    assert [facts["days"] for _, facts in gateway.told] == [7, 7] and gateway.lapsed == 25, "each hour"
     assert [finding.code for finding in gateway.upkeep.findings()] == [Code.C02]
 
 
@@ -227,10 +227,10 @@ def test_list_that_changes_closes_the_links_of_who_is_on_it(folder: Path) -> Non
     (folder / "list.crl").write_bytes(crl())
     gateway.upkeep.configured(NAME, (), [gateway.files], [folder / "list.crl"])
     gateway.reactor.pump([LOOK_SECONDS] * 3)
-    assert gateway.revoked == 0
+    assert gateway.lapsed == 1, "when it began"
     (folder / "list.crl").write_bytes(crl([made]))
     gateway.reactor.pump([LOOK_SECONDS] * 3)
-    assert gateway.revoked == 1 and gateway.upkeep.revocation.fault(shown(made, ROOT), "soft") is Code.C10
+    assert gateway.lapsed == 2 and gateway.upkeep.revocation.fault(shown(made, ROOT), "soft") is Code.C10
 
 
 def test_contexts_ask_whom_the_upkeep_asks(folder: Path) -> None:
