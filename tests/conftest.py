@@ -23,6 +23,7 @@ LONG = (
     "test_failover", "test_lync_disorder", "test_trust", "test_lifetimes", "test_waiting_messages",
 )  # fmt: skip
 ROOM = "tests/interop/"
+THEN = ("test_transcripts", "test_structure", "test_packaging")  # the longest of all others
 
 # Modules with several worlds, which need not wait for each other: each is in the names of its tests
 SEVERAL = ("end_to_end", "day_in_the_life", "reload", "kills", "stream_management", "lifetimes", "declines", "s2s")
@@ -53,5 +54,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def turn(item: pytest.Item) -> int:
     if item.path.parent.name != "interop":
-        return len(LONG) + 1
+        return len(LONG) + 1 + (item.path.stem not in THEN)
     return LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG)

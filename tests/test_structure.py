@@ -84,6 +84,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All of a module's tree."""
+    return list(ast.walk(tree(path)))
+
+
 def all_python() -> list[Path]:
     tops = ("edge", "twisted", "demo", "bench", "tests")
     return [path for top in tops for path in sorted((ROOT / top).rglob("*.py"))]
@@ -105,7 +111,7 @@ def imports(module: str) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of everything that a module imports, wherever in it the import stands."""
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -165,7 +171,7 @@ def test_core_reads_no_clock_and_no_file_by_name() -> None:
         own = layer_of(name)
         if own is None or own > HIGHEST_CORE:
             continue
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
@@ -270,7 +276,7 @@ def test_names_are_the_fields_words() -> None:
     for path in all_python():
         relative = path.relative_to(ROOT)
         faults += [f"{relative}" for part in relative.with_suffix("").parts if banned(part)]
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             named = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             if named and not node.name.startswith("test_") and banned(node.name):
                 faults.append(f"{relative}:{node.lineno} {node.name}")
@@ -291,7 +297,7 @@ def test_nothing_is_left_to_be_done() -> None:
 def test_no_exception_is_swallowed_whole() -> None:
     faults = []
     for path in all_python():
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ExceptHandler):
                 caught = "BaseException" if node.type is None else ast.unparse(node.type)
                 silent = all(isinstance(step, ast.Pass | ast.Continue) for step in node.body)
@@ -304,7 +310,7 @@ def test_reason_code_is_used_somewhere() -> None:
     used = set()
     for name, path in modules().items():
         if name != "edge.codes":
-            for node in ast.walk(tree(path)):
+            for node in nodes(path):
                 if isinstance(node, ast.Attribute) and ast.unparse(node.value).rpartition(".")[2] == "Code":
                     used.add(node.attr)
     faults = [f"{code} is never given: {code.sentence}" for code in Code if code.name not in used]
