@@ -27,15 +27,15 @@ class Crowd:
         if 2 * left > room:
             return True
         if now - self._at >= AGAIN:
-            self._shares = Counter(_peer(each.link) for each in open)
+            self._shares = Counter(peer_of(each.link) for each in open)
             self._at = now
-        peer = _peer(link)
+        peer = peer_of(link)
         if self._shares[peer] >= left:
             return False
         self._shares[peer] += 1
         return True
 
 
-def _peer(link: object) -> object:
+def peer_of(link: object) -> object:
     """Who is at the far end: the same on all links of one partner, and when he comes again."""
     return getattr(link, "peer", link)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.identifiers import Identifiers
-from edge.sip.crowd import Crowd
+from edge.sip.crowd import Crowd, peer_of
 from edge.sip.message import Request, Response, request_bytes, response_bytes
 from edge.sip.microsoft import BENOTIFY, plain_diagnostics
 from edge.sip.transaction import (
@@ -337,7 +337,7 @@ class TransactionLayer:
         if transaction is None:
             others = (self._servers.get((*key[:-1], method)) for method in NOT_CANCELLED)
             transaction = next((other for other in others if other is not None), None)
-        if transaction is None:
+        if transaction is None or peer_of(transaction.link) != peer_of(link):  # who else would know its branch?
             return [_refusal(link, request, 481, self._ids.tag(), received)]
         answer = _refusal(link, request, 200, transaction.to_tag, received)
         return [answer, *self._step_server(transaction, ServerInput.CANCEL)]
