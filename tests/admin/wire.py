@@ -55,6 +55,12 @@ class Judge:
     def xmpp_peer(self, directory: Directory, handshake: Handshake, remote: Domain, proof: str = "") -> Peer:
         return replace(directory.identify("xmpp", frozenset((remote,))), fault=self.fault)
 
+    def bears(self, *_: object) -> bool:
+        return True
+
+    def revoked(self, *_: object) -> None:
+        return None
+
     def dialling(self, *_: object) -> None:
         return None
 
