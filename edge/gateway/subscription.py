@@ -162,24 +162,24 @@ class Subscriptions:
         node, pair = self._node, watch.pair
         effects: list[Effect] = []
         due = False
-        for output in outputs:
-            if isinstance(output, SendRequest):
-                client = node.layer.open_client(output.method, output.branch, watch, call_id=output.call_id)
-                effects.append(SendSip(pair.sip, pair.user.host, output.data, client))
-            elif isinstance(output, Reply):
+        for output in outputs:  # those of a NOTIFY first
+            if isinstance(output, Reply):
                 assert transaction is not None
                 effects += node.respond(transaction, output.status, output.headers)
+            elif isinstance(output, Document):
+                effects += self._learn(watch, read, language_tag(lang) if lang else "")
+            elif isinstance(output, Active):
+                effects += self._activate(watch, output.first)
+            elif isinstance(output, SendRequest):
+                client = node.layer.open_client(output.method, output.branch, watch, call_id=output.call_id)
+                effects.append(SendSip(pair.sip, pair.user.host, output.data, client))
             elif isinstance(output, Rearm):
                 self._start(watch, output.seconds)
                 node.unsaved[pair] = None
             elif isinstance(output, RefreshDue):
                 due = True  # last, because it arms the timer for the answer to the refresh
-            elif isinstance(output, Active):
-                effects += self._activate(watch, output.first)
             elif isinstance(output, Pending):
                 self._doubt(watch)
-            elif isinstance(output, Document):
-                effects += self._learn(watch, read, language_tag(lang))
             elif isinstance(output, Ended):
                 effects += self._end(watch, output)
         return effects + self.decide(pair) if due else effects
@@ -203,7 +203,7 @@ class Subscriptions:
         if first or watch.doubted_at:
             watch.doubted_at = 0.0
             self._node.unsaved[pair] = None
-        if watch.leaving or pair.step(Input.OUT_SUBSCRIBED) is not Action.ROUTE:
+        if watch.leaving or pair.contact_sees or pair.step(Input.OUT_SUBSCRIBED) is not Action.ROUTE:
             return []
         report = Report("sub.active", None, {"partner": pair.sip.name}, (pair.contact, pair.user))
         return [tell(pair.user, pair.contact, "subscribed"), report]

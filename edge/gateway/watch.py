@@ -84,8 +84,7 @@ class Watch:
             gone = self._gone(resource for resource in self.shown if resource not in told)
             news = [*news, *(Told.of(replace(presence, to=None)) for presence in gone)]
         self.document, self.lang, self.doubted_at = kept, intern(lang), 0.0
-        if news:
-            self._note(news)
+        self._note(news)
         return news
 
     def withdraw(self, note: str = "") -> list[Presence]:
@@ -121,6 +120,10 @@ class Watch:
         ]
 
     def _note(self, news: Sequence[Told]) -> None:
+        if len(news) == 1 and not (stanza := news[0].stanza).type:  # as mostly
+            assert stanza.from_ is not None
+            if stanza.from_.resource in self.shown:
+                return
         shown = set(self.shown)
         for each in news:
             presence = each.stanza
