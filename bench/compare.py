@@ -50,12 +50,7 @@ class Compared:
 
 def run_compare(said: Sequence[str], starts: int = STARTS) -> Iterator[str | Compared]:
     """``said``: up to two revisions and any rows, see above. First comes a line that says what is compared."""
-    rows = [word for word in said if word in NAMES] or list(USUAL)
-    revisions = [word for word in said if word not in NAMES]
-    assert len(revisions) <= 2, f"neither a row ({', '.join(NAMES)}) nor one of two revisions: {revisions[2:]}"
-    old, new = (revisions + ["HEAD", WORKING_TREE][len(revisions) :]) if len(revisions) != 1 else (
-        revisions[0], WORKING_TREE
-    )  # fmt: skip
+    old, new, rows = words(said)
     with tempfile.TemporaryDirectory(prefix="edge-compare-") as folder:
         trees = [exported(revision, Path(folder) / name) for revision, name in ((old, "old"), (new, "new"))]
         yield f"{new} by {old}"
@@ -73,6 +68,15 @@ def run_compare(said: Sequence[str], starts: int = STARTS) -> Iterator[str | Com
                         cost += more
             ratios = [after / before for before, after in zip(*costs, strict=True)]
             yield Compared(row, median(costs[0]), median(costs[1]), ratios)
+
+
+def words(said: Sequence[str]) -> tuple[str, str, list[str]]:
+    """The old revision, the new one, and the rows; `AssertionError` if there is too much."""
+    rows = [word for word in said if word in NAMES] or list(USUAL)
+    revisions = [word for word in said if word not in NAMES]
+    assert len(revisions) <= 2, f"neither a row ({', '.join(NAMES)}) nor one of two revisions: {revisions[2:]}"
+    old, new, *_ = [*revisions, WORKING_TREE] if revisions else ["HEAD", WORKING_TREE]
+    return old, new, rows
 
 
 def exported(revision: str, folder: Path) -> Path:

@@ -97,7 +97,7 @@ class ServerSide:
         """The gateway's stream to us."""
         steps = self._steps_in()
         wire = Wire(self._loop, connection, lambda data: None)
-        wire.received = _walk(steps, wire, lambda: self._received(wire))
+        wire.received = walk(steps, wire, lambda: self._received(wire))
 
     def connect(self, context: ssl.SSLContext, port: int, domain: str) -> None:
         """Open our stream to ``domain``; it is in `wires` when stanzas may be sent."""
@@ -110,7 +110,7 @@ class ServerSide:
             self.wires[domain] = wire
             return wire.acknowledged
 
-        wire.received = _walk(self._steps_out(domain.encode()), wire, opened)
+        wire.received = walk(self._steps_out(domain.encode()), wire, opened)
 
     def _steps_in(self) -> "Iterator[tuple[bytes, Callable[[bytes], bytes]]]":
         """What has to come, and what is said to it."""
@@ -187,7 +187,7 @@ class Managed(Wire):
             self.counted = int(number)
 
 
-def _walk(
+def walk(
     steps: "Iterator[tuple[bytes, Callable[[bytes], bytes]]]", wire: Wire, opened: Callable[[], Callable[[bytes], None]]
 ) -> Callable[[bytes], None]:
     """Answer what comes by ``steps``; then ``opened`` says who receives the rest."""
