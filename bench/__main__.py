@@ -1,4 +1,8 @@
-"""``python -m bench [messages] [sessions] [subscriptions] [presence] [standing]``: what docs/performance.md shows."""
+"""``python -m bench``: what docs/performance.md shows, and says how to get. Nothing named is all of it but the slow ones.
+
+    python -m bench [messages] [sessions] [subscriptions] [presence] [standing] [s2s] [partners] [links] [profile]
+    python -m bench compare [REVISION [REVISION]] [ROW...]
+"""
 
 import sys
 
@@ -47,7 +51,7 @@ def main(what: list[str]) -> None:
     if not what or "standing" in what:
         print_standing(run_standing(STANDING))
     for name, grow in GROWTH.items():
-        if name in what:
+        if name in what or (not what and name == "s2s"):
             for result in grow():
                 print(f"{result.name:38}{result.cpu * 1e6:7.1f} us, {result.ratio:.3f} of the first", flush=True)
     if "profile" in what:

@@ -12,7 +12,7 @@ from math import sqrt
 
 from bench.messages import OUTSTANDING, ToSip, ToXmpp, run
 from bench.presence import run_presence
-from bench.rooms import ROOMS, room_of
+from bench.rooms import BUDGET, ROOMS, room_of
 from bench.sessions import run_messages
 from bench.setting import Setting
 
@@ -42,6 +42,11 @@ class Profile:
         part = self.room(room) / self.cpu
         return self.cpu * 2 * sqrt(part * (1 - part) / self.samples)
 
+    def is_over(self, room: str) -> bool:
+        """Whether ``room`` uses more than its budget, by more than what is not known."""
+        budget = BUDGET.get(self.name, {}).get(room)
+        return budget is not None and self.room(room) - self.error(room) > budget * 1e-6
+
     def functions(self, room: str, most: int) -> list[tuple[str, float]]:
         """The functions that use most in ``room``, with their seconds for each message."""
         there = [(count, at) for at, count in self.found.items() if room_of(*at) == room]
@@ -70,11 +75,14 @@ def run_profile() -> Iterator[Profile]:
 
 
 def table(profiles: list[Profile]) -> str:
-    """Rooms down, kinds of traffic across."""
+    """Rooms down, kinds of traffic across. "!": over its budget."""
     lines = [f"{'us for each message':22}" + "".join(f"{each.name:>16}" for each in profiles)]
     for room in ROOMS:
-        cells = "".join(f"{each.room(room) * 1e6:10.1f} ±{each.error(room) * 1e6:4.1f}" for each in profiles)
-        lines.append(f"{room:22}{cells}")
+        cells = (
+            f"{each.room(room) * 1e6:9.1f} ±{each.error(room) * 1e6:4.1f}{'!' if each.is_over(room) else ' '}"
+            for each in profiles
+        )
+        lines.append(f"{room:22}" + "".join(cells))
     lines.append(f"{'together':22}" + "".join(f"{each.cpu * 1e6:10.1f}      " for each in profiles))
     lines.append(f"{'samples':22}" + "".join(f"{each.samples:10}      " for each in profiles))
     return "\n".join(line.rstrip() for line in lines)

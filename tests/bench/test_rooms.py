@@ -1,12 +1,13 @@
 """Every module of the gateway has a room, and what is counted for each room adds up."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bench.profile import Profile, table
-from bench.rooms import ROOMS, room_of
+from bench.rooms import BUDGET, ROOMS, room_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,3 +52,19 @@ def test_rooms_add_up_to_what_a_message_costs() -> None:
     assert name == "OpenSSL.SSL.recv"
     assert seconds == pytest.approx(25e-6)
     assert "25.0 ± 5.0" in table([profile])
+
+
+def test_the_budget_is_the_one_that_is_written_down() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+    for room in ROOMS:
+        to_xmpp, to_sip = BUDGET["SIP>XMPP"][room], BUDGET["XMPP>SIP"][room]
+        assert re.search(rf"^\| {room} \| {to_xmpp:g} \| [^|]* \| {to_sip:g} \| [^|]* \|$", page, re.M), room
+    for name, together in (("SIP>XMPP", 48), ("XMPP>SIP", 38)):
+        assert sum(BUDGET[name].values()) == pytest.approx(together)
+
+
+def test_over_budget_by_more_than_the_error() -> None:
+    many, few = Counter({("OpenSSL.SSL", "recv"): 500, ("edge.driver", "x"): 500}), Counter({("OpenSSL.SSL", "r"): 1})
+    assert Profile("SIP>XMPP", 20e-6, many).is_over("TLS")
+    assert not Profile("SIP>XMPP", 8e-6, many).is_over("TLS")
+    assert not Profile("a kind without a budget", 1.0, few).is_over("TLS")
