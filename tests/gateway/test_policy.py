@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.domains import Domain
 from edge.gateway import guard, notification, subscription
 from edge.gateway.counters import UNLISTED
 from edge.gateway.guard import FEWEST, STRANGERS
@@ -323,3 +324,24 @@ jabber sends:
     scenes = [STRANGE.replace("burst=2", "burst=20"), asks.format(user="nurse", type="subscribe"), asked]
     scenes += [asks.format(user="iago", type=kind) + refused for kind in ("subscribe", "probe")]
     Performance("".join(scenes)).play()
+
+
+ONCE = MINE.replace("fabrikam", "lync").replace("tybalt@lync.example", "romeo@contoso.example")
+
+
+def test_partner_that_comes_back_to_the_list_begins_anew() -> None:
+    again = "the partner list loses lync\nthe partner list takes lync back\n"
+    played("burst=1 messages_per_s=0.1", f"{ONCE}{again}{ONCE}")
+
+
+def test_stranger_that_is_discovered_anew_begins_anew() -> None:
+    performance = Performance(FLOODED.replace("partner  sip  contoso.example  traffic=presence-only",
+                              "unlisted  sip  contoso.example  unknown_domains=discover local_users=1") + ONCE)
+    performance.play()
+    stage = performance.stage
+    system = stage.directory.system_of(Domain("contoso.example"))
+    assert system is not None and system.discovered
+    policy = stage.gateway.policy
+    assert policy.guard.inbound("nurse@capulet.example", system, 0) is not None
+    policy.forget(system)
+    assert policy.guard.inbound("nurse@capulet.example", system, 0) is None
