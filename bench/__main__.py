@@ -1,10 +1,12 @@
-"""``python -m bench``: what docs/performance.md shows, and says how to get. Nothing named is all of it but the slow ones.
+"""``python -m bench``: what docs/performance.md shows, and says how to get. Nothing named is all but the slow ones.
 
     python -m bench [messages] [sessions] [subscriptions] [presence] [standing] [s2s] [partners] [links] [profile]
     python -m bench compare [REVISION [REVISION]] [ROW...]
 """
 
 import sys
+from contextlib import ExitStack
+from statistics import median
 
 from bench.compare import run_compare
 from bench.growth import run_links, run_partners, run_s2s, run_subscribed
@@ -16,20 +18,27 @@ from bench.sessions import PARTNERS, Opened, Weighed, run_messages, run_opening
 from bench.setting import Setting
 from bench.standing import Standing, run_standing
 from bench.subscriptions import Subscribed, run_subscriptions
+from bench.wire import Loop
 
-FLAT_OUT = 20_000  # messages in a flat-out run; a second or two of CPU
-PACED = 4_000  # messages in a paced run, 8 seconds
+FLAT_OUT = 6_000  # messages in a flat-out run
+IN_SESSIONS = 20_000  # the same through sessions
+PACED = 1_500  # messages in a paced run, 3 seconds
 RATE = 500.0  # messages a second in a paced run
+TURNS = 5  # runs of each row
 SESSIONS = 50_000
 SUBSCRIPTIONS = 10_000
 STANDING = 100_000
 ROUNDS = 20  # changes of a presentity with a thousand watchers
 GROWTH = {"s2s": run_s2s, "partners": run_partners, "links": run_links, "subscribed": run_subscribed}
 
-HEAD = (
-    f"{'':38}{'gateway us':>11}{'floor us':>10}{'ratio':>7}{'msg/s':>9}"
-    f"{'p50 ms':>8}{'p99 ms':>8}{'200 p99':>9}{'RSS MB':>8}"
-)
+HEAD = f"{'':22}{'gateway us':>16}{'floor us':>10}{'ratio':>7}{'msg/s':>9}"
+HEAD += f"{'p50 ms':>9}{'p99':>9}{'200 p99':>9}{'RSS MB':>8}"
+ROWS = [
+    ("SIP->XMPP, flat out", ToXmpp, FLAT_OUT, 0.0),
+    ("XMPP->SIP, flat out", ToSip, FLAT_OUT, 0.0),
+    ("SIP->XMPP, 500/s", ToXmpp, PACED, RATE),
+    ("XMPP->SIP, 500/s", ToSip, PACED, RATE),
+]
 
 
 def main(what: list[str]) -> None:
@@ -59,35 +68,39 @@ def main(what: list[str]) -> None:
 
 
 def messages() -> None:
-    """Both directions, paced and flat out, the floor and the gateway in turn in one run."""
-    runs = [
-        ("SIP->XMPP, flat out", ToXmpp, FLAT_OUT, 0.0),
-        ("XMPP->SIP, flat out", ToSip, FLAT_OUT, 0.0),
-        ("SIP->XMPP, 500/s", ToXmpp, PACED, RATE),
-        ("XMPP->SIP, 500/s", ToSip, PACED, RATE),
-    ]
-    results: dict[bool, list[Figures]] = {True: [], False: []}
-    for floor in (True, False):
-        with Setting(floor) as setting, setting.start() as measured:
-            if not floor:
-                print(f"idle: RSS {measured.rss() / 1e6:.1f} MB", flush=True)
-            for _, way, count, rate in runs:
-                results[floor].append(run(setting, measured, way, count, OUTSTANDING, rate))
+    """Both directions, flat out and paced; the floor and the gateway in turn, so that both see the same machine."""
     print(f"{LINKS} links of the SIP side, {OUTSTANDING} messages outstanding in all")
-    print(HEAD)
-    for (name, *_), floor_figures, figures in zip(runs, results[True], results[False], strict=True):
-        ratio = figures.cpu / floor_figures.cpu
-        print(
-            f"{name:38}{figures.cpu * 1e6:11.1f}{floor_figures.cpu * 1e6:10.1f}{ratio:7.2f}{figures.rate:9.0f}"
-            f"{figures.p50 * 1e3:8.2f}{figures.p99 * 1e3:8.2f}{figures.answered * 1e3:9.2f}{figures.rss / 1e6:8.1f}",
-            flush=True,
-        )
+    loop = Loop()
+    with ExitStack() as stack:
+        below, setting = (stack.enter_context(Setting(is_floor, loop=loop)) for is_floor in (True, False))
+        floor, measured = (stack.enter_context(each.start()) for each in (below, setting))
+        print(f"idle: RSS {measured.rss() / 1e6:.1f} MB\n{HEAD}", flush=True)
+        for name, way, count, rate in ROWS:
+            lowest, figures = [], []
+            for _ in range(TURNS):
+                lowest.append(run(below, floor, way, count, OUTSTANDING, rate))
+                figures.append(run(setting, measured, way, count, OUTSTANDING, rate))
+            print_figures(name, lowest, figures)
+
+
+def print_figures(name: str, floor: list[Figures], gateway: list[Figures]) -> None:
+    """Medians, and of the gateway's cost the cheapest run and the dearest as well."""
+    costs = sorted(each.cpu * 1e6 for each in gateway)
+    cpu, below = median(costs), median(each.cpu * 1e6 for each in floor)
+    rate = median(each.rate for each in gateway)
+    times = [median(getattr(each, name) for each in gateway) * 1e3 for name in ("p50", "p99", "answered")]
+    print(
+        f"{name:22}{cpu:8.1f} ({costs[0]:.0f}-{costs[-1]:.0f}){below:10.1f}{cpu / below:7.2f}{rate:9.0f}"
+        + "".join(f"{each:9.2f}" for each in times)
+        + f"{gateway[-1].rss / 1e6:8.1f}",
+        flush=True,
+    )
 
 
 def sessions() -> None:
     """Messages in sessions, then opening and weighing many."""
     with Setting(im_mode="session") as setting, setting.start() as measured:
-        for name, figures in run_messages(setting, measured, FLAT_OUT):
+        for name, figures in run_messages(setting, measured, IN_SESSIONS):
             print(
                 f"{name:38}{figures.cpu * 1e6:.1f} us each, {figures.rate:.0f} a second,"
                 f" p50 {figures.p50 * 1e3:.2f} ms, p99 {figures.p99 * 1e3:.2f} ms",
