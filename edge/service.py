@@ -4,7 +4,6 @@
 whatever it starts, it stops.
 """
 
-import gc
 import random
 import secrets
 import signal
@@ -51,7 +50,7 @@ from edge.gateway.counters import Counts
 from edge.gateway.node import Node
 from edge.identifiers import Identifiers
 from edge.net.locate import Locator
-from edge.net.memory import settle
+from edge.net.memory import loading, settle, unsettle
 from edge.net.proofs import proofs
 from edge.net.retiring import Retiring, showing
 from edge.net.revoking import close_lapsed
@@ -207,15 +206,13 @@ class EdgeService(TwistedService):
     def startService(self) -> None:
         """Open the state, let time flow and links be made. A state that cannot be used ends the process (K11, K12)."""
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's own
-        gc.disable()  # a hundred thousand pairs take half the time if nobody looks for garbage among them
         try:  # here and not before, because now we are the process and the user that will write it
             self._store = open_store(self._config.state, "full" if self._config.state_sync == "full" else "normal")
-            self._driver.start(self._store, lambda record: self._upkeep.restore(record.kind, record.data))
+            with loading():
+                self._driver.start(self._store, lambda record: self._upkeep.restore(record.kind, record.data))
         except StoreError as error:
             print(f"error {error.code} {error}", file=sys.stderr)
             raise SystemExit(1) from None
-        finally:
-            gc.enable()
         self._checkpointed = self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
         self.xmpp.start()
         self._upkeep.start()
@@ -274,6 +271,7 @@ class EdgeService(TwistedService):
         return done.addErrback(self._store_failed)
 
     def _closed(self) -> None:
+        unsettle()
         if self._store is not None:
             try:
                 self._store.close()

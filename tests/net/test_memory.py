@@ -2,11 +2,14 @@
 
 import ctypes
 import gc
+from collections.abc import Iterator
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
-from edge.net.memory import GARBAGE, give_back, settle
+from edge.net import memory
+from edge.net.memory import GARBAGE, WHOLE, give_back, loading, settle, unsettle
 
 MIB = 1 << 20
 
@@ -30,11 +33,59 @@ def test_nothing_happens_where_the_c_library_cannot(monkeypatch: pytest.MonkeyPa
     assert give_back() is False
 
 
-def test_what_the_start_has_made_is_not_looked_at_again() -> None:
-    before = gc.get_threshold()
-    try:
-        settle()
-        assert gc.get_freeze_count() > 1000 and gc.get_threshold() == GARBAGE
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The collector as it is while a gateway runs; the time can be changed."""
+    now = [1000.0]
+    monkeypatch.setattr(memory, "monotonic", lambda: now[0])
+    settle()
+    yield now
+    unsettle()
+    gc.unfreeze()
+
+
+class Circle:
+    """Something that only the collector can free."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_has_been_looked_at_is_not_looked_at_again_before_the_day_is_over(settled: list[float]) -> None:
+    circle = Circle()
+    seen = ref(circle)
+    gc.collect()
+    before = gc.get_freeze_count()
+    del circle
+    gc.collect()
+    assert seen() is not None and before > 1000
+    settled[0] += WHOLE
+    gc.collect()
+    assert seen() is None and gc.get_freeze_count() > 1000
+
+
+def test_garbage_is_found_before_it_has_been_looked_at(settled: list[float]) -> None:
+    seen = ref(Circle())
+    gc.collect()
+    assert seen() is None
+
+
+def test_collector_is_as_it_was_when_the_gateway_has_ended() -> None:
+    before = gc.get_threshold(), len(gc.callbacks)
+    settle()
+    settle()
+    assert gc.get_threshold() == GARBAGE and len(gc.callbacks) == before[1] + 1
+    unsettle()
+    unsettle()
+    gc.unfreeze()
+    assert (gc.get_threshold(), len(gc.callbacks)) == before
+
+
+def test_nobody_looks_for_garbage_among_what_is_loaded() -> None:
+    before = gc.get_freeze_count()
+    with pytest.raises(ValueError), loading():
+        assert not gc.isenabled()
+        circle = Circle()
+        raise ValueError
+    assert gc.isenabled() and gc.get_freeze_count() > before and circle.itself is circle
+    gc.unfreeze()
