@@ -62,8 +62,8 @@ class Sampler:
         return begin
 
     def _dump(self, number: int, frame: FrameType | None) -> None:
-        lines = [f"{count} {name} {code.co_qualname}\n" for (name, code), count in self._found.items()]
-        self._found.clear()
+        found, self._found = self._found, Counter()  # another interrupt may come meanwhile
+        lines = [f"{count} {name} {code.co_qualname}\n" for (name, code), count in found.items()]
         new = self._file.with_suffix(".new")
         new.write_text("".join(lines))
         os.replace(new, self._file)

@@ -128,7 +128,11 @@ class Listener:
         connection, _ = self.socket.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
-            connection = self._context.wrap_socket(connection, server_side=True)
+            try:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            except OSError:  # somebody else on this machine has dialled the wrong port; the gateway would be missed
+                connection.close()
+                return
         self._accepted(connection)
 
 
