@@ -314,8 +314,11 @@ def _priority(text: str) -> int | None:
 # --- private: writing -------------------------------------------------------------------------------------------------
 
 
+_HARMLESS = re.compile(r"[A-Za-z0-9 .,:@/+_-]*")
+
+
 def _escape(text: str) -> str:
-    return text if text.isalnum() else escape(text if text.isprintable() else legal(text))
+    return text if _HARMLESS.fullmatch(text) else escape(text if text.isprintable() else legal(text))
 
 
 def _render_tuple(item: Tuple) -> str:

@@ -8,6 +8,7 @@ resource. Pure functions of frozen values, called by the gateway's notifier (sta
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from edge.bodies.document import Document, Note, Person, Tuple, resource_of, tuple_id
 from edge.bodies.text import language_tag
@@ -21,6 +22,7 @@ from edge.xmpp.stanzas import Presence
 NS_IDLE = "urn:xmpp:idle:1"  # XEP-0319
 NS_NICK = "http://jabber.org/protocol/nick"  # XEP-0172
 
+SECONDS = 16  # whose texts are remembered
 MAX_NAME = 128  # characters of a display name or nickname; the rest of a longer one nobody reads
 
 
@@ -61,14 +63,17 @@ def closed_document(entity: str, timestamp: str, note: str = "") -> Document:
 def content_language(document: Document) -> str:
     """Return the one language of all notes, for Content-Language; empty if they have none or several."""
     languages = {note.lang for item in document.tuples for note in item.notes}
-    languages.update(note.lang for person in document.persons for note in person.notes)
-    languages.update(note.lang for note in document.notes)
+    if document.persons or document.notes:
+        languages.update(note.lang for person in document.persons for note in person.notes)
+        languages.update(note.lang for note in document.notes)
     return languages.pop() if len(languages) == 1 else ""
 
 
 def timestamp(seconds: float) -> str:
     """Return a time of the Unix epoch as RFC 3339 text, in UTC and to the millisecond (RFC 3863 §4.1.7)."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole = int(seconds)
+    more, fraction = divmod(round((seconds - whole) * 1e6), 1_000_000)
+    return f"{_date_time(whole + more)}.{fraction // 1000:03}Z"
 
 
 def thousandths_of(priority: int) -> int | None:
@@ -131,6 +136,12 @@ def priority_of(thousandths: int | None) -> int:
 
 _SHOW_ORDER = {"chat": 0, "": 1, "dnd": 2, "away": 3, "xa": 4}  # from the most to the least available
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+@lru_cache(SECONDS)
+def _date_time(seconds: int) -> str:
+    """All documents of a second have the same."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _contact_of(entity: str) -> str:

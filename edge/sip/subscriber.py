@@ -259,9 +259,9 @@ class Subscriber:
     def _send(self, expires: int) -> list[Output]:
         branch = self.branch = self.agent.ids.branch()
         headers = (
-            ("Event", PRESENCE), ("Accept", self.accept), ("Expires", str(expires)), ("Allow-Events", PRESENCE),
+            f"Event: {PRESENCE}\r\nAccept: {self.accept}\r\nExpires: {expires}\r\nAllow-Events: {PRESENCE}\r\n"
         )
-        data = self.dialog.request("SUBSCRIBE", self.agent.via(branch), self.agent.contact, headers)
+        data = self.dialog.written("SUBSCRIBE", self.agent.via(branch), self.agent.contact, headers, 4)
         return [SendRequest("SUBSCRIBE", branch, self.dialog.call_id, data), self._start(Timer.N, TIMER_N)]
 
     def _start(self, timer: Timer, seconds: float) -> Rearm:
