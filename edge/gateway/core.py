@@ -18,7 +18,7 @@ from edge.gateway.chat import Chats
 from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Hold, Path, Report, RespondSip, SendSip, SendStanza, SipLink, XmppLink
 from edge.gateway.modes import Modes
-from edge.gateway.node import ALLOW, METHODS, Node, bug, malformed, silenced
+from edge.gateway.node import ALLOW, METHODS, Node, bug, malformed, refused_below, silenced, stanza_refused
 from edge.gateway.notifier import Notifiers
 from edge.gateway.pager import Pager
 from edge.gateway.pairs import Pairs
@@ -34,7 +34,7 @@ from edge.mapping.invitations import NO_ROOMS, decline, invitation_in, is_call, 
 from edge.partners import Admit, Changes, Refuse
 from edge.sip import microsoft, session_timer
 from edge.sip.checks import refusal
-from edge.sip.layer import Acked, Answer, Cancelled, Deliver, Failed, Output, Overdue, Send
+from edge.sip.layer import Acked, Answer, Cancelled, Deliver, Failed, Output, Overdue, Refused, Send
 from edge.sip.message import Request, Response, check_request, response_bytes
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.sip.uri import SipUri
@@ -250,6 +250,8 @@ class Gateway:
                     effects += self.chats.cancelled(output.transaction)
                 elif isinstance(output, Overdue):
                     effects += self.deliveries.overdue(output.transaction)
+                elif isinstance(output, Refused):
+                    effects.append(refused_below(output))
             except Exception as error:  # of all that waited on a lost link, one alone
                 effects.append(bug(error))
                 if isinstance(output, Deliver | Overdue):
@@ -364,12 +366,12 @@ class Gateway:
                 data = decline(invitation, stanza.to, stanza.from_, self.node.aside_id())
                 return [SendStanza(stanza.to.host, stanza.from_.host, data), report]
         condition = "service-unavailable" if type(stanza) is Iq else code.condition
-        return _stanza_error(stanza, condition, code.sentence, code, partner)
+        return stanza_refused(stanza, condition, code.sentence, code, partner)
 
     def _presence(self, stanza: Presence, decision: Admit) -> list[Effect]:
         """RFC 6121 §4.7.1: who is served by a presence stanza follows from its type alone."""
         if stanza.type not in PRESENCE_TYPES:
-            return _stanza_error(stanza, "bad-request", "there is no such type", Code.S01, decision.sender.name)
+            return stanza_refused(stanza, "bad-request", "there is no such type", Code.S01, decision.sender.name)
         assert stanza.from_ is not None and stanza.to is not None
         if stanza.type in ("subscribe", "unsubscribe", "probe"):
             if stanza.type != "unsubscribe" and (refused := self.policy.stanza(stanza, decision)) is not None:
@@ -378,7 +380,7 @@ class Gateway:
         if not stanza.to.local:
             return self.subscribers.answer_received(stanza)
         if stanza.type == "" and stanza.to.resource and is_joining(stanza.extensions):
-            return _stanza_error(stanza, "service-unavailable", NO_ROOMS, Code.S03, decision.sender.name)
+            return stanza_refused(stanza, "service-unavailable", NO_ROOMS, Code.S03, decision.sender.name)
         pair = self.pairs.get(stanza.to.bare(), stanza.from_.bare())
         if pair is None:
             return []
@@ -390,11 +392,3 @@ class Gateway:
         elif stanza.type in ("", "unavailable"):
             effects += self.subscribers.session_changed(pair, stanza)
         return effects
-
-
-def _stanza_error(stanza: Stanza, condition: str, text: str, code: Code, partner: str) -> list[Effect]:
-    """An error stanza back to the sender; never in answer to an error or a result (RFC 6120 §8.3.1)."""
-    report = Report("policy.denied", code, {"partner": partner}, stanza)
-    if stanza.type in ("error", "result") or stanza.from_ is None or stanza.to is None:
-        return [report]
-    return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}")), report]

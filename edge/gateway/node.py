@@ -8,18 +8,20 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.gateway.counters import Counters
-from edge.gateway.effects import Effect, Forget, Remember, Report, RespondSip, SipLink
+from edge.gateway.effects import Effect, Forget, Remember, Report, RespondSip, SendStanza, SipLink
 from edge.gateway.settings import PresenceSettings
 from edge.identifiers import Identifiers
 from edge.mapping.dates import time_of_date
 from edge.partners import Directory
-from edge.sip.layer import Output, Send, TransactionLayer
-from edge.sip.message import Request, response_bytes
-from edge.sip.microsoft import DIAGNOSTICS, UNANSWERED, diagnostics, plain_diagnostics, quotable
+from edge.sip.answers import reasons, refusal_bytes
+from edge.sip.layer import Output, Refused, Send, TransactionLayer
+from edge.sip.message import Request
+from edge.sip.microsoft import DIAGNOSTICS, UNANSWERED, plain_diagnostics
 from edge.sip.session import IDLE
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
+from edge.xmpp.stanzas import Stanza, error_bytes
 
 METHODS = frozenset(  # what a UAS behind this edge understands
     {"MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INVITE", "ACK", "CANCEL", "BYE", "INFO", "UPDATE"}
@@ -116,8 +118,7 @@ class Node:
 
         ``reason`` is for the log, in the place of a ``text`` that somebody else has written.
         """
-        why = warning(code, text), diagnostics(code, text)
-        effects = self.respond(transaction, status or code.status, [*headers, *why])
+        effects = self.respond(transaction, status or code.status, [*headers, *reasons(code, text)])
         fields: dict[str, object] = {
             "method": transaction.request.method,
             "status": status or code.status,
@@ -164,25 +165,38 @@ def speaker(transaction: ServerTransaction) -> str:
     return ",".join(sorted(cast(SipLink, transaction.link).peer.systems))
 
 
-def warning(code: Code, text: str = "") -> tuple[str, str]:
-    """The Warning header of a refusal: the code and its sentence, never a name of ours (RFC 3261 §20.43)."""
-    return "Warning", f'399 edge "{code} {quotable(text or code.sentence)}"'
-
-
 def malformed(link: SipLink, request: Request, error: RemoteProtocolError) -> list[Effect]:
     """A request whose mandatory headers are broken is answered without state, an ACK not at all."""
     fields: dict[str, object] = {"method": request.method, "status": error.status, "reason": str(error)}
     report = Report("sip.refused", error.code, fields, request)
     if request.method in UNANSWERED or not request.headers.raw(b"via"):
         return [report]
-    headers = [warning(error.code, str(error)), diagnostics(error.code, str(error))]
-    return [RespondSip(link, response_bytes(request, error.status, headers=headers)), report]
+    return [RespondSip(link, refusal_bytes(request, error.status, error.code, str(error))), report]
+
+
+def refused_below(output: Refused) -> Report:
+    """A request that the transaction layer has refused by itself (`edge.driver` folds those that are alike)."""
+    fields: dict[str, object] = {
+        "method": output.request.method,
+        "status": output.status,
+        "reason": output.text,
+        "partner": ",".join(sorted(cast(SipLink, output.link).peer.systems)),
+    }
+    return Report("sip.refused", output.code, fields, output.request)
 
 
 def silenced(link: SipLink, request: Request) -> Report:
     """A request that is not answered."""
     fields: dict[str, object] = {"method": request.method, "partner": ",".join(sorted(link.peer.systems))}
     return Report("policy.denied", Code.A02, fields, request)
+
+
+def stanza_refused(stanza: Stanza, condition: str, text: str, code: Code, partner: str) -> list[Effect]:
+    """An error stanza back to the sender; never in answer to an error or a result (RFC 6120 §8.3.1)."""
+    report = Report("policy.denied", code, {"partner": partner}, stanza)
+    if stanza.type in ("error", "result") or stanza.from_ is None or stanza.to is None:
+        return [report]
+    return [SendStanza(stanza.to.host, stanza.from_.host, error_bytes(stanza, condition, f"{code} {text}")), report]
 
 
 def bug(error: Exception, doing: str = "") -> Report:

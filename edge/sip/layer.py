@@ -8,11 +8,13 @@ that comes back in `Send`, and its only clock is the `Wheel`, whose due items co
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.codes import Code
 from edge.errors import LocalProtocolError, RemoteProtocolError
 from edge.identifiers import Identifiers
+from edge.sip.answers import ack_of, cancel_of, refusal_bytes
 from edge.sip.crowd import Crowd, peer_of
-from edge.sip.message import Request, Response, request_bytes, response_bytes
-from edge.sip.microsoft import BENOTIFY, plain_diagnostics
+from edge.sip.message import Request, Response, response_bytes
+from edge.sip.microsoft import BENOTIFY
 from edge.sip.transaction import (
     TIMER_B,
     TIMER_C,
@@ -53,6 +55,10 @@ _NOTHING = ServerAction.NOTHING
 _SEND_AND_END = ServerAction.SEND_AND_END
 _DELIVER_AND_END = ClientAction.DELIVER_AND_END
 _ACK_AND_END = ClientAction.ACK_AND_END
+
+MERGED = "the request is here already, by another way"
+CROWDED = "too many requests of this peer wait for an answer"
+NOTHING_TO_CANCEL = "there is no such transaction"
 
 NOT_CANCELLED = ("MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INFO", "BYE", "PUBLISH", "REFER", "UPDATE", "PRACK")
 
@@ -110,7 +116,18 @@ class Overdue:
     transaction: ServerTransaction
 
 
-Output = Send | Deliver | Answer | Acked | Cancelled | Failed | Overdue
+@dataclass(slots=True)
+class Refused:
+    """The layer itself has refused a request, by the `Send` before this: for the log."""
+
+    link: object
+    request: Request
+    status: int
+    code: Code
+    text: str
+
+
+Output = Send | Deliver | Answer | Acked | Cancelled | Failed | Overdue | Refused
 
 
 class TransactionLayer:
@@ -157,14 +174,15 @@ class TransactionLayer:
             to_tag = self._ids.tag()
             merge_key = _merge_key(request, method)
             if merge_key in self._ongoing:
-                return [_refusal(link, request, 482, to_tag, received)]
+                return _refused(link, request, 482, Code.S02, MERGED, to_tag, received)
         elif method == "INVITE":
             merge_key = _merge_key(request, method)
         left = MAX_TRANSACTIONS - len(self._servers)
         if 2 * left <= MAX_TRANSACTIONS and not self._crowd.admits(
             link, self._servers.values(), MAX_TRANSACTIONS, left, self._wheel.now
         ):
-            return [_refusal(link, request, 503, to_tag, received, [("Retry-After", str(RETRY_AFTER))])]
+            again = [("Retry-After", str(RETRY_AFTER))]
+            return _refused(link, request, 503, Code.L01, CROWDED, to_tag, received, again)
         state = InviteServer.PROCEEDING if method == "INVITE" else _TRYING
         transaction = ServerTransaction(key, merge_key, link, request, to_tag, received, state)
         self._servers[key] = transaction
@@ -252,7 +270,7 @@ class TransactionLayer:
         if transaction is None or transaction.state is not InviteClient.PROCEEDING:
             return []
         self._rearm(transaction, TIMER_B)
-        return [Send(transaction.link, _cancel(transaction.invite))]
+        return [Send(transaction.link, cancel_of(transaction.invite))]
 
     def failed(self, transaction: ClientTransaction, status: int = 503) -> list[Output]:
         """The request could not be sent, or the link that carried it is gone."""
@@ -307,7 +325,7 @@ class TransactionLayer:
         if response is None:
             return [Failed(transaction, status)]
         if action is _ACK_AND_END:
-            return [Send(transaction.link, _ack(transaction.invite, response)), Answer(transaction, response)]
+            return [Send(transaction.link, ack_of(transaction.invite, response)), Answer(transaction, response)]
         return [Answer(transaction, response)]
 
     def _rearm(self, transaction: ServerTransaction | ClientTransaction, seconds: float) -> None:
@@ -338,9 +356,9 @@ class TransactionLayer:
             others = (self._servers.get((*key[:-1], method)) for method in NOT_CANCELLED)
             transaction = next((other for other in others if other is not None), None)
         if transaction is None or peer_of(transaction.link) != peer_of(link):  # who else would know its branch?
-            return [_refusal(link, request, 481, self._ids.tag(), received)]
-        answer = _refusal(link, request, 200, transaction.to_tag, received)
-        return [answer, *self._step_server(transaction, ServerInput.CANCEL)]
+            return _refused(link, request, 481, Code.S05, NOTHING_TO_CANCEL, self._ids.tag(), received)
+        answer = response_bytes(request, 200, to_tag=transaction.to_tag, received=received)
+        return [Send(link, answer), *self._step_server(transaction, ServerInput.CANCEL)]
 
 
 def _server_key(request: Request) -> Sequence[object]:
@@ -362,37 +380,10 @@ def _merge_key(request: Request, method: str) -> Sequence[object]:
     return request.call_id, request.from_.tag, request.cseq.number, method
 
 
-def _refusal(
-    link: object, request: Request, status: int, to_tag: str, received: str, headers: Sequence[tuple[str, str]] = ()
-) -> Send:
-    """A final response that needs no transaction: nothing would be retransmitted."""
-    if status >= 300:
-        headers = [*headers, plain_diagnostics(status)]
-    return Send(link, response_bytes(request, status, to_tag=to_tag, headers=headers, received=received))
-
-
-def _ack(invite: bytes, response: Response) -> bytes:
-    """The ACK for a failed INVITE: mostly its own headers, but the To of the response (RFC 3261 §17.1.1.3)."""
-    uri, rows = _copied(invite, ("Via", "Max-Forwards", "Route", "From", "Call-ID"))
-    to = response.headers.get("to") or ""
-    return request_bytes("ACK", uri, [*_marks(invite), *rows, ("To", to), ("CSeq", f"{response.cseq.number} ACK")])
-
-
-def _cancel(invite: bytes) -> bytes:
-    """The CANCEL of an INVITE: its own headers, and nothing about the session (RFC 3261 §9.1)."""
-    uri, rows = _copied(invite, ("Via", "Max-Forwards", "Route", "From", "To", "Call-ID"))
-    number = next(value for name, value in _copied(invite, ("CSeq",))[1]).partition(" ")[0]
-    return request_bytes("CANCEL", uri, [*_marks(invite), *rows, ("CSeq", f"{number} CANCEL")])
-
-
-def _copied(invite: bytes, names: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """The Request-URI and some of the headers of an INVITE of ours, which writes each in a line of its own."""
-    lines = invite.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape").split("\r\n")
-    rows = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
-    return lines[0].split(" ")[1], [row for row in rows if row[0] in names]
-
-
-def _marks(invite: bytes) -> list[tuple[str, str]]:
-    """What stands before Via: a header that its partner wants in every request of ours, whatever it is about."""
-    rows = (line.decode("ascii").partition(":") for line in invite.partition(b"\r\nVia:")[0].split(b"\r\n")[1:])
-    return [(name, value.strip()) for name, _, value in rows]
+def _refused(
+    link: object, request: Request, status: int, code: Code, text: str, to_tag: str, received: str,
+    headers: Sequence[tuple[str, str]] = (),
+) -> list[Output]:
+    """A final response that needs no transaction, since nothing would be retransmitted, and the word of it."""
+    data = refusal_bytes(request, status, code, text, to_tag=to_tag, headers=headers, received=received)
+    return [Send(link, data), Refused(link, request, status, code, text)]

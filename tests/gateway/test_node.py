@@ -8,10 +8,10 @@ from edge.codes import Code
 from edge.domains import domain
 from edge.gateway import core
 from edge.gateway.effects import Effect, Forget, Path, RespondSip
-from edge.gateway.node import ALLOW, bug, performed, speaker, warning
+from edge.gateway.node import ALLOW, bug, performed, refused_below, speaker
 from edge.mapping.dates import date_of
 from edge.partners import Changes, Peer
-from edge.sip.layer import Deliver, Send
+from edge.sip.layer import Deliver, Refused, Send
 from edge.sip.transaction import ServerTransaction
 from edge.timers import TICK
 from tests.gateway.bench import Bench, Link, events, message, reports, responses, sends
@@ -59,26 +59,16 @@ def test_refusal_takes_status_and_sentence_from_its_code(bench: Bench) -> None:
     assert report.fields["reason"] == Code.S09.sentence
 
 
+def test_refusal_of_the_layer_below_is_reported_as_our_own_is(bench: Bench) -> None:
+    report = refused_below(Refused(bench.link, bench.page(), 503, Code.L01, "too many"))
+    assert (report.event, report.code) == ("sip.refused", Code.L01)
+    assert report.fields == {"method": "MESSAGE", "status": 503, "reason": "too many", "partner": "sip"}
+
+
 def test_refusal_of_what_is_answered_already_is_not_sent(bench: Bench) -> None:
     transaction = delivered(bench)
     bench.node.respond(transaction, 200)
     assert responses(bench.node.refuse(transaction, Code.M02)) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('he said "no"', "he said 'no'"),
-        ('\\" , 399 evil "x', "' , 399 evil 'x"),
-        ("\\\\", ""),
-    ],
-)
-def test_warning_text_stays_inside_its_quotes(text: str, said: str) -> None:
-    assert warning(Code.S01, text) == ("Warning", f'399 edge "EDGE-S01 {said}"')
-
-
-def test_warning_without_a_text_has_the_sentence_of_its_code() -> None:
-    assert warning(Code.S02)[1] == f'399 edge "EDGE-S02 {Code.S02.sentence}"'
 
 
 def test_failure_without_a_code_says_what_its_status_means(bench: Bench) -> None:
