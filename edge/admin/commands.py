@@ -127,7 +127,7 @@ def _status(answer: dict[str, Any]) -> list[str]:
 
 def _files(files: dict[str, Any]) -> str:
     if files["state"] == BROKEN:
-        return "but the files have faults: a reload would be refused, and a restart would fail"
+        return "but the files have faults: a reload would be refused; do not restart"
     if files["state"] == RESTART:
         return "but the files have been changed, and it takes a restart"
     if files["state"] == CHANGED:

@@ -17,6 +17,11 @@ from edge.config import Config, Fault, Reading, read
 from edge.config.difference import Difference, difference
 from edge.config.loading import expired
 
+NO_FILE = (
+    "the folder of partners has no *.toml file any more: put the files back (is it mounted?); if there are to be no "
+    'partners, put a file there that says "version = 1" and nothing else'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -73,6 +78,9 @@ class Reloading:
         """Put what was read into force, or say why not."""
         if reading.config is None:
             return self._rejected(reading.faults, dry_run)
+        if not _has_partner_files(reading.config) and _says_of_others(self.config):
+            fault = Fault(Code.K04, NO_FILE, reading.config.path, key="edge.partners")
+            return self._rejected((fault, *reading.faults), dry_run)
         return self._put(reading.config, reading.faults, dry_run)
 
     def expire(self, now: float) -> Outcome:
@@ -118,3 +126,17 @@ def reported(outcome: Outcome) -> tuple[str, dict[str, object]]:
     first, *others = outcome.errors
     text = f"{first}" + (f" (and {len(others)} more)" if others else "")
     return "config.rejected", {"code": first.code, "text": text}
+
+
+# -- private ---------------------------------------------------------------------------------------------------------
+
+
+def _has_partner_files(config: Config) -> bool:
+    return len(config.files) > 1
+
+
+def _says_of_others(config: Config) -> bool:
+    """Whether anybody is a partner, blocked, or might be discovered."""
+    directory = config.directory
+    listed = any(not system.inside for system in (*config.systems, *directory.over))
+    return listed or bool(directory.blocks) or directory.discovered.template is not None

@@ -14,8 +14,8 @@ from tests.config.written import EDGE, PARTNERS, Written, changed
 class Office:
     """A gateway of which only the configuration is looked at."""
 
-    def __init__(self, folder: Path) -> None:
-        self.written = Written(folder)
+    def __init__(self, folder: Path, edge: str = EDGE) -> None:
+        self.written = Written(folder).write(edge)
         config = self.written.read().config
         assert config is not None
         self.applied: list[Config] = []
@@ -95,6 +95,43 @@ def test_what_fails_when_it_is_applied_is_refused(office: Office) -> None:
 
 PASSING = changed(PARTNERS, 'via = "sip"\nhosts', 'via = "sip"\nexpires = 2040-01-31\nhosts')
 LAST_MOMENT = datetime(2040, 2, 1, tzinfo=UTC).timestamp()
+
+
+class TestEmptyFolder:
+    """It is not mounted, mostly, and to take it for a list of nobody would end everything with everybody."""
+
+    EDGE = changed(EDGE, '"partners.toml"', '"partners.d"') + '[sip]\nlisten = ["127.0.0.1:5061"]\n'
+    BLOCKED = 'version = 1\n[[blocked]]\ndomains = ["evil.example"]\n'
+
+    def office(self, folder: Path, partners: str) -> tuple[Office, Path]:
+        (folder / "partners.d").mkdir()
+        (file := folder / "partners.d" / "some.toml").write_text(partners)
+        return Office(folder, self.EDGE), file
+
+    def test_reload_is_refused_and_says_how_it_could_be_meant(self, tmp_path: Path) -> None:
+        office, file = self.office(tmp_path, PARTNERS)
+        file.unlink()
+        outcome = office.reload()
+        assert not outcome.accepted and len(office.reloading.config.systems) == 3
+        [fault] = outcome.errors
+        assert fault.code is Code.K04 and 'put a file there that says "version = 1"' in fault.text
+        assert reported(outcome)[0] == "config.rejected"
+        file.write_text("version = 1\n")
+        assert office.reload().lines == ("- partner contoso", "- partner fabrikam"), "now it is meant"
+        file.unlink()
+        assert office.reload().accepted, "there was nobody any more"
+
+    def test_whom_we_block_is_not_let_in_by_it(self, tmp_path: Path) -> None:
+        office, file = self.office(tmp_path, self.BLOCKED)
+        file.unlink()
+        assert [fault.code for fault in office.reload().errors] == [Code.K04]
+
+    def test_start_with_it_is_a_start_without_partners(self, tmp_path: Path) -> None:
+        (tmp_path / "partners.d").mkdir()
+        office = Office(tmp_path, self.EDGE)
+        assert office.reload().accepted
+        (tmp_path / "partners.d" / "some.toml").write_text(PARTNERS)
+        assert office.reload().lines == ("+ partner contoso", "+ partner fabrikam")
 
 
 def test_partner_whose_time_is_over_goes_and_nothing_else_is_read(office: Office) -> None:
