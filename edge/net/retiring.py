@@ -2,7 +2,8 @@
 
 A SIP peer cannot be told that a link is about to go, and what it sends meanwhile would be lost; an XMPP server answers
 on other streams what it was sent on this one, perhaps after it is gone. So nothing of ours is sent any more on a link
-that retires, and it is closed in the first pause in which all is answered; one without a pause stays as long.
+that retires, and it is closed in the first pause in which all is answered; one without a pause stays as long. What is
+sent on the next XMPP stream waits until it can overtake nothing on this one (`edge.net.xmpp_route`).
 `edge.service` has those retired that show an old certificate of ours.
 """
 
@@ -13,7 +14,6 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.certificates.identity import Identity
-from edge.codes import Code
 from edge.net.sip_link import SipLink
 from edge.net.xmpp_dialling import Dial
 from edge.net.xmpp_link import XmppLink
@@ -65,7 +65,7 @@ class Stream:
     def leave(self) -> None:
         dial = self._link.key
         if isinstance(dial, Dial) and dial.route is not None:
-            dial.route.link_lost(self._link, Code.N03, "retired", worked=True, orderly=True)
+            dial.route.leave(self._link)
 
 
 def showing(

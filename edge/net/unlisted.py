@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from edge.codes import Code
 from edge.domains import Domain
 from edge.errors import RemoteProtocolError
-from edge.net.links import Route
 from edge.net.locate import TARGETS, Candidate, Locator
 from edge.net.names import LocateError
 from edge.net.paths import Path
@@ -25,6 +24,7 @@ from edge.sip.message import Request
 
 if TYPE_CHECKING:
     from edge.net.xmpp_link import XmppLink
+    from edge.net.xmpp_route import StreamRoute
 
 AT_ONCE = 50  # look-ups under way; each costs some twenty queries of ours, to name servers of a stranger's choice
 AGAIN = 60.0  # seconds for which a domain without servers is not looked up once more
@@ -82,9 +82,9 @@ class Strangers:
     def __init__(
         self,
         links: "set[XmppLink]",
-        routes: "dict[tuple[Domain, Domain | str], Route[XmppLink]]",
+        routes: "dict[tuple[Domain, Domain | str], StreamRoute]",
         paths: "dict[tuple[Domain, Domain | str], Path]",
-        ways: "dict[tuple[Domain, Domain], Route[XmppLink]]",
+        ways: "dict[tuple[Domain, Domain], StreamRoute]",
     ) -> None:
         self._links = links
         self._routes = routes

@@ -12,9 +12,10 @@ from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.python.failure import Failure
 
 from edge.domains import Domain
-from edge.net.links import Cause, DialError, Route, cause_of
+from edge.net.links import Cause, DialError, cause_of
 from edge.net.locate import Candidate
 from edge.net.xmpp_link import XmppLink
+from edge.net.xmpp_route import StreamRoute
 from edge.partners import Directory, System
 from edge.xmpp.initiating import Initiating
 
@@ -29,7 +30,7 @@ class Dial:
     local: Domain
     remote: Domain
     system: System
-    route: "Route[XmppLink] | None" = None
+    route: StreamRoute | None = None
     direct: bool = False  # TLS begins at once (XEP-0368)
     external: bool = True  # EXTERNAL is worth a try
 

@@ -17,7 +17,7 @@ from edge.codes import Code
 from edge.domains import Domain
 from edge.identifiers import Identifiers
 from edge.net.entrance import Entrance
-from edge.net.links import Cause, DialError, Route, first_link
+from edge.net.links import Cause, DialError, first_link
 from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
 from edge.net.pace import Pace, Paced
@@ -32,6 +32,7 @@ from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect,
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
 from edge.net.xmpp_relisting import end, is_over
+from edge.net.xmpp_route import StreamRoute
 from edge.net.xmpp_security import Certificates
 from edge.net.xmpp_trust import Trust, Verdict
 from edge.net.xmpp_verifier import Verifier
@@ -81,9 +82,9 @@ class XmppPool:
         self._certificates = Certificates()
         self._verifier = Verifier(reactor, locator, self._connect, self._link)
         self._ports: list[IListeningPort] = []
-        self._ways: dict[tuple[Domain, Domain], Route[XmppLink]] = {}  # several may share a route
-        self._routes: dict[Place, Route[XmppLink]] = {}
-        self._components: dict[Place, Route[XmppLink]] = {}
+        self._ways: dict[tuple[Domain, Domain], StreamRoute] = {}  # several may share a route
+        self._routes: dict[Place, StreamRoute] = {}
+        self._components: dict[Place, StreamRoute] = {}
         self._ours: dict[str, frozenset[Domain]] = {}  # by system: our domains with a component connection to it
         self._had: dict[str, set[Domain]] = {}  # the same and all that there ever were: a stanza may be under way
         self._count_components()
@@ -105,7 +106,7 @@ class XmppPool:
         return frozenset(self._links)
 
     @property
-    def routes(self) -> list[tuple[Place, Route[XmppLink]]]:
+    def routes(self) -> list[tuple[Place, StreamRoute]]:
         """Every way to a server."""
         return list(self._routes.items())
 
@@ -122,7 +123,7 @@ class XmppPool:
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         """Send a stanza. A ``token`` comes back by `Sink.taken` or `Sink.unsent`, exactly one of them."""
-        route: Route[XmppLink] | Code | None = self._ways.get((sender, recipient))
+        route: StreamRoute | Code | None = self._ways.get((sender, recipient))
         if route is None:
             route = self._route(sender, recipient)
         if isinstance(route, Code):
@@ -179,7 +180,7 @@ class XmppPool:
             for local in self._directory.opposite(system):
                 self._components[local, system.name] = self._way(local, system.domains[0], system)
 
-    def _component_of(self, local: Domain) -> "Route[XmppLink] | Code":
+    def _component_of(self, local: Domain) -> StreamRoute | Code:
         """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
         routes = [route for (ours, _), route in self._components.items() if ours == local]
         return routes[0] if len(routes) == 1 else Code.A01
@@ -280,7 +281,7 @@ class XmppPool:
 
     # --- dialling -----------------------------------------------------------------------------------------
 
-    def _route(self, local: Domain, remote: Domain) -> "Route[XmppLink] | Code":
+    def _route(self, local: Domain, remote: Domain) -> StreamRoute | Code:
         """The route from ``local`` to ``remote``, or why there is none."""
         system = self._directory.system_of(remote)
         if system is None:
@@ -293,7 +294,7 @@ class XmppPool:
             return Code.N04  # its server knows us only by the names that are listed one by one
         return self._way(local, remote, system)
 
-    def _way(self, local: Domain, remote: Domain, system: System) -> "Route[XmppLink]":
+    def _way(self, local: Domain, remote: Domain, system: System) -> StreamRoute:
         """The route from ``local`` to ``remote``: its own, or that of the component connection for ``local``."""
         place: Place = (local, system.name if system.link == "component" else remote)
         route = self._routes.get(place)
@@ -306,7 +307,7 @@ class XmppPool:
 
             path = Path(self._sink, system, local, None if system.link == "component" else remote)
             self._paths[place] = path
-            route = self._routes[place] = Route(
+            route = self._routes[place] = StreamRoute(
                 self._reactor,
                 dial,
                 self._unsent,

@@ -9,6 +9,7 @@ from edge.certificates.trust import Trust
 from edge.codes import Code
 from edge.domains import Domain
 from edge.net.retiring import QUIET
+from edge.net.xmpp_route import LOOK
 from edge.partners import Block, Directory, HostPort, Streams, System
 from edge.xmpp.dialback import Dialback
 from tests.net.cable import (
@@ -23,6 +24,7 @@ from tests.net.cable import (
     World,
     component,
     message,
+    pong,
     s2s,
 )
 from tests.net.loopback import Creator
@@ -105,6 +107,20 @@ def test_partner_that_is_elsewhere_is_dialled_there(world: World) -> None:
     assert world.dials[-1] == ("192.0.2.9", 5269) and not world.sink.back
     world.reactor.pump([QUIET] * 2)
     assert out.hears().endswith(b"</stream:stream>")
+
+
+def test_partner_that_is_elsewhere_has_processed_what_it_was_sent_where_it_was(world: World) -> None:
+    world.send("one")
+    old, back_ = world.go_out(), world.come_in()
+    world.places.answer = ("192.0.2.9",)
+    relist(world, SIP, s2s(hosts=(HostPort("192.0.2.9", 5269),)))
+    world.send("two", message("two", f"juliet@{US}", f"romeo@{THEM}").encode())
+    world.reactor.advance(LOOK)
+    assert len(world.dials) == 1
+    back_.says(pong(old))
+    world.reactor.advance(LOOK)
+    assert world.dials[-1] == ("192.0.2.9", 5269) and b"id='two'" in world.go_out().all
+    assert world.sink.done == ["one"] and not world.sink.back
 
 
 def test_partner_whose_place_was_wrong_is_dialled_at_once_when_it_is_mended(world: World) -> None:
