@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from statistics import median
 
 from bench.compare import run_compare
-from bench.growth import run_links, run_partners, run_s2s, run_subscribed
+from bench.growth import Grown, run_links, run_partners, run_s2s, run_subscribed
 from bench.messages import LINKS, OUTSTANDING, Figures, ToSip, ToXmpp, run
+from bench.million import Begun, run_million
 from bench.presence import Passed, run_presence
 from bench.profile import run_profile, table
 from bench.rooms import ROOMS
@@ -62,7 +63,10 @@ def main(what: list[str]) -> None:
     for name, grow in GROWTH.items():
         if name in what or (not what and name == "s2s"):
             for result in grow():
-                print(f"{result.name:38}{result.cpu * 1e6:7.1f} us, {result.ratio:.3f} of the first", flush=True)
+                print_grown(result)
+    if "million" in what:
+        for each in run_million():
+            print_million(each)
     if "profile" in what:
         profile()
 
@@ -156,6 +160,22 @@ def print_subscribed(subscribed: Subscribed) -> None:
 def print_passed(passed: Passed) -> None:
     each, best = passed.cpu_each * 1e6, passed.best * 1e6
     print(f"{passed.name:38}{passed.count} NOTIFYs: {each:.1f} us each, {best:.1f} in the best round", flush=True)
+
+
+def print_grown(grown: Grown) -> None:
+    print(f"{grown.name:38}{grown.cpu * 1e6:7.1f} us, {grown.ratio:.3f} of the first", flush=True)
+
+
+def print_million(result: Begun | Grown) -> None:
+    if isinstance(result, Grown):
+        print_grown(result)
+        return
+    print(
+        f"{'subscriptions of an earlier life':38}{result.count} subscriptions: {result.bytes_each:.0f} bytes each,"
+        f" RSS {result.rss / 1e6:.0f} MB, state {result.size / 1e6:.0f} MB;"
+        f" listening in {result.listened:.1f} s, a sample has answered in {result.answered:.1f} s",
+        flush=True,
+    )
 
 
 def print_standing(standing: Standing) -> None:
