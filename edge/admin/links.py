@@ -57,7 +57,7 @@ def retry(running: Running, said: Mapping[str, str]) -> Answer:
     system = system_named(running, said.get("partner", ""))
     routes = _routes_to(running, system)
     if not routes:
-        _make_way(running, system)
+        _make_way(running, system, _domain_in(running, system, said.get("partner", "")))
         routes = _routes_to(running, system)
         dialled = sum(route.state == "connecting" for route in routes)
     else:
@@ -208,13 +208,24 @@ def _routes_to(running: Running, system: System) -> list[Route[Any]]:
     ]  # fmt: skip
 
 
-def _make_way(running: Running, system: System) -> None:
-    """Where nothing was ever sent there is no way yet; the first of its domains stands for all."""
-    if not system.domains:
-        raise Wrong(f"{system.name} is listed by wildcards alone: which of its domains to reach is not known")
+def _domain_in(running: Running, system: System, text: str) -> Domain | None:
+    """The domain by which a system was named."""
+    try:
+        domain = canonical(text)
+    except RemoteProtocolError:
+        return None
+    return domain if running.directory.system_of(domain) is system else None
+
+
+def _make_way(running: Running, system: System, domain: Domain | None) -> None:
+    """Where nothing was ever sent there is no way yet; if no ``domain`` is named, the first one stands for all."""
+    known = system.reached if system.protocol == "sip" else system.domains
+    domain = domain or next(iter(known), None)
+    if domain is None:
+        raise Wrong(f"{system.name} is listed by wildcards alone: name one of its domains instead of {system.name}")
     if system.protocol == "sip":
-        running.sip.reach(system, system.domains[0])
+        running.sip.reach(system, domain)
         return
     ours = running.directory.opposite(system)
     if ours:
-        running.xmpp.reach(ours[0], system.domains[0])
+        running.xmpp.reach(ours[0], domain)

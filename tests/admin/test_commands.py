@@ -66,7 +66,7 @@ def test_status_is_one_fact_a_line() -> None:
     [
         ({"state": "changed", "changes": ["+ partner x"]}, 0, ["edge reload` puts them into force", "  + partner x"]),
         ({"state": "restart", "errors": ["EDGE-K14 x"], "more": 2}, 0, ["a restart", "error  EDGE-K14", "and 2 more"]),
-        ({"state": "broken", "errors": ["y \x1b"]}, 1, ["a reload would be refused, and a restart", "error  y \ufffd"]),
+        ({"state": "broken", "errors": ["y \x1b"]}, 1, ["a reload would be refused; do not", "error  y \ufffd"]),
     ],
 )
 def test_status_says_what_the_files_would_change(files: dict[str, Any], found: int, lines: list[str]) -> None:

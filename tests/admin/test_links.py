@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 
 from edge.admin import links
 from edge.admin.local import Wrong
-from tests.admin.office import Office
+from tests.admin.office import PARTNERS, Office
 from tests.config.written import EDGE, changed
 
 COMPONENT = 'link = "component"\nhosts = ["127.0.0.1:5347"]\nsecret_file = "component.secret"\n'
@@ -144,3 +144,33 @@ def test_retry_of_a_server_dials_the_first_pair(tmp_path: Path) -> None:
     assert office.post("links/retry", partner="office")["dialled"] == 1
     ((place, route),) = office.running.xmpp.routes
     assert place == ("contoso.com", "xmpp.example") and route.state == "connecting"
+
+
+class TestRetryOfWildcards:
+    """A partner that is listed by a wildcard alone names no domain that could be looked up."""
+
+    SIP = changed(PARTNERS, '["contoso.com"]', '["*.contoso.com"]')
+    BY_DNS = changed(SIP, 'hosts = ["192.0.2.7:5061"]\n', "")
+    XMPP = 'version = 1\n[[partner]]\nname = "jabber"\nvia = "xmpp"\ndomains = ["*.jabber.example"]\n'
+    XMPP += 'hosts = ["192.0.2.9:5269"]\n'
+    OF_SIP = changed(S2S, 'via = "xmpp"\nhosts = ["192.0.2.8:5269"]', 'via = "sip"\nhosts = ["sip.xmpp.example:5061"]')
+
+    def test_hosts_say_where_it_is(self, tmp_path: Path) -> None:
+        office = Office(tmp_path, partners=self.SIP)
+        assert office.post("links/retry", partner="contoso")["dialled"] == 1
+        assert [where[:2] for where in office.reactor.tcpClients] == [("192.0.2.7", 5061)]
+
+    def test_domain_that_is_named_is_dialled(self, tmp_path: Path) -> None:
+        office = Office(tmp_path, partners=self.BY_DNS)
+        with pytest.raises(Wrong, match="name one of its domains instead of contoso"):
+            office.post("links/retry", partner="contoso")
+        assert office.post("links/retry", partner="Chat.contoso.com")["ways"] == 1
+        assert [place[:2] for place in office.running.sip.routes] == [("contoso", "chat.contoso.com")]
+
+    def test_domain_of_a_server_is_dialled(self, tmp_path: Path) -> None:
+        office = Office(tmp_path, edge=self.OF_SIP, partners=self.XMPP)
+        with pytest.raises(Wrong, match="name one of its domains"):
+            office.post("links/retry", partner="jabber")
+        assert office.post("links/retry", partner="chat.jabber.example")["dialled"] == 1
+        ((place, _),) = office.running.xmpp.routes
+        assert place == ("xmpp.example", "chat.jabber.example")
