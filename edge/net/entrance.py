@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from edge.codes import Code
 from edge.net.memory import give_back
 from edge.net.sink import Sink
+from edge.partners import System
 
 COMPLAIN = 60.0  # seconds between two log events about connections that were turned away
 FROM_ONE = 50  # places for any one address, so that one host cannot take all there are
@@ -27,6 +28,16 @@ CROWD = 50  # connections without a proof, so many that their memory is worth to
 CALM = 5.0  # seconds between two looks whether a crowd has gone
 IN_VAIN = 100  # connections from a partner's address that prove nothing in a `WINDOW`: it is none any more
 REMEMBERED = 2000  # addresses of partners; the one that was seen longest ago is forgotten
+
+
+class _Above:
+    """A partner with too many connections: how many were refused since the log has heard of it."""
+
+    __slots__ = ("complained", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.complained = -COMPLAIN
 
 
 class Entrance:
@@ -62,6 +73,7 @@ class Entrance:
         self._window = clock.seconds()
         self._turned_away = 0
         self._complained = -COMPLAIN
+        self._above: dict[str, _Above] = {}  # by partner
         self._looking: IDelayedCall | None = None  # whether the crowd has gone
 
     def knows(self, host: str) -> bool:
@@ -86,6 +98,23 @@ class Entrance:
             self._turned_away = 0
             self._complained = now
         return False
+
+    def above(self, system: System) -> None:
+        """A connection of ``system`` is refused because it has as many as it may have; its log event is the link's."""
+        now = self._clock.seconds()
+        above = self._above.get(system.name)
+        if above is None:
+            if len(self._above) >= REMEMBERED:
+                del self._above[next(iter(self._above))]
+            above = self._above[system.name] = _Above()
+        above.count += 1
+        if now - above.complained >= COMPLAIN:
+            cure = f"raise connections_in ({system.connections_in}) in its [partner.limits] if it needs so many"
+            if system.discovered:
+                cure = f"name {system.name} in the partner file if it needs so many"
+            fields = {"partner": system.name, "count": above.count, "cure": cure}
+            self._sink.link_event("limit.hit", code=Code.L03, **fields)
+            above.count, above.complained = 0, now
 
     def enter(self, link: object, host: str) -> None:
         """``link`` takes a place."""

@@ -207,7 +207,10 @@ class SipPool:
 
     def _let_in(self, link: SipLink, peer: Peer) -> Peer:
         systems = self._systems_of(peer)
-        if any(self._accepted[system.name] >= system.connections_in for system in systems):
+        above = [system for system in systems if self._accepted[system.name] >= system.connections_in]
+        for system in above:
+            self._entrance.above(system)
+        if above:
             return Peer("sip", peer.names, frozenset(), Code.L03)
         if peer.systems:
             self._entrance.proved(link, link.address, not all(system.discovered for system in systems))

@@ -78,7 +78,7 @@ class XmppPool:
         self._ids = ids
         self._rng = rng
         self._keys = keys
-        self._trust = Trust(directory, contexts)
+        self._trust = Trust(directory, contexts, lambda system: self._entrance.above(system))
         self._certificates = Certificates()
         self._verifier = Verifier(reactor, locator, self._connect, self._link)
         self._ports: list[IListeningPort] = []

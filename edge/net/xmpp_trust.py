@@ -5,7 +5,7 @@ for each dialback. A certificate proves a name by its issuer, or by what the dom
 RFC 7712), and without any of these there is dialback.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,14 @@ class Verdict:
 
 
 class Trust:
-    """``directory`` is the partner list, ``contexts`` judge certificates."""
+    """``directory`` is the partner list, ``contexts`` judge certificates; ``above`` hears who has too many streams."""
 
-    def __init__(self, directory: Directory, contexts: Contexts) -> None:
+    def __init__(
+        self, directory: Directory, contexts: Contexts, above: Callable[[System], None] = lambda system: None
+    ) -> None:
         self._directory = directory
         self._contexts = contexts
+        self._above = above
 
     def judge(
         self, remote: Domain, local: Domain, handshake: Handshake, others: "Collection[XmppLink]" = ()
@@ -69,6 +72,7 @@ class Trust:
         if sum(system.name in each.peer.systems for each in accepted) >= system.connections_in or (
             system.discovered and sum(self._is_discovered(each.peer) for each in accepted) >= STRANGERS
         ):
+            self._above(system)
             return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
         streams = system.streams
         dialback = streams.dialback and self._may_dial_back(system, peer.fault, handshake)

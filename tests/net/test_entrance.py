@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from edge.codes import Code
 from edge.net import entrance
 from edge.net.entrance import Entrance
-from tests.net.cable import Memory
+from tests.net.cable import Memory, s2s
 
 
 def made(places: int = 3, from_one: int = 2, connections: int = 99) -> tuple[Clock, Memory, Entrance]:
@@ -54,6 +54,30 @@ def test_entrance_complains_once_in_a_while_with_a_number() -> None:
     clock.advance(entrance.COMPLAIN)
     assert not door.admits("192.0.2.1")
     assert [fields["count"] for _, fields in sink.events] == [1, 5]
+
+
+def test_partner_above_its_limit_is_told_of_once_a_minute_with_a_cure() -> None:
+    clock, sink, door = made()
+    for _ in range(5):
+        door.above(s2s(connections_in=7))
+    door.above(s2s(name="found.example", discovered=True))
+    clock.advance(entrance.COMPLAIN)
+    door.above(s2s(connections_in=7))
+    assert {name for name, _ in sink.events} == {"limit.hit"}
+    assert [(fields["partner"], fields["count"]) for _, fields in sink.events] == [
+        ("montague", 1), ("found.example", 1), ("montague", 5),
+    ]
+    listed, found, _ = [str(fields["cure"]) for _, fields in sink.events]
+    assert listed.startswith("raise connections_in (7)")
+    assert found.startswith("name found.example in the partner file")
+
+
+def test_only_so_many_partners_above_their_limits_are_kept_in_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "REMEMBERED", 2)
+    _, sink, door = made()
+    for name in ("one", "two", "three", "three", "one"):
+        door.above(s2s(name=name))
+    assert [fields["partner"] for _, fields in sink.events] == ["one", "two", "three", "one"]
 
 
 def test_entrance_has_so_many_connections_in_all() -> None:

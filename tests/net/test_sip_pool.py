@@ -125,6 +125,7 @@ class Accepting(Base):
         fars = [await setting.connect(port, Creator(LYNC)) for _ in range(3)]
         await setting.sink.until(lambda: Code.L03 in setting.sink.codes("link.refused"))
         await setting.sink.until(lambda: [name for name, _ in setting.sink.events].count("link.up") == 2)
+        assert setting.sink.codes("limit.hit") == [Code.L03], "with a cure"
         up = next(link for link in setting.pool.links if link.peer.systems)
         up.close()
         await setting.sink.until(lambda: setting.sink.event("link.down"))

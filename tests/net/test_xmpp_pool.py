@@ -255,7 +255,7 @@ def test_accept_limits_how_many_streams_a_partner_has(tmp_path: Path) -> None:
     fars = [world.come_in() for _ in range(2)]
     late = world.come_in()
     assert late.reason is not None
-    assert world.sink.codes("link.refused") == [Code.L03]
+    assert world.sink.codes("link.refused") == world.sink.codes("limit.hit") == [Code.L03]
     fars[0].cable.cut()
     assert world.come_in().reason is None
 
