@@ -2,6 +2,7 @@
 
 `edge.driver` tells it of every event (`Arrivals.watch`); one entry a partner. Who was turned away is taken for
 the partner that his names point to: what he said he is, or what his certificate said, however little it was worth.
+Who was let in may have asked for what he gets not: the last such refusal is kept too.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,11 @@ SHOWN = 200  # characters of what a peer says
 PARTNERS = 20_000  # of whom it is known; the list may have as many, and domains found by discovery come and go
 ADDRESSES = 1000  # from which somebody came who had no name that points to a partner
 
+DENIALS = frozenset({Code.A05, Code.A06, Code.A07, Code.A08})
+"""Why a request is refused that came on a good link; what `allow` and `traffic` say is known before anybody comes."""
+
 _EVENTS = frozenset({"link.up", "link.refused"})
+_OF_REQUESTS = frozenset({"sip.refused", "policy.denied"})
 
 
 class Arrivals:
@@ -29,10 +34,15 @@ class Arrivals:
         self._good: dict[str, Arrival] = {}  # by partner
         self._bad: dict[str, Arrival] = {}
         self._nameless: dict[str, Arrival] = {}  # turned away, by address
+        self._denied: dict[str, Arrival] = {}  # requests, by partner
 
     def watch(self, report: Report) -> None:
         """For `edge.driver.Driver.watch`."""
         fields = report.fields
+        if report.code in DENIALS and report.event in _OF_REQUESTS:
+            for name in _words(fields, "partner"):
+                _put(self._denied, name, Arrival(self._wall(), "", Fault(report.code)), PARTNERS)
+            return
         if report.event not in _EVENTS or not _came_in(fields):
             return
         address = printable(str(fields.get("peer_ip", ""))[:SHOWN])
@@ -57,6 +67,10 @@ class Arrivals:
         """The last that was not; ``addresses`` are those of its servers, from which he may have come without a name."""
         found = [self._bad.get(system.name), *(self._nameless.get(each) for each in addresses)]
         return max((each for each in found if each is not None), key=lambda each: each.when, default=None)
+
+    def denied(self, system: System) -> Arrival | None:
+        """The last request that was refused to who was let in."""
+        return self._denied.get(system.name)
 
     def _partners(self, fields: Mapping[str, object]) -> list[str]:
         """Whom he may have meant to be."""

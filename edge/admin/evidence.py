@@ -132,6 +132,7 @@ class Facts:
     reaches: list[Reach] = field(default_factory=list)
     arrived: Arrival | None = None  # the last that was let in
     turned_away: Arrival | None = None  # the last that was not
+    denied: Arrival | None = None  # the last request of theirs that was refused, on a link that was let in
     links_in: int = 0  # that it has open to us now
     in_use: bool = False  # a component link that is up, and is left alone
     late: bool = False  # the time was over before the end

@@ -16,6 +16,8 @@ from edge.domains import unicode
 from edge.net.addresses import is_global
 
 NAMES = 8  # addresses of one host, or servers, that are shown
+LATELY = 86400.0  # seconds; a request that was refused before is no news
+KINDS = {"im-only": "messages", "presence-only": "presence"}
 
 
 def examine(facts: Facts) -> list[Step]:
@@ -101,12 +103,22 @@ def _policy(facts: Facts) -> Step:
         settings.append(f"traffic {system.traffic}")
     if system.direction != "both":
         settings.append(f"presence {system.direction}")
+    if system.identity != "verified":
+        settings.append(f"identity {system.identity}")
     step = Step("policy", OK, ", ".join([f"{where}; {said}", *settings]))
+    step.outside = f"{domain} and {local} may talk, {said}"
     if facts.outgoing or facts.incoming:
-        step.status, step.fault = NOTE, facts.outgoing or facts.incoming
-    step.outside = f"{domain} and {local} may talk, {said}" if not (facts.outgoing or facts.incoming) else (
-        f"traffic between {domain} and {local} goes in one direction only"
-    )
+        step.fault = facts.outgoing or facts.incoming
+        step.outside = f"traffic between {domain} and {local} goes in one direction only"
+    elif system.traffic in KINDS:
+        step.fault = Fault(Code.A04)
+        step.outside += f", {KINDS[system.traffic]} only"
+    elif system.identity != "verified":
+        step.fault = Fault(Code.A07)
+        step.outside += "; a sender nobody vouches for reaches only who has added him as a contact"
+    if step.fault is not None:
+        step.status = NOTE
+        step.here, _ = remedy(step.fault.code, words_of(facts, step.fault, None))
     return step
 
 
@@ -166,6 +178,7 @@ def _compare(facts: Facts, step: Step) -> None:
     if targets and len(others) == len(set(targets)):
         listed = ", ".join(str(each) for each in others[:NAMES])
         step.status, step.fault = NOTE, Fault(Code.D03, f"SRV would be {listed}")
+        step.here = "ask them which are right; until then hosts counts"
         told = f"; SRV would be {listed}, which differs: {Code.D03}"
         step.text, step.outside = step.text + told, step.outside + told
 
@@ -214,6 +227,16 @@ def _tcp(facts: Facts) -> Step:
 
 
 def _inbound(facts: Facts) -> Step:
+    step, denied = _came(facts), facts.denied
+    if denied is None or denied.fault is None or step.status not in (OK, NOTE) or facts.when - denied.when > LATELY:
+        return step
+    told = f"the last request that was refused came {_since(facts, denied)}: {denied.fault.code} {denied.fault}"
+    noted = failed(facts, "inbound", denied.fault, status=NOTE)
+    noted.text, noted.outside = f"{step.text}; {told}", f"{step.outside or step.text}; {told}"
+    return noted
+
+
+def _came(facts: Facts) -> Step:
     good, bad = facts.arrived, facts.turned_away
     if facts.system.link == "component":
         return Step("inbound", SKIP, "a component link serves both directions")
@@ -221,7 +244,7 @@ def _inbound(facts: Facts) -> Step:
         step = failed(facts, "inbound", bad.fault, status=WARN)
         step.text = f"the last inbound link, {_since(facts, bad)}, was refused: {bad.fault.code} {bad.fault}"
         step.outside = f"the last one, {_since(facts, bad)}, was refused: {bad.fault.code} {bad.fault}"
-        step.details = [f"it came from {bad.address}, and whoever it was said that he is this partner"]
+        step.details = [f"it came from {bad.address}, and nothing proves that it was this partner"]
         return step
     if facts.links_in:
         up, by = count(facts.links_in, "link"), _by(good)

@@ -19,6 +19,7 @@ from edge.admin.local import Answer, Wrong
 from edge.admin.probe_sip import SipProbe
 from edge.admin.probe_xmpp import ComponentProbe, StreamProbe
 from edge.admin.probes import CONNECT, Aim, Dialling, Kit, Probe
+from edge.admin.remedies import remedy
 from edge.admin.running import Running
 from edge.admin.second_opinion import differences
 from edge.admin.shown import stamp
@@ -26,6 +27,7 @@ from edge.codes import Code
 from edge.config.addresses import DNS_PORT
 from edge.domains import Domain, unicode
 from edge.domains import domain as canonical
+from edge.errors import RemoteProtocolError
 from edge.net.links import DialError
 from edge.net.locate import FEDERATION, Candidate, Locator, identities
 from edge.net.tls import ChunkwiseTLSFactory
@@ -71,7 +73,7 @@ class Probing:
         """What is tested, partner by partner; the first domain of each counts before the second of any."""
         running = self._running
         if name:
-            system = system_named(running, name)
+            system = _listed(running, name)
             domain = _domain_of(system, name)
             if domain is None:
                 raise Wrong(f"{system.name} is listed by wildcards alone: name one of its domains")
@@ -236,6 +238,7 @@ class Probing:
         arrivals = self._running.arrivals
         facts.arrived = arrivals.good(facts.system)
         facts.turned_away = arrivals.bad(facts.system, tuple(each.address for each in facts.reaches))
+        facts.denied = arrivals.denied(facts.system)
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
@@ -248,6 +251,22 @@ def _domain_of(system: System, name: str) -> Domain | None:
     if name != system.name:
         return canonical(name)
     return system.domains[0] if system.domains else None
+
+
+def _listed(running: Running, name: str) -> System:
+    """Whose name or domain it is. `Wrong`, for a domain with its code and what to do, if it is on no list."""
+    try:
+        return system_named(running, name)
+    except Wrong as problem:
+        try:
+            domain = canonical(name)
+        except RemoteProtocolError:
+            raise problem from None
+        step = explain(running.directory, domain, running.config.name).steps[0]
+        if "." not in domain or step.code is None:
+            raise
+        here, _ = remedy(step.code, {"domain": unicode(domain)})
+        raise Wrong(f"{problem}. {step.code} {step.text}. Fix here: {here}", problem.status) from None
 
 
 def _refusal(found: Explanation) -> Fault | None:

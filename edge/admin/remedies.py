@@ -30,6 +30,9 @@ HERE = {
     Code.A02: "take it out of [[blocked]]",
     Code.A03: 'change allow, or direction in [partner.presence]',
     Code.A04: "change traffic of the partner",
+    Code.A05: "add the sender's domain to domains of the partner, if it is theirs",
+    Code.A06: "compare the domain they ask for with domains under [[inside]]: edge explain says who has it",
+    Code.A07: 'identity = "verified", if you take their word; else the recipient adds the sender as a contact first',
     Code.A08: "list a domain of ours that speaks the other protocol",
 }
 
@@ -45,6 +48,7 @@ THERE = {
     Code.T01: "turn on TLS on {where}, or look for what takes it out on the way",
     Code.T02: "turn on TLS 1.2 or 1.3",
     Code.T03: "turn on a cipher suite with ECDHE and AES-GCM or ChaCha20",
+    Code.T04: "send a certificate when the server connects, and not only when it accepts (mutual TLS)",
     Code.T05: "trust the issuer of our certificate: {issuer}",
     Code.T06: "trust the issuer of our certificate: {issuer}",
     Code.T07: "look in the log of the server for what it could not take",
@@ -59,6 +63,8 @@ THERE = {
     Code.C10: "replace the certificate at once: its issuer has taken it back",
     Code.C11: "re-issue the certificate with RSA of 2048 bits or more or an elliptic curve, signed with SHA-256",
     Code.C12: "tell us of the new key, on another way than this one",
+    Code.A05: "send it over a link whose certificate has the sender's domain",
+    Code.A06: "look for a slip in the address: we serve {local}, and not what was asked for",
     Code.A11: "let {local} in, and our server {name}",
     Code.X01: "send the server's log of this moment to its maker: what it sent is no XML",
     Code.X02: "send the server's log of this moment to its maker: what it sent is no XML that XMPP allows",

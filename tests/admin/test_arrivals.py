@@ -70,6 +70,25 @@ def test_last_refusal_counts() -> None:
     assert found is not None and found.fault is not None and found.fault.code is Code.C02
 
 
+def test_request_that_was_refused_is_that_of_the_partner_whose_link_brought_it() -> None:
+    book = Book()
+    book.hear("sip.refused", Code.A05, partner="contoso", method="MESSAGE", reason="who knows")
+    book.hear("policy.denied", Code.A06, partner="verona")
+    sip, xmpp = book.denied(SIP), book.denied(XMPP)
+    assert sip is not None and sip.fault is not None and xmpp is not None and xmpp.fault is not None
+    assert (sip.fault.code, xmpp.fault.code) == (Code.A05, Code.A06)
+    assert sip.fault.text == "", "what is told of users stays in the log"
+    assert book.bad(SIP) is book.bad(XMPP) is None
+
+
+@pytest.mark.parametrize("code", [Code.A03, Code.A04, Code.L01, Code.S04])
+def test_refusal_that_says_nothing_of_the_partner_is_not_kept(code: Code) -> None:
+    """What we ourselves have sent to him may be meant."""
+    book = Book()
+    book.hear("policy.denied", code, partner="contoso")
+    assert book.denied(SIP) is None
+
+
 def test_addresses_without_names_have_an_end() -> None:
     book = Book()
     for number in range(ADDRESSES + 1):
@@ -83,7 +102,8 @@ def test_partners_that_come_and_go_have_an_end_too(monkeypatch: pytest.MonkeyPat
     for name in ("one", "two", "contoso", "two"):
         book.hear("link.up", direction="in", partner=name, peer_ip="203.0.113.17")
         book.hear("link.refused", Code.C02, direction="in", partner=name, peer_ip="203.0.113.17")
-    assert list(book._good) == list(book._bad) == ["contoso", "two"]
+        book.hear("policy.denied", Code.A06, partner=name)
+    assert list(book._good) == list(book._bad) == list(book._denied) == ["contoso", "two"]
 
 
 def test_what_a_peer_says_is_made_fit_for_a_terminal() -> None:

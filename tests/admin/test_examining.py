@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edge.admin.evidence import Arrival, Fault, Looked
-from edge.admin.examining import examine, outcome
+from edge.admin.examining import LATELY, examine, outcome
 from edge.codes import Code
 from edge.partners import HostPort
 from tests.admin.findings import EDGE, FEDERATION, NOW, facts, named, reach, system
@@ -40,13 +40,34 @@ def test_partner_whom_nothing_may_reach_is_not_dialled() -> None:
 @pytest.mark.parametrize(("way", "said"), [("outgoing", "only incoming"), ("incoming", "only outgoing")])
 def test_one_direction_is_worth_a_note(way: str, said: str) -> None:
     policy = named(examine(facts(**{way: Fault(Code.A03)})))["policy"]
-    assert policy.status == "note" and said in policy.text
+    assert policy.status == "note" and said in policy.text and policy.here.startswith("change allow")
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "here", "outside"),
+    [
+        ({"traffic": "im-only"}, Code.A04, "change traffic of the partner", ", messages only"),
+        ({"traffic": "presence-only"}, Code.A04, "change traffic of the partner", ", presence only"),
+        ({"identity": "unverified"}, Code.A07, 'identity = "verified", if', "; a sender nobody vouches for reaches"),
+        ({"traffic": "im-only", "identity": "unverified"}, Code.A04, "change traffic", ", messages only"),
+    ],
+)
+def test_what_keeps_some_traffic_out_is_worth_a_note(
+    setting: dict[str, str], code: Code, here: str, outside: str
+) -> None:
+    steps = examine(facts(of=system(**setting)))
+    policy = named(steps)["policy"]
+    assert policy.status == "note" and policy.fault is not None and policy.fault.code is code
+    assert policy.here.startswith(here) and not policy.there
+    assert all(f"{name} {value}" in policy.text for name, value in setting.items())
+    assert policy.outside.startswith(f"contoso.com and xmpp.example may talk, both directions{outside}")
+    assert outcome(steps) == "ok"
 
 
 def test_what_the_partner_reads_of_the_policy_has_nothing_of_our_files() -> None:
     policy = named(examine(facts(of=system(traffic="im-only", direction="they-see-us"))))["policy"]
     assert "traffic im-only" in policy.text and "presence they-see-us" in policy.text
-    assert policy.outside == "contoso.com and xmpp.example may talk, both directions"
+    assert policy.outside == "contoso.com and xmpp.example may talk, both directions, messages only"
 
 
 # DNS
@@ -153,6 +174,7 @@ def test_last_inbound_link_that_was_refused_is_a_warning() -> None:
     inbound = named(examine(facts(turned_away=refused)))["inbound"]
     assert inbound.status == "warn" and inbound.fault is not None and inbound.fault.code is Code.C03
     assert inbound.text.startswith("the last inbound link, 3 h 0 min ago, was refused: EDGE-C03")
+    assert inbound.details == ["it came from 203.0.113.17, and nothing proves that it was this partner"]
 
 
 def test_refusal_that_was_mended_is_none() -> None:
@@ -168,6 +190,28 @@ def test_link_that_is_up_is_the_best_proof() -> None:
 def test_nobody_who_came_is_a_note() -> None:
     inbound = named(examine(facts()))["inbound"]
     assert inbound.text == "nobody came from there since the gateway was started, 2 h 0 min ago"
+
+
+def test_request_that_was_refused_is_a_note_beside_the_link_it_came_on() -> None:
+    steps = examine(facts(links_in=1, denied=Arrival(THEN, "", Fault(Code.A05))))
+    inbound = named(steps)["inbound"]
+    assert inbound.status == "note" and inbound.fault is not None and inbound.fault.code is Code.A05
+    told = f"the last request that was refused came 3 h 0 min ago: EDGE-A05 {Code.A05.sentence}"
+    assert inbound.text == f"1 link of theirs to us up now; {told}"
+    assert inbound.outside == f"1 link of yours to us up now; {told}"
+    assert "whose certificate has the sender's domain" in inbound.there
+    assert outcome(steps) == "ok"
+
+
+def test_request_that_was_refused_long_ago_is_no_news() -> None:
+    old = Arrival(NOW.timestamp() - LATELY - 1, "", Fault(Code.A05))
+    assert named(examine(facts(links_in=1, denied=old)))["inbound"].status == "ok"
+
+
+def test_link_that_was_refused_counts_more_than_a_request() -> None:
+    link, request = Arrival(THEN, "203.0.113.17", Fault(Code.T04)), Arrival(THEN + 60, "", Fault(Code.A05))
+    inbound = named(examine(facts(turned_away=link, denied=request)))["inbound"]
+    assert inbound.status == "warn" and inbound.fault is not None and inbound.fault.code is Code.T04
 
 
 def test_component_has_a_way_of_its_own() -> None:

@@ -16,6 +16,7 @@ from edge.admin.local import Wrong
 from edge.admin.probing import AT_ONCE, LONGEST, OF_ONE, Probing
 from edge.codes import Code
 from edge.domains import Domain
+from edge.gateway.effects import Report
 from edge.net.locate import Candidate
 from edge.net.names import LocateError
 from edge.partners import HostPort, System
@@ -131,8 +132,23 @@ def test_resolver_is_an_address(trial: Trial) -> None:
 
 
 def test_partner_nobody_has_listed_is_not_tested(trial: Trial) -> None:
-    with pytest.raises(Wrong, match="there is no partner"):
-        trial.ask("strange.example")
+    with pytest.raises(Wrong, match=r'there is no partner "nobody": `edge partners` lists them$'):
+        trial.ask("nobody")
+
+
+@pytest.mark.parametrize(
+    ("domain", "said"),
+    [
+        ("strange.example", "EDGE-A01 strange.example is on no list. Fix here: edge allow strange.example"),
+        ("contoso.co", "(did you mean contoso?). EDGE-A01 contoso.co is on no list. Fix here: edge allow contoso.co"),
+        ("spam.example", "ticket 4711. Fix here: take it out of [[blocked]]"),
+    ],
+)
+def test_domain_on_no_list_is_told_with_its_code_and_what_to_do(domain: str, said: str, trial: Trial) -> None:
+    with pytest.raises(Wrong) as caught:
+        trial.ask(domain)
+    assert str(caught.value).endswith(said) and caught.value.status == 404
+    assert str(caught.value).startswith(f'there is no partner "{domain}"')
 
 
 def test_partner_behind_a_wildcard_has_to_be_named(tmp_path: Path) -> None:
@@ -239,3 +255,9 @@ def test_last_refusal_is_told_of(trial: Trial) -> None:
     sink.link_event("link.refused", code=Code.C02, direction="in", names="sip.contoso.com", peer_ip="203.0.113.9")
     trial.ask("contoso").refuse()
     assert (trial.step("inbound")["status"], trial.step("inbound")["code"]) == ("warn", "EDGE-C02")
+
+
+def test_last_request_that_was_refused_is_told_of(trial: Trial) -> None:
+    trial.office.running.arrivals.watch(Report("sip.refused", Code.A06, {"partner": "contoso"}))
+    trial.ask("contoso").refuse()
+    assert (trial.step("inbound")["status"], trial.step("inbound")["code"]) == ("note", "EDGE-A06")
