@@ -1,9 +1,14 @@
-"""A street of partners of the gateway, each broken in one way, beside some that are good: for `test_edge_test`."""
+"""A street of partners of the gateway, each broken in one way, beside some that are good: for `test_edge_test`.
 
+`build` makes those that are found broken when they are dialled, `come` has some come to the gateway themselves.
+"""
+
+import socket
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +20,24 @@ from tests.certificates.made import DAY, NOW, Made, dns, make
 from tests.certificates.made import authority as made_authority
 from tests.interop import broken
 from tests.interop.broken import Behaviour, Broken, Hole
-from tests.interop.edge import Keys, System
-from tests.interop.process import Addresses
+from tests.interop.by_hand import PATIENCE, Credentials, SipLink, XmppStream
+from tests.interop.edge import NAME, Edge, Keys, System
+from tests.interop.process import Addresses, wait_until
 
 MADE = "made.pem"  # a bundle with one root, beside edge.toml
 STRANGER = Authority("Whom our peers trust, and not us")
+LIMITED: dict[str, Keys] = {
+    "one-way": {"allow": "outgoing"},
+    "talks-only": {"traffic": "im-only"},
+    "unvouched": {"identity": "unverified"},
+}
+ASKING = {  # what is asked for on a good link, by whom: recipient and sender
+    "stray": ("juliet@nowhere.example", "romeo@stray.example"),
+    "mouthpiece": ("juliet@capulet.example", "romeo@good.example"),
+    "unvouched": ("juliet@capulet.example", "romeo@unvouched.example"),
+    "kin": ("juliet@house.example", "romeo@kin.example"),
+}
+STREAMS = {"x-bare": "house.example", "x-stray": "nowhere.example"}  # and whom they want
 EXTERNAL = (
     "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
     "</stream:features>"
@@ -113,7 +131,6 @@ def build(street: Street) -> None:
     stapled = broken.stapling(bad.pem + ROOT.pem, bad.key_pem, street.folder / "revoked", response(bad, REVOKED))
     street.add("revoked", stapled, tls={**own, "peer_names": ["b.example"]})
     # what they say
-    street.add("one-way", broken.answering(street.context("one-way", street.good("one-way"))), allow="outgoing")
     street.add("blocked", broken.goes)
     refusing = street.context("refuses", street.good("refuses"))
     why = ("ms-diagnostics-public", '1027;reason="Cannot route this type of SIP request to or from federated partners"')
@@ -121,6 +138,12 @@ def build(street: Street) -> None:
     busy = street.context("busy", street.good("busy"))
     street.add("busy", broken.answering(busy, "503 Service Unavailable"))
     street.add("full", broken.answering(street.context("full", street.good("full")), "483 Too Many Hops"))
+    for name, keys in LIMITED.items():
+        street.add(name, broken.answering(street.context(name, street.good(name))), **keys)
+    for name in ("stray", "mouthpiece", "kin"):
+        street.sip(name, street.good(name))
+    good = broken.answering(street.context("bare", street.good("bare")))
+    street.add("bare", hosts=[street.stack.enter_context(Broken(addresses, "bare", good)).written])
     build_xmpp(street)
 
 
@@ -138,5 +161,30 @@ def build_xmpp(street: Street) -> None:
         if name == "x-slow":
             behaviour = broken.waiting(f"{name}.example", found)
         street.add(name, behaviour, via="xmpp")
+    for name in STREAMS:
+        street.add(name, hosts=[f"{street.addresses.of('closed')}:{street.addresses.port('closed')}"], via="xmpp")
     street.add("x-no-tls", broken.streaming("x-no-tls.example", None, EXTERNAL), via="xmpp")
     street.add("x-goes", broken.going("x-goes.example", secured("x-goes")), via="xmpp")
+
+
+def come(street: Street, edge: Edge) -> None:
+    """Those whose own links, or what they ask for on them, the gateway refuses."""
+
+    def credentials(name: str) -> Credentials:
+        return Credentials(street.folder, None if name.endswith("bare") else street.good(name), street.authority.pem)
+
+    for name, (recipient, sender) in ASKING.items():
+        with SipLink.dial((edge.address, edge.sip), NAME, credentials(name)) as link:
+            assert link.message(f"sip:{recipient}", f"sip:{sender}", "Hello").status >= 400
+    ours = (street.addresses.of("bare"), 0)  # all that tells who it is
+    context = credentials("bare").context(ssl.Purpose.SERVER_AUTH)
+    with (
+        socket.create_connection((edge.address, edge.sip), PATIENCE, source_address=ours) as plain,
+        context.wrap_socket(plain, server_hostname=NAME),
+    ):
+        wait_until(lambda: edge.says("link.refused", f"peer_ip={ours[0]}"), "it is refused", PATIENCE)
+    for name, wanted in STREAMS.items():
+        with XmppStream((edge.address, edge.xmpp), f"{name}.example", wanted) as stream, suppress(OSError):
+            assert not stream.authenticate(credentials(name))
+        refused = partial(edge.says, "link.refused", f"remote={name}.example")
+        wait_until(refused, f"{name} is refused", PATIENCE)

@@ -5,6 +5,7 @@ the way to partners. All are tested by one command, the way an administrator doe
 """
 
 import contextlib
+import inspect
 import io
 import json
 import socket
@@ -19,13 +20,14 @@ import pytest
 
 from demo.authority import Authority
 from edge.admin.cli import main
+from edge.codes import Code
 from tests.certificates.issuing import ROOT
 from tests.interop import broken
 from tests.interop.dns import Dns, Service
 from tests.interop.edge import NAME, Edge, Keys, System
 from tests.interop.process import Addresses, wait_until
 from tests.interop.prosody import Prosody
-from tests.interop.street import MADE, STRANGER, Street, build
+from tests.interop.street import MADE, STRANGER, Street, build, come
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")]
 
@@ -46,8 +48,9 @@ CASES = {
     # DNS
     "no-srv": Case("dns", "EDGE-D01", "publish _sipfederationtls._tcp.no-srv.example."),
     "no-address": Case("dns", "EDGE-D02", "give sip.no-address.example an A or AAAA record"),
-    "elsewhere": Case("dns", "EDGE-D03", "", "note"),
+    "elsewhere": Case("dns", "EDGE-D03", "hosts counts", "note"),
     "outside": Case("dns", "EDGE-D04", "srv_targets_outside_domain"),
+    "two-views": Case("dns", "EDGE-D05", "publish public addresses only", "warn"),
     "silent-dns": Case("dns", "EDGE-D06", "name servers"),
     # network
     "closed": Case("tcp", "EDGE-N01", "nothing listens on"),
@@ -80,7 +83,9 @@ CASES = {
     "weak": Case("cert", "EDGE-C11", "2048"),
     "other-key": Case("cert", "EDGE-C12", "pin_spki"),
     # what they say
-    "one-way": Case("policy", "EDGE-A03", "", "note"),
+    "one-way": Case("policy", "EDGE-A03", "change allow", "note"),
+    "talks-only": Case("policy", "EDGE-A04", "change traffic", "note"),
+    "unvouched": Case("policy", "EDGE-A07", "adds the sender as a contact", "note"),
     "blocked": Case("policy", "EDGE-A02", "[[blocked]]"),
     "refuses": Case("options", "EDGE-A11", "let capulet.example in"),
     "x-no-tls": Case("tls", "EDGE-T01", "turn on TLS"),
@@ -90,6 +95,16 @@ CASES = {
     "x-wrong-name": Case("cert", "EDGE-C03", "re-issue"),
     "x-slow": Case("stream", "EDGE-X06", "stream was not set up in time"),
     "capulet": Case("tcp", "EDGE-N01", "nothing listens on"),
+}
+
+COMING = {  # who came to us; how far we come with them is another matter
+    "bare": Case("inbound", "EDGE-T04", "send a certificate when the server connects", "warn"),
+    "x-bare": Case("inbound", "EDGE-T04", "send a certificate when the server connects", "warn"),
+    "x-stray": Case("inbound", "EDGE-A06", "look for a slip in the address", "warn"),
+    "stray": Case("inbound", "EDGE-A06", "look for a slip in the address", "note"),
+    "mouthpiece": Case("inbound", "EDGE-A05", "over a link whose certificate has the sender's domain", "note"),
+    "unvouched": Case("inbound", "EDGE-A07", "adds the sender as a contact", "note"),
+    "kin": Case("inbound", "EDGE-A08", "speaks the other protocol", "note"),
 }
 
 
@@ -134,6 +149,7 @@ def findings(
         for name in ("no-srv", "no-address", "outside", "silent-dns"):
             street.add(name)
         street.add("elsewhere", broken.goes)
+        street.add("two-views", broken.answering(street.context("two-views", street.good("two-views"))))
         mute = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         mute.bind((addresses.of("mute"), 0))
         services = [
@@ -141,8 +157,10 @@ def findings(
             Service("_sipfederationtls._tcp.no-address.example", "sip.no-address.example", 5061),
             Service("_sipfederationtls._tcp.outside.example", "sip.elsewhere.example", 5061),
             Service("_sipfederationtls._tcp.elsewhere.example", "sip.elsewhere.example", 5061),
+            Service("_sipfederationtls._tcp.two-views.example", "sip.two-views.example", 5061),
         ]
-        hosts = {NAME: edge.address, "sip.elsewhere.example": addresses.of("nowhere")}
+        views = "10.0.0.8,2001:4860:4860::8888"  # looked up, and not dialled
+        hosts = {NAME: edge.address, "sip.elsewhere.example": addresses.of("nowhere"), "sip.two-views.example": views}
         silent = "server=/silent-dns.example/{}#{}".format(*mute.getsockname())
         resolver = Dns(tmp_path_factory.mktemp("dns"), addresses, hosts, services, [silent])
         stack.enter_context(resolver.start())
@@ -156,6 +174,7 @@ def findings(
         ]
         block = '[[blocked]]\ndomains = ["blocked.example"]\nreason = "ticket 4711"\n'
         stack.enter_context(edge.configure(inside, street.partners, dns=resolver.server, more=block).start())
+        come(street, edge)
         status, output = command(edge, "test", "--all", "--json")
         said = {each["partner"]: each for each in json.loads(output)["tests"]}
         yield Findings(edge, said, output, status)
@@ -169,6 +188,13 @@ def test_broken_partner_is_given_its_code_and_its_cure(name: str, case: Case, fi
     steps = findings.said[name]["steps"]
     before = steps[: [each["step"] for each in steps].index(case.step)]
     assert {each["status"] for each in before} <= {"ok", "note", "skip"}, before
+
+
+@pytest.mark.parametrize(("name", "case"), COMING.items())
+def test_partner_who_comes_in_vain_is_given_his_code_and_the_cure(name: str, case: Case, findings: Findings) -> None:
+    step = findings.step(name, case.step)
+    assert (step["status"], step["code"]) == (case.status, case.code), step
+    assert case.code in step["text"] and case.cure in f"{step['here']} {step['there']}", step
 
 
 def test_finding_is_the_exit_status(findings: Findings) -> None:
@@ -242,9 +268,21 @@ def test_page_can_be_sent_to_the_partner(findings: Findings) -> None:
         assert ours not in page.text
 
 
-def test_partner_nobody_has_listed_is_not_tested(findings: Findings, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["test", "stranger.example", "--config", str(findings.edge.file)]) == 1
-    assert "there is no partner" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["test", "stranger.example"],
+            "EDGE-A01 stranger.example is on no list. Fix here: edge allow stranger.example",
+        ),
+        (["test", "nobody"], 'there is no partner "nobody"'),
+    ],
+)
+def test_partner_nobody_has_listed_is_not_tested(
+    words: list[str], said: str, findings: Findings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--config", str(findings.edge.file)]) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_records_of_our_own_domains_are_judged_without_the_gateway(findings: Findings) -> None:
@@ -272,3 +310,18 @@ def test_link_that_carries_traffic_finds_the_same(name: str, findings: Findings)
 
 def test_gateway_has_not_suffered(findings: Findings) -> None:
     assert not findings.edge.says("internal.error")
+
+
+ELSEWHERE = {  # what is met where there is no partner whose steps could be shown
+    Code.A01: test_partner_nobody_has_listed_is_not_tested,
+}
+
+
+def test_each_code_of_a_partner_that_does_not_work_is_met_in_the_street() -> None:
+    shown = {case.code for case in (*CASES.values(), *COMING.values())}
+    wanted = {code for code in Code if code.name[0] in "DNTCA"}
+    assert {str(code) for code in wanted - ELSEWHERE.keys()} <= shown
+    assert not shown.intersection(map(str, ELSEWHERE)), "it is met here, and not elsewhere"
+    for code, test in ELSEWHERE.items():
+        marks = getattr(test, "pytestmark", [])
+        assert str(code) in f"{inspect.getsource(test)} {[mark.args for mark in marks]}"
