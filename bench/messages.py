@@ -11,7 +11,7 @@ from bench.setting import SIP_DOMAIN, XMPP_DOMAIN, Setting, sip_answer
 from bench.wire import Wire
 
 LINKS = 4  # that the SIP side opens, and messages come on in turn
-OUTSTANDING = 32  # in all
+OUTSTANDING = 32 * LINKS  # in all: one ping each 5 ms would leave a gateway idle that has to wait for fewer
 SIZE = 600  # bytes of a MESSAGE that comes in; one that goes out has as long a text, and is a few bytes longer
 SENDERS = 48  # a multiple of `LINKS`, so that the messages of each go on one of them
 TO_XMPP, TO_SIP = 97, 997  # recipients
