@@ -24,7 +24,7 @@ from edge.net.names import LocateError
 from edge.net.published import TTL, XMPP, Finding, Published, judge, look_up
 from edge.partners import HostPort
 
-GOOD, FINDING, UNUSABLE = 0, 1, 2
+GOOD, FINDING = 0, 1
 
 SECURE = "_sips._tcp."
 PORTS = {"sip": 5061, "xmpp": 5269}  # where peers reach us, if we listen on a port that the system chooses
@@ -34,7 +34,7 @@ Answer = dict[str, Any]
 
 
 def dns_command(chosen: argparse.Namespace, out: TextIO) -> int:
-    """A finding if anything that is published is missing or wrong."""
+    """A finding if anything that is published is missing or wrong, or the domain is not ours."""
     reading = read(chosen.config)
     if reading.config is None:
         out.write("\n".join(printable(str(fault)) for fault in reading.faults) + "\n")
@@ -48,7 +48,7 @@ def dns_command(chosen: argparse.Namespace, out: TextIO) -> int:
         domains = {domain: by for domain, by in domains.items() if domain == wanted}
         if not domains:
             out.write(f"{printable(chosen.domain[:100])} is no domain of ours.\n")
-            return UNUSABLE
+            return FINDING
     answers = _run(reading.config, domains)
     lines = as_json({"domains": answers}) if chosen.json else [printable(line) for line in report(answers)]
     out.write("\n".join(lines) + "\n")

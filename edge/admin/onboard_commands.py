@@ -34,9 +34,13 @@ def onboard_command(chosen: argparse.Namespace, out: TextIO) -> int:
         out.write("\n".join(printable(str(fault)) for fault in reading.faults) + "\n")
         return FINDING
     system = _named(reading.config, chosen.partner)
-    problem = _problem(reading.config, system, chosen)
+    problem = _problem(reading.config, system, chosen.partner)
     if problem or system is None:
         out.write(printable(problem) + "\n")
+        return FINDING
+    if chosen.kind and SPEAKS[chosen.kind] != system.protocol:
+        kinds = " or ".join(kind for kind, protocol in SPEAKS.items() if protocol == system.protocol)
+        out.write(printable(f"{system.name} speaks {system.protocol.upper()}: choose {kinds}") + "\n")
         return UNUSABLE
     kind = chosen.kind or next(name for name, protocol in SPEAKS.items() if protocol == system.protocol)
     if missing := needed(kind, system):
@@ -101,15 +105,12 @@ def _named(config: Config, name: str) -> System | None:
     return found
 
 
-def _problem(config: Config, system: System | None, chosen: argparse.Namespace) -> str:
+def _problem(config: Config, system: System | None, name: str) -> str:
     """Why there is no page."""
     if system is None or system.inside:
-        near = get_close_matches(chosen.partner, [each.name for each in config.systems if not each.inside], n=1)
+        near = get_close_matches(name, [each.name for each in config.systems if not each.inside], n=1)
         hint = f" (did you mean {near[0]}?)" if near else ": `edge allow DOMAIN` lists one"
-        return f'There is no partner "{chosen.partner[:100]}"{hint}'
-    if chosen.kind and SPEAKS[chosen.kind] != system.protocol:
-        kinds = " or ".join(kind for kind, protocol in SPEAKS.items() if protocol == system.protocol)
-        return f"{system.name} speaks {system.protocol.upper()}: choose {kinds}"
+        return f'There is no partner "{name[:100]}"{hint}'
     if not config.directory.opposite(system):
         return f"None of our domains may talk to {system.name}: none speaks the other protocol"
     return ""
