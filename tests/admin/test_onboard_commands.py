@@ -82,7 +82,8 @@ def test_certificate_for_servers_alone_is_told_to_those_who_mind(
         ("strange.example", 1, 'There is no partner "strange.example": `edge allow DOMAIN` lists one'),
         ("office", 1, 'There is no partner "office": `edge allow DOMAIN` lists one'),
         ("contoso --for prosody", 2, "contoso speaks SIP: choose lync or cisco"),
-        ("jabber --for lync", 2, "jabber speaks XMPP: choose prosody or ejabberd or openfire or expressway or cisco-xmpp"),
+        ("jabber --for lync", 2,
+         "jabber speaks XMPP: choose prosody or ejabberd or openfire or expressway or cisco-xmpp"),
     ],
 )
 def test_page_that_cannot_be_says_why(
