@@ -22,7 +22,8 @@ from edge.sip.subscription_tables import NotifierState
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.xmpp.jid import JID
 
-MAX_OF_SYSTEM = 200_000  # views of watchers of one SIP system; each is kept while its authorization lasts
+MAX_OF_SYSTEM = 200_000  # views of watchers of one partner; each is kept while its authorization lasts
+MAX_OF_OURS = 1_000_000  # of the users of a system of ours
 MAX_OF_STRANGER = 1000  # of a discovered partner, as a Microsoft edge has it: each asks a user of ours for permission
 MISSED_SECONDS = 30.0  # before a NOTIFY that failed is repeated, if the watcher does not say how long
 LONGEST_MISSED = 600.0  # seconds; a watcher who wants to be left alone for longer is asked again then
@@ -54,7 +55,7 @@ class Notifications:
 
     def has_room(self, user: JID, system: System, most: int) -> bool:
         """Whether a user, who may watch ``most``, and his system may watch one more."""
-        most_of_all = MAX_OF_STRANGER if system.discovered else MAX_OF_SYSTEM
+        most_of_all = MAX_OF_STRANGER if system.discovered else MAX_OF_OURS if system.inside else MAX_OF_SYSTEM
         return self._watched.get(user, 0) < most and self._quota.count(system.name) < most_of_all
 
     def view_of(self, pair: Pair) -> View:
@@ -63,14 +64,14 @@ class Notifications:
         if view is None:
             view = pair.view = View(pair)
             self._watched[pair.user] = self._watched.get(pair.user, 0) + 1
-            self._quota.take(pair.sip.name, MAX_OF_SYSTEM)
+            self._quota.take(pair.sip.name, MAX_OF_OURS)
         return view
 
     def moves(self, pair: Pair, sip: System) -> None:
         """The watcher is about to be one of another system."""
         if pair.view is not None:
             self._quota.give(pair.sip.name)
-            self._quota.take(sip.name, MAX_OF_SYSTEM)
+            self._quota.take(sip.name, MAX_OF_OURS)
 
     def add(self, view: View, usage: Notifier) -> Notification:
         """A new dialog."""

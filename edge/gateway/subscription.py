@@ -42,7 +42,8 @@ from edge.xmpp.authorization import Action, Input
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import Presence, error_bytes
 
-MAX_OF_SYSTEM = 200_000  # watches of one XMPP system; each costs a few kB for as long as it lasts
+MAX_OF_SYSTEM = 200_000  # watches of one partner's users; each costs one to three kB for as long as it lasts
+MAX_OF_OURS = 1_000_000  # of the users of a system of ours
 MAX_OF_STRANGER = 1000  # watches of a discovered partner, as a Microsoft edge has it
 
 Read = PresenceDocument | RemoteProtocolError | None
@@ -69,13 +70,13 @@ class Subscriptions:
 
     def has_room(self, contact: JID, system: System, most: int) -> bool:
         """Whether a contact, who may watch ``most``, and his system may watch one more."""
-        most_of_all = MAX_OF_STRANGER if system.discovered else MAX_OF_SYSTEM
+        most_of_all = MAX_OF_STRANGER if system.discovered else MAX_OF_OURS if system.inside else MAX_OF_SYSTEM
         return self._watched.get(contact, 0) < most and self._quota.count(system.name) < most_of_all
 
     def add(self, pair: Pair) -> Watch:
         watch = pair.watch = Watch(self, pair, self._node.wheel.now)
         self._watched[pair.contact] = self._watched.get(pair.contact, 0) + 1
-        self._quota.take(pair.xmpp.name, MAX_OF_SYSTEM)
+        self._quota.take(pair.xmpp.name, MAX_OF_OURS)
         self._pacing.joins(pair)
         self._node.unsaved[pair] = None
         return watch
@@ -84,7 +85,7 @@ class Subscriptions:
         """The two are about to be of other systems."""
         if pair.watch is not None:
             self._quota.give(pair.xmpp.name)
-            self._quota.take(xmpp.name, MAX_OF_SYSTEM)
+            self._quota.take(xmpp.name, MAX_OF_OURS)
             self._pacing.moves(pair, sip)
 
     def restore(self, pair: Pair, record: WatchRecord) -> None:

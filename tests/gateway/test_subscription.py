@@ -322,7 +322,7 @@ class TestBounds:
     def test_watch_past_the_limit_of_its_system_is_refused_until_there_is_room(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(subscription, "MAX_OF_SYSTEM", 1)
+        monkeypatch.setattr(subscription, "MAX_OF_OURS", 1)
         first = Watching("a")
         bench = first.bench
         nurse = presence("subscribe", to="a@sip.example", from_="nurse@xmpp.example")
