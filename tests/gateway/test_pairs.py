@@ -1,5 +1,6 @@
 """Pairs: every state of RFC 6121 appendix A met with everything that either side can say, and who is behind a path."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -234,3 +235,26 @@ def test_user_with_one_contact_and_with_several() -> None:
         assert (len(pairs), list(pairs)) == (left, opened[:left])
         assert pairs.get(ROMEO_JID, contacts[left]) is None
     assert not pairs.paths
+
+
+@pytest.mark.parametrize(("state", "last"), [(State.TO, "unsubscribed"), (State.FROM, "unsubscribe")])
+def test_pair_that_ends_leaves_nothing_for_the_collector(state: State, last: str) -> None:
+    """It does not look at what has stood for long (`edge.net.memory`)."""
+    scene = Scene(state)
+    gc.collect()
+    gc.disable()
+    try:
+        ended = sends(scene.says(last))
+        if state is State.FROM:
+            scene.notifies("terminated;reason=timeout")
+        scene.bench.passes(60)
+        assert ended and scene.pair is None
+        del ended
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(each).__module__ for each in gc.garbage}
+        assert not [module for module in left if module.startswith("edge.")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
