@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --config
 # where an environment forbids it, every process would compile everything anew
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint collected kills fuzz flood bench peers clean
+.PHONY: run test lint collected kills fuzz flood reloads bench peers clean
 
 run: $(VENV)/.installed certs/edge.pem
 	@$(BIN)/python -m demo
@@ -43,6 +43,10 @@ fuzz: $(VENV)/.installed-for-tests
 # strangers in any number while partners talk, in full: two minutes
 flood: $(VENV)/.installed-for-tests
 	@EDGE_FLOOD=$${EDGE_FLOOD:-10000} $(BIN)/python -m pytest -s -n 0 tests/interop/test_flood.py
+
+# partners and certificates are read again while 500 messages a second flow: a minute
+reloads: $(VENV)/.installed-for-tests peers
+	@EDGE_RATE=$${EDGE_RATE:-500} $(BIN)/python -m pytest -n 0 tests/interop/test_reload.py
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench
