@@ -149,7 +149,7 @@ class Crowd:
         listened = time.monotonic() - began
         setting.on_response = self._answered
         sample = random.Random(1).sample(range(self.count // 2), min(SAMPLE, self.count) // 2)
-        self.waiting = set()
+        self.waiting: set[bytes] = set()
         for number in sample:
             self._try(wires[0], number)
         last = time.monotonic()

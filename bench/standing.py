@@ -126,7 +126,12 @@ class FarSide:
 
         wait_for("the listener", listens, 60.0)
         self.wire, framer = linked[0]
-        self.wire.received = lambda data: [self.request(self.wire, each) for each in framer.feed(data)]
+
+        def received(data: bytes) -> None:
+            for each in framer.feed(data):
+                self.request(self.wire, each)
+
+        self.wire.received = received
         return time.monotonic()
 
     def try_out(self, call_ids: Iterable[bytes]) -> float:
