@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from demo.child import end_with_parent
+
 CORES = os.sched_getaffinity(0)  # before we have left one of them to what is measured
 
 
@@ -38,8 +40,12 @@ class Measured:
             env={**os.environ, **(environment or {})},
             cwd=folder,
             start_new_session=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, self._core),
+            preexec_fn=self._begin,
         )
+
+    def _begin(self) -> None:
+        os.sched_setaffinity(0, self._core)
+        end_with_parent()
 
     def __enter__(self) -> "Measured":
         return self

@@ -21,6 +21,11 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
 
 
+def end_with_parent() -> None:
+    """Have the kernel end this process when its parent ends, however that ends."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Missing(Exception):
     """Something that must come did not."""
 
@@ -48,7 +53,7 @@ class Child:
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
-            preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
+            preexec_fn=end_with_parent,
         )
         return cls(name, process, line)
 
