@@ -3,8 +3,8 @@
 Called by `edge.service` around the life of the gateway, and by `edge.net.entrance` when a crowd has gone. A million
 subscriptions are five million objects that the collector would look at whenever there are a quarter more of them, a
 second and a half each time. None of them needs it: what ends leaves no circle behind. So what has been looked at once
-is set aside (`gc.freeze`), and a full collection costs as much as what is new since the last one. Once a day everything
-is looked at, for the sake of closed connections, of which circles may be left.
+is set aside (`gc.freeze`), and a full collection costs as much as what is new since the last one. Now and then everything
+is looked at, for the sake of closed connections, of which circles may be left: in a flood there are many.
 """
 
 import ctypes
@@ -16,11 +16,14 @@ from time import monotonic
 # New objects until the collector looks at them, and how many such looks until it looks at older ones too. Subscriptions
 # are many objects each that stay: by default each thousand of them would have all of them looked at once more.
 GARBAGE = (20_000, 20, 100)
-WHOLE = 86_400.0  # seconds between two collections that look at everything
+LEAST, MOST = 600.0, 86_400.0  # seconds between two collections that look at everything
+SHARE = 10_000  # one part in so many of the time goes into these: what takes a second is done every three hours
 
 USUAL = gc.get_threshold()
 
-_whole_at = 0.0
+_whole_at = 0.0  # when everything was looked at last
+_every = LEAST
+_is_whole = False  # it is being looked at
 
 
 @contextmanager
@@ -37,8 +40,8 @@ def loading() -> Iterator[None]:
 
 def settle() -> None:
     """The start is over: what it has made stays for good."""
-    global _whole_at
-    _whole_at = monotonic()
+    global _whole_at, _every
+    _whole_at, _every = monotonic(), LEAST
     gc.set_threshold(*GARBAGE)
     if _looked not in gc.callbacks:
         gc.callbacks.append(_looked)
@@ -64,11 +67,14 @@ def give_back() -> bool:
 
 def _looked(phase: str, about: dict[str, int]) -> None:
     """Before and after each collection."""
-    global _whole_at
+    global _whole_at, _every, _is_whole
     if about["generation"] < 2:
         return
+    now = monotonic()
     if phase == "stop":
         gc.freeze()
-    elif monotonic() - _whole_at >= WHOLE:
-        _whole_at = monotonic()
+        if _is_whole:
+            _is_whole, _every = False, min(max((now - _whole_at) * SHARE, LEAST), MOST)
+    elif now - _whole_at >= _every:
+        _is_whole, _whole_at = True, now
         gc.unfreeze()

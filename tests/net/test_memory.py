@@ -9,7 +9,7 @@ from weakref import ref
 import pytest
 
 from edge.net import memory
-from edge.net.memory import GARBAGE, WHOLE, give_back, loading, settle, unsettle
+from edge.net.memory import GARBAGE, LEAST, MOST, SHARE, give_back, loading, settle, unsettle
 
 MIB = 1 << 20
 
@@ -51,7 +51,7 @@ class Circle:
         self.itself = self
 
 
-def test_what_has_been_looked_at_is_not_looked_at_again_before_the_day_is_over(settled: list[float]) -> None:
+def test_what_has_been_looked_at_is_not_looked_at_again_before_it_is_time(settled: list[float]) -> None:
     circle = Circle()
     seen = ref(circle)
     gc.collect()
@@ -59,9 +59,31 @@ def test_what_has_been_looked_at_is_not_looked_at_again_before_the_day_is_over(s
     del circle
     gc.collect()
     assert seen() is not None and before > 1000
-    settled[0] += WHOLE
+    settled[0] += LEAST
     gc.collect()
     assert seen() is None and gc.get_freeze_count() > 1000
+
+
+@pytest.mark.parametrize(("took", "every"), [(0.5, 0.5 * SHARE), (1000.0, MOST)])
+def test_looking_at_everything_is_the_rarer_the_longer_it_takes(
+    settled: list[float], took: float, every: float
+) -> None:
+    def long(phase: str, about: dict[str, int]) -> None:
+        settled[0] += took if phase == "start" else 0
+
+    settled[0] += LEAST
+    gc.callbacks.append(long)  # behind ours, which has begun to count
+    gc.collect()
+    gc.callbacks.remove(long)
+    seen = ref(circle := Circle())
+    gc.collect()
+    del circle
+    settled[0] += every - took - 1
+    gc.collect()
+    assert seen() is not None
+    settled[0] += 1
+    gc.collect()
+    assert seen() is None
 
 
 def test_garbage_is_found_before_it_has_been_looked_at(settled: list[float]) -> None:
