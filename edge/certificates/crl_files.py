@@ -77,7 +77,10 @@ class CrlFiles:
 
 def lists_in(content: bytes, path: str) -> tuple[FileList, ...]:
     """The lists in a file: one in DER, or any number in PEM. Raises `StatementError`."""
-    parts = [part[part.find(PEM_BEGIN) :] + PEM_END for part in content.split(PEM_END)[:-1]] or [content]
+    *ended, rest = content.split(PEM_END)
+    if PEM_BEGIN in rest:
+        raise StatementError("the last list in the file is cut off")
+    parts = [part[part.find(PEM_BEGIN) :] + PEM_END for part in ended] or [content]
     if len(parts) > MAX_IN_FILE:
         raise StatementError(f"there are more than {MAX_IN_FILE} lists in the file")
     found = []

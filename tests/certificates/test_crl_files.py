@@ -73,6 +73,12 @@ def test_file_may_hold_the_lists_of_several_issuers() -> None:
         lists_in(crl(encoding=Encoding.PEM) * (MAX_IN_FILE + 1), "")
 
 
+def test_file_whose_last_list_is_cut_off_is_bad() -> None:
+    content = crl(encoding=Encoding.PEM)
+    with pytest.raises(StatementError, match="cut off"):
+        lists_in(content + content[:-20], "")
+
+
 def test_file_without_end_is_read_up_to_its_limit(files: Files) -> None:
     with files.path.open("wb") as stream:
         stream.truncate(MAX_FILE + 1)
