@@ -1,11 +1,9 @@
 """What the administrator gets to read of his own doings: the partner list, reloads, routes, clocks, revocation."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from edge.admin.cert_commands import peers_lines
 from edge.admin.certificates import peers
@@ -27,18 +25,6 @@ from tests.symptoms.page import shows
 from tests.xmpp.test_initiating_dialback import DIALBACK, FAILURE, features, mechanisms, secure
 
 URL = "http://crl.ca.example/r1.crl"
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def hear(event: LogEvent) -> None:
-        said.append(str(formatEvent(event)))
-
-    globalLogPublisher.addObserver(hear)
-    yield said
-    globalLogPublisher.removeObserver(hear)
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from edge.domains import Domain
 from edge.gateway.counters import FAILED, LATE, REJECTED, RESULTS
@@ -26,18 +24,6 @@ NOT_COUNTED = {
     "session_with_a_partner_who_is_blocked_is_ended", "sessions_are_ended_when_the_gateway_stops",
 }  # fmt: skip
 DECLINED = {"invitation_of_a_room_is_declined"}  # the answer is no error, but what RFC calls a decline
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def hear(event: LogEvent) -> None:
-        said.append(str(formatEvent(event)))
-
-    globalLogPublisher.addObserver(hear)
-    yield said
-    globalLogPublisher.removeObserver(hear)
 
 
 class Errors:
