@@ -22,7 +22,7 @@ Slice = Callable[[], float]
 NAMES = (
     "to-xmpp", "to-sip", "to-xmpp-paced", "to-sip-paced", "session-to-xmpp", "session-to-sip", "notify-to-sip",
     "notify-to-xmpp",
-)  # fmt: skip
+)
 USUAL = ("to-xmpp", "to-sip", "notify-to-sip")
 
 

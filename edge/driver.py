@@ -354,7 +354,7 @@ class Driver:
         write(
             "{event} {code}{sentence} {details}", event=event, code=kind[1], sentence=sentence(code), details=details,
             facts=facts,
-        )  # fmt: skip
+        )
 
     def _end_period(self, now: float) -> None:
         """Tell how many events there were no lines for."""

@@ -83,7 +83,7 @@ class Facts:
             identifiers: dict[str, object] = {
                 "sip_call_id": about.headers.get("call-id") or "", "sip_cseq": about.headers.get("cseq") or "",
                 "bytes": len(about.body),
-            }  # fmt: skip
+            }
         elif isinstance(about, Message | Presence | Iq):
             sender, recipient = about.from_, about.to
             size = len(about.body.encode()) if isinstance(about, Message) else 0

@@ -21,7 +21,7 @@ LONG = (
     "test_end_to_end", "test_day_in_the_life", "test_reload", "test_kills", "test_flood", "test_lync_endings",
     "test_baresip", "test_stream_management", "test_lync", "test_edge_test", "test_peers", "test_s2s",
     "test_failover", "test_lync_disorder", "test_trust", "test_lifetimes", "test_waiting_messages",
-)  # fmt: skip
+)
 ROOM = "tests/interop/"
 THEN = ("test_transcripts", "test_structure", "test_packaging")  # the longest of all others
 

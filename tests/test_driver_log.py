@@ -148,7 +148,7 @@ class TestLog:
         scene.clock.advance(PERIOD + TICK)
         assert [event["facts"] for event in logged[REPEATS:]] == [
             {"partner": "sip", "suppressed": 3, "seconds": PERIOD}
-        ]  # fmt: skip
+        ]
         scene.clock.advance(2 * PERIOD)
         assert len(logged) == REPEATS + 1
 

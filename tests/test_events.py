@@ -89,7 +89,7 @@ def test_numbers_stay_numbers_and_nothing_is_left_out_but_what_is_empty() -> Non
     facts = of(status=486, generation=3, late=True, count=0, cert_fault=Code.C03, who=JID.parse("a.b"), **nobody)
     assert facts == {
         "sip_status": 486, "config_gen": 3, "late": True, "count": 0, "cert_fault": "EDGE-C03", "who": "a.b",
-    }  # fmt: skip
+    }
 
 
 def test_sentence_stands_in_brackets() -> None:

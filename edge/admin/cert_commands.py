@@ -63,12 +63,12 @@ def list_lines(answer: dict[str, Any]) -> list[str]:
         (each["use"], _names(each["names"]), each["not_after"][:10], str(each["days"]), each["key"],
          ",".join(each["purposes"]) if each["purposes"] is not None else "any", each["issuer"][:ISSUER_SHOWN])
         for each in answer["own"]
-    ]  # fmt: skip
+    ]
     rows += [
         (f"peer {each['partner']}", _names(each["names"]), each["not_after"][:10], str(each["days"]), "", "",
          each["issuer"][:ISSUER_SHOWN])
         for each in answer["peers"]
-    ]  # fmt: skip
+    ]
     lines = table(("USE", "NAMES", "ENDS", "DAYS", "KEY", "PURPOSE", "ISSUER"), rows)
     for each in answer["own"]:
         for finding in each["findings"]:
@@ -83,7 +83,7 @@ def peers_lines(answer: dict[str, Any]) -> list[str]:
         (each["partner"] or each["code"], _names(each["names"]), each["not_after"][:10], str(each["days"]),
          each["first_seen"][:10], each["last_seen"][:10], each["issuer"][:ISSUER_SHOWN], each["fingerprint"][:16])
         for each in answer["certificates"]
-    ]  # fmt: skip
+    ]
     whose = "CODE" if rows and not any(each["partner"] for each in answer["certificates"]) else "PARTNER"
     header = (whose, "NAMES", "ENDS", "DAYS", "FIRST SEEN", "LAST SEEN", "ISSUER", "SHA-256")
     lines = table(header, rows) if rows else ["There are no such certificates."]

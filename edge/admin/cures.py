@@ -9,7 +9,7 @@ from edge.codes import Code
 KINDS = {
     "D": "DNS", "N": "Network", "T": "TLS", "C": "Certificates", "A": "Admission", "S": "SIP", "X": "XML and streams",
     "P": "Presence", "M": "Messages", "L": "Limits", "K": "Configuration",
-}  # fmt: skip
+}
 
 WHO = {"us": "our administrator", "them": "the other side's administrator"}
 
@@ -140,7 +140,7 @@ def told(code: Code) -> dict[str, object]:
     return {
         "code": str(code), "meaning": code.sentence, "who": WHO[code.who], "cure": CURES[code],
         "sip": code.status, "xmpp": code.condition,
-    }  # fmt: skip
+    }
 
 
 def page() -> str:

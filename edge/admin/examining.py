@@ -174,7 +174,7 @@ def _compare(facts: Facts, step: Step) -> None:
     others = [
         each for each in dict.fromkeys(targets)
         if each.host not in named and named.isdisjoint(facts.looked.addresses.get(each.host, ()))
-    ]  # fmt: skip
+    ]
     if targets and len(others) == len(set(targets)):
         listed = ", ".join(str(each) for each in others[:NAMES])
         step.status, step.fault = NOTE, Fault(Code.D03, f"SRV would be {listed}")

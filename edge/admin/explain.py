@@ -66,12 +66,12 @@ def _alone(running: Running, domain: Domain) -> Answer:
         text += ", and discovered when it proves that name, or one of ours writes to it" if is_open else ""
         code = "" if is_open else str(directory.fault_of(domain))
         return {"domain": unicode(domain), "system": "", "text": text, "code": code,
-                "talks_with": [], "more": 0}  # fmt: skip
+                "talks_with": [], "more": 0}
     others = [other.name for other in directory.systems if directory.may_talk(system, other)]
     return {
         "domain": unicode(domain), "system": system.name, "text": _belongs(system), "code": "",
         "talks_with": others[:TOLD], "more": max(0, len(others) - TOLD),
-    }  # fmt: skip
+    }
 
 
 def _belongs(system: System) -> str:

@@ -27,7 +27,7 @@ PLAIN_DATA = ("application/sdp",)  # what no person has written
 TOLD = frozenset((
     "basic", "show", "priority", "timestamp", "contact", "state", "contenttype", "lastactive", "refresh", "thread",
     "availability", "machineName", "endpointLocation", "message-id", "datetime", "recipient-uri", "device",
-))  # fmt: skip
+))
 WORDS = frozenset(TOLD_AS) | ACTIVITIES  # what an activity can be without anybody having made it up
 WRITTEN = frozenset(("href", "alt", "src", "title", "label", "description"))  # attributes in which somebody may write
 

@@ -67,7 +67,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     cells = (
         partner, row["protocol"], row["direction"], row["for"], row["peer"], tls, row["auth"], since, pace, queue,
         last(row),
-    )  # fmt: skip
+    )
     return tuple(cell or "-" for cell in cells)
 
 

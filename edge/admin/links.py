@@ -147,7 +147,7 @@ def _row(partner: str, protocol: str, direction: str, pair: str, **facts: object
         "tls_version": "", "cipher": "", "auth": "", "seconds": None, "in_per_second": None, "out_per_second": None,
         "queue": 0, "limit": None, "code": "", "text": "", "who": "", "failing_seconds": None,
         "next_dial_seconds": None, **facts,
-    }  # fmt: skip
+    }
 
 
 def _of_sip(running: Running, link: SipLink) -> Row:
@@ -157,7 +157,7 @@ def _of_sip(running: Running, link: SipLink) -> Row:
         str(facts["partner"]), "sip", direction, "", **_pace(running, link), peer=_place(link.address, link.port),
         tls_version=facts["tls_version"], cipher=facts["cipher"], auth="mTLS",
         cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
-    )  # fmt: skip
+    )
 
 
 def _of_xmpp(running: Running, link: XmppLink) -> Row:
@@ -174,7 +174,7 @@ def _of_xmpp(running: Running, link: XmppLink) -> Row:
         **_pace(running, link), peer=_place(link.address, link.port), tls_version=facts["tls_version"],
         cipher=facts["cipher"], auth=auth.upper() if auth in ("external", "dane", "posh") else auth,
         cert_sha256=facts["cert_sha256"], state="up" if link.alive else "closing",
-    )  # fmt: skip
+    )
 
 
 def _pace(running: Running, link: SipLink | XmppLink) -> Row:
@@ -205,7 +205,7 @@ def _routes_to(running: Running, system: System) -> list[Route[Any]]:
     return [
         route for (_, remote), route in running.xmpp.routes
         if (directory.system_of(Domain(remote)) is system if system.link == "s2s" else remote == system.name)
-    ]  # fmt: skip
+    ]
 
 
 def _domain_in(running: Running, system: System, text: str) -> Domain | None:

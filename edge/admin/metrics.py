@@ -71,26 +71,26 @@ class Collector(Collecting):
         yield _gauge(
             "subscriptions", "Presence subscriptions: in, by users of the partner; out, to users of the partner.",
             ["partner", "direction", "state"], self._listed(counts.subscriptions),
-        )  # fmt: skip
+        )
         yield _counter(
             "subscription_refresh", "Refreshes of subscriptions to users of the partner.", ["partner", "result"],
             self._listed(counts.refreshes),
-        )  # fmt: skip
+        )
         yield _counter(
             "presence_updates", "Changes of presence: in, from the partner; out, told to the partner.",
             ["partner", "direction"], self._listed(counts.updates),
-        )  # fmt: skip
+        )
         yield _counter(
             "presence_suppressed",
             "Changes of presence that were not told: unchanged for the watcher, or coalesced with a later one.",
             ["partner", "reason"], self._listed(counts.suppressed),
-        )  # fmt: skip
+        )
         yield _counter(
             "messages",
             "Messages that have ended: delivered, failed (given back to the sender), or rejected (not taken); late are"
             " those that came back after they were counted as delivered.",
             ["partner", "from_protocol", "direction", "result"], self._listed(counts.messages),
-        )  # fmt: skip
+        )
         yield self._histogram(counts.durations)
 
     def _listed(self, numbers: Labelled) -> Labelled:
@@ -104,7 +104,7 @@ class Collector(Collecting):
         family = HistogramMetricFamily(
             "edge_message_duration_seconds", "How long messages took that were delivered.",
             labels=["partner", "from_protocol", "direction"],
-        )  # fmt: skip
+        )
         rows: dict[tuple[str, ...], list[float]] = {}
         for (partner, *others), (numbers, total) in durations.items():
             key = (partner if self._is_listed(partner) else UNLISTED, *others)
@@ -126,58 +126,58 @@ def _of_events(tally: Tally) -> Iterator[Metric]:
     yield _counter(
         "link_attempts", "Links that came up (ok), or did not, and why.",
         ["partner", "protocol", "direction", "code"], tally.attempts,
-    )  # fmt: skip
+    )
     yield _counter(
         "tls_handshakes", "TLS handshakes: what was agreed on, and what was wrong with them or with the certificate.",
         ["partner", "direction", "version", "cipher", "code"], tally.handshakes,
-    )  # fmt: skip
+    )
     yield _counter(
         "auth", "Proofs of who the other side is: by mtls, external, dialback or a secret.",
         ["partner", "protocol", "method", "code"], tally.proofs,
-    )  # fmt: skip
+    )
     yield _counter("policy_denied", "What the partner list did not allow.", ["partner", "code"], tally.denied)
     yield _counter("limited", "What was above a limit.", ["partner", "code"], tally.limited)
     yield _counter(
         "peer_certificate_changes", "How often a partner has shown another certificate.", BY_PARTNER,
         {(name,): number for name, number in tally.changed.items()},
-    )  # fmt: skip
+    )
     yield _counter("unlisted_attempts", "What came from domains, or was for domains, on no list.", ["protocol"],
-                   {(name,): number for name, number in tally.unlisted.items()})  # fmt: skip
+                   {(name,): number for name, number in tally.unlisted.items()})
     yield _counter("xml_rejected", "XML that was refused.", ["code"], {(name,): n for name, n in tally.xml.items()})
     yield _gauge("config_last_reload_success", "Whether the last reload has succeeded.", [], {(): float(tally.loaded)})
     yield _gauge(
         "config_last_reload_timestamp_seconds", "When the configuration that is in force was read.", [],
         {(): tally.loaded_at},
-    )  # fmt: skip
+    )
 
 
 def _of_gauges(gauges: Gauges) -> Iterator[Metric]:
     yield _gauge(
         "links", "Links that are up or closing, and ways without one: connecting, or resting after a failure.",
         ["partner", "protocol", "direction", "state"], gauges.links,
-    )  # fmt: skip
+    )
     yield _gauge(
         "link_failing_seconds", "For how long the partner cannot be reached; 0 if nothing speaks against it.",
         ["partner", "protocol"], gauges.failing,
-    )  # fmt: skip
+    )
     yield _gauge("queue_messages", "What waits for a link.", BY_PARTNER, _singles(gauges.queues))
     yield _gauge("queue_oldest_seconds", "For how long the oldest has waited.", BY_PARTNER, _singles(gauges.oldest))
     yield _gauge(
         "sessions", "Sessions of text: in, opened by the partner; out, by us.", ["partner", "direction"],
         gauges.sessions,
-    )  # fmt: skip
+    )
     yield _gauge(
         "unauthenticated_links", "Connections whose far end has proved nothing yet.", ["protocol"],
         _singles(gauges.unauthenticated),
-    )  # fmt: skip
+    )
     yield _gauge(
         "certificate_expiry_timestamp_seconds", "When a certificate ends: own, or the one that a peer has shown last.",
         ["role", "partner", "name"], {(*labels,): when for *labels, when in gauges.expiries},
-    )  # fmt: skip
+    )
     yield _gauge(
         "crl_age_seconds", "How long ago a list of revoked certificates was signed that is in use.",
         ["issuer", "source"], gauges.crls,
-    )  # fmt: skip
+    )
     yield _counter("dns_lookups", "Questions to name servers.", ["type", "result"], gauges.lookups)
 
 

@@ -15,7 +15,7 @@ from edge.partners import System
 SPEAKS = {
     "lync": "sip", "cisco": "sip", "prosody": "xmpp", "ejabberd": "xmpp", "openfire": "xmpp", "expressway": "xmpp",
     "cisco-xmpp": "xmpp",
-}  # fmt: skip
+}
 TITLES = {
     "lync": "Lync Server or Skype for Business Server, in its Management Shell",
     "cisco": "Cisco IM and Presence, SIP federation",
@@ -168,4 +168,4 @@ def _carries(ours: Ours) -> str:
 STEPS: dict[str, Callable[[Ours, str], list[str]]] = {
     "lync": _lync, "cisco": _cisco, "prosody": _prosody, "ejabberd": _ejabberd, "openfire": _openfire,
     "expressway": _expressway, "cisco-xmpp": _cisco_xmpp,
-}  # fmt: skip
+}

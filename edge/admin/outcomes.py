@@ -16,7 +16,7 @@ MOST = 500  # messages under way that are kept in mind
 FAILED = frozenset((
     "message.failed", "policy.denied", "sip.refused", "stanza.refused", "limit.hit", "subscription.failed",
     "presence.unreadable",
-))  # fmt: skip
+))
 
 
 def speaks(message: Request | Response) -> bool:

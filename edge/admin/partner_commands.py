@@ -42,7 +42,7 @@ def partners_lines(answer: dict[str, Any]) -> list[str]:
     rows = [
         (each["light"], _called(each), each["protocol"], _some(each["domains"]), each["said"])
         for each in answer["partners"]
-    ]  # fmt: skip
+    ]
     lines = table(("LIGHT", "PARTNER", "PROTO", "DOMAINS", "HOW IT IS"), rows)
     for each in answer["blocked"]:
         reason = f": {each['reason']}" if each["reason"] else ""
@@ -83,10 +83,10 @@ def _table_of_strangers(strangers: list[dict[str, Any]]) -> list[str]:
          str(each["requests"]), each["through"] or each["address"], _short(each["names"]), each["fingerprint"][:16],
          _short(each["issuer"]))
         for each in strangers
-    ]  # fmt: skip
+    ]
     header = (
         "DOMAIN", "PROTO", "FIRST SEEN", "LAST SEEN", "LINKS", "REQUESTS", "FROM", "CERTIFICATE", "SHA-256", "ISSUER",
-    )  # fmt: skip
+    )
     return table(header, rows)
 
 

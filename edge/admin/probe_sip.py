@@ -83,4 +83,4 @@ class SipProbe(Probe):
             ("Call-ID", self._call_id),
             ("CSeq", "1 OPTIONS"),
             ("Accept", "application/sdp"),
-        ])  # fmt: skip
+        ])

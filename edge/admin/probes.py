@@ -216,7 +216,7 @@ def shown_by(handshake: Handshake) -> Shown | None:
         not_before=leaf.not_valid_before_utc, not_after=leaf.not_valid_after_utc, fingerprint=fingerprint_of(leaf),
         pin=pin_of(leaf), purposes=named, chain=tuple(map(_link, handshake.chain)), weak=weak,
         issuer_at=(issuer_address(leaf) or "")[:TEXT], ends=tuple(each.not_valid_after_utc for each in handshake.chain),
-    )  # fmt: skip
+    )
 
 
 # -- private ---------------------------------------------------------------------------------------------------------

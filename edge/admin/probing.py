@@ -67,7 +67,7 @@ class Probing:
             lambda results: {
                 "tests": results, "more": sum(left_out.values()), "left_out": left_out, "wildcards": wildcards,
             }
-        )  # fmt: skip
+        )
 
     def _aims(self, name: str) -> list[tuple[System, Domain]]:
         """What is tested, partner by partner; the first domain of each counts before the second of any."""
@@ -149,7 +149,7 @@ class Probing:
             "ours": facts.ours.name, "local": unicode(facts.local) if facts.local else "",
             "when": stamp(facts.when), "outcome": outcome(steps), "late": facts.late,
             "steps": [step.as_json() for step in steps],
-        }  # fmt: skip
+        }
 
     # --- DNS
 

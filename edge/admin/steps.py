@@ -14,7 +14,7 @@ OUTSIDE = {  # what the steps are called on the page for the other side
     "policy": "Partner list", "dns": "DNS", "tcp": "TCP", "tls": "TLS", "cert": "Your certificate",
     "options": "SIP OPTIONS", "stream": "XMPP stream", "auth": "Authentication", "ping": "Ping",
     "handshake": "Component", "inbound": "Your links to us",
-}  # fmt: skip
+}
 
 XMPP = ("_xmpps-server._tcp.", "_xmpp-server._tcp.")
 
@@ -40,7 +40,7 @@ class Step:
             "step": self.name, "status": self.status, "code": str(self.fault.code) if self.fault else "",
             "text": self.text, "details": self.details, "wanted": self.wanted, "found": self.found,
             "here": self.here, "there": self.there, "outside": self.outside or self.text,
-        }  # fmt: skip
+        }
 
 
 def failed(facts: Facts, name: str, fault: Fault, reach: Reach | None = None, status: str = FAIL) -> Step:
@@ -68,4 +68,4 @@ def words_of(facts: Facts, fault: Fault, reach: Reach | None) -> dict[str, str]:
         "found": found, "wanted": " or ".join(reach.expected) if reach else domain, "issuer": facts.ours.issuer,
         "name": facts.ours.name, "local": unicode(facts.local) if facts.local else facts.ours.name,
         "purpose": purpose, "at": f" ({shown.issuer_at})" if shown and shown.issuer_at else "",
-    }  # fmt: skip
+    }

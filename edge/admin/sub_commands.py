@@ -87,4 +87,4 @@ def _cells(half: dict[str, Any]) -> tuple[str, ...]:
         presence = f"{half['code'].removeprefix('EDGE-')} {half['text']}"
     return (
         half["watcher"], "->", half["watched"], half["sip"], half["xmpp"], half["state"], expires, presence,
-    )  # fmt: skip
+    )

@@ -100,7 +100,7 @@ async def _found(running: Running, user: JID | None, partner: str) -> Answer:
         {"user": str(pair.user), "contact": str(pair.contact), "sip": pair.sip.name, "xmpp": pair.xmpp.name,
          "authorization": pair.state.name.lower(), "halves": halves(running, pair)}
         for pair in found
-    ]  # fmt: skip
+    ]
     return {"pairs": rows, "more": number - len(rows)}
 
 
@@ -147,7 +147,7 @@ def _watch(running: Running, pair: Pair) -> Half:
     half = _half(
         pair.contact, pair.user,
         "from" if pair.contact_sees else "from: pending" if pair.contact_asked else "none",
-    )  # fmt: skip
+    )
     half["state"] = "active" if pair.contact_sees else "pending" if pair.contact_asked else "none"
     if watch is None:
         return half
@@ -174,7 +174,7 @@ def _half(watcher: JID, watched: JID, xmpp: str) -> Half:
     return {
         "watcher": str(watcher), "watched": str(watched), "sip": "-", "xmpp": xmpp, "state": "none",
         "expires_seconds": None, "presence": "", "age_seconds": None, "code": "", "text": "",
-    }  # fmt: skip
+    }
 
 
 def _summary(states: Iterable[Presence]) -> str:

@@ -94,7 +94,7 @@ def _begin(trace: dict[str, Any], as_json: bool, shown: TextIO) -> None:
 def _look(
     client: Client, trace: dict[str, Any], as_json: bool, shown: TextIO, events: list[dict[str, Any]],
     systems: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Show what is new."""
     answer = client.get("trace", id=trace["id"], since=str(len(events)))
     for event in answer["events"]:

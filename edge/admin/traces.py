@@ -33,7 +33,7 @@ ID_BYTES = 4  # of the name of a trace
 SETTINGS = (
     "direction", "im_mode", "html", "encrypted", "allow", "traffic", "identity", "subscribe", "presence_format",
     "piggyback", "message_bytes", "transit", "messages_per_s", "burst", "resume_per_s", "page_type",
-)  # fmt: skip
+)
 
 
 class Traces:
@@ -221,7 +221,7 @@ def _facts(system: System) -> dict[str, Any]:
     return {
         "kind": "inside" if system.inside else "partner", "protocol": system.protocol, "link": system.link,
         "discovered": system.discovered, "settings": different,
-    }  # fmt: skip
+    }
 
 
 def _minutes(text: str) -> float:

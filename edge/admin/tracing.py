@@ -107,7 +107,7 @@ class Trace:
         if name == "message" and condition == "":
             what = f"message {len(body.encode())} B" if body else "message"
         facts = [f"id={id}" if id else "", f"type={kind}" if kind and name != "presence" else "",
-                 f"to {to}", f'"{text}"' if text else ""]  # fmt: skip
+                 f"to {to}", f'"{text}"' if text else ""]
         self._keep(at, "xmpp", way, system, what, facts, wire, body if self.bodies else "")
 
     def report(self, at: float, report: Report) -> None:
@@ -126,7 +126,7 @@ class Trace:
             "id": self.id, "addresses": [str(each) for each in self.wanted], "ends": self.ends, "bodies": self.bodies,
             "now": at, "ended": self.ended, "verdict": self.verdict, "failed": self._outcomes.failed,
             "count": len(self.events),
-        }  # fmt: skip
+        }
 
     # --- private --------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Trace:
             "n": len(self.events) + 1, "at": round(at, 3), "side": side, "way": way, "system": system,
             "what": printable(what), "facts": [printable(fact[:LONGEST_FACT]) for fact in facts if fact],
             "body": body, "wire": wire,
-        })  # fmt: skip
+        })
 
     def _is_between(self, parties: Iterable[JID]) -> bool:
         """Whether each who is wanted is one of these."""

@@ -25,10 +25,10 @@ SENT = frozenset((
     "content-disposition", "mime-version", "subscription-state", "session-expires", "min-se", "retry-after",
     "user-agent", "server", "warning", "reason", "ms-diagnostics", "ms-diagnostics-public", "ms-text-format",
     "ms-conversation-id", "p-asserted-identity", "subject", "max-forwards", "date", "rack", "rseq",
-))  # fmt: skip
+))
 RECEIVED = frozenset((
     "from", "to", "call-id", "cseq", "content-type", "event", "subscription-state", "warning", "require",
-))  # fmt: skip
+))
 OF_THE_DAY = frozenset(("timestamp", "lastactive", "datetime", "message-id", "contact"))  # different each time
 MANY_HOPS = re.compile("[1-9][0-9]")  # a Max-Forwards that decides nothing
 LINKS = "NTCD"  # areas of reason codes: why a link could not be had

@@ -49,7 +49,7 @@ class Submission:
     __slots__ = (
         "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "content", "was_tried",
         "was_turned", "is_long", "began", "number", "tag", "kept", "until",
-    )  # fmt: skip
+    )
 
     def __init__(
         self, stanza: Message, decision: Admit, target: str, headers: Sequence[tuple[str, str]], body: bytes,

@@ -64,7 +64,7 @@ class Talk:
     __slots__ = (
         "_typists", "user", "contact", "decision", "address", "thread", "shown", "shown_slot", "until", "told",
         "told_at", "tell_slot", "busy", "in_session", "is_mute",
-    )  # fmt: skip
+    )
 
     def __init__(self, typists: "Typists", user: JID, contact: JID, decision: Admit, now: float) -> None:
         self._typists = typists

@@ -34,7 +34,7 @@ class Extensions:
     __slots__ = (
         "call", "delivered", "displayed", "encrypted", "inviter", "markable", "payload", "request", "room", "sent",
         "state", "url", "xhtml",
-    )  # fmt: skip
+    )
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
         self.state = ""

@@ -44,7 +44,7 @@ ACTIVE = 400  # the activity of who does nothing special
 NUMBERS = {
     "idle": 200, "be-right-back": 300, "lunch": 150, "out-to-lunch": 150,
     "on-the-phone": 500, "in-a-call": 500, "in-a-conference": 500,
-}  # fmt: skip
+}
 NUMBER_OF_SHOW = {"": ACTIVE, "chat": ACTIVE, "away": 100, "xa": 100, "dnd": 600}
 
 

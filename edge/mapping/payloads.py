@@ -23,7 +23,7 @@ ALTERNATIVE = "multipart/alternative"
 TAKEN = (
     PLAIN, html.MEDIA_TYPE, cpim.MEDIA_TYPE, iscomposing.MEDIA_TYPE, imdn.MEDIA_TYPE, ALTERNATIVE, "multipart/mixed",
     "multipart/related", "multipart/signed", *rtf.MEDIA_TYPES,
-)  # fmt: skip
+)
 ACCEPT = ", ".join(TAKEN)
 
 MAX_FORMATTED = 3  # formatted texts in one body; Microsoft's clients send HTML and RTF

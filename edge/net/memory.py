@@ -3,8 +3,8 @@
 Called by `edge.service` around the life of the gateway, and by `edge.net.entrance` when a crowd has gone. A million
 subscriptions are five million objects that the collector would look at whenever there are a quarter more of them, a
 second and a half each time. None of them needs it: what ends leaves no circle behind. So what has been looked at once
-is set aside (`gc.freeze`), and a full collection costs as much as what is new since the last one. Now and then everything
-is looked at, for the sake of closed connections, of which circles may be left: in a flood there are many.
+is set aside (`gc.freeze`), and a full collection costs as much as what is new since the last one. Now and then
+everything is looked at, for the sake of closed connections, of which circles may be left: in a flood there are many.
 """
 
 import ctypes

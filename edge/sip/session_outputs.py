@@ -106,4 +106,4 @@ class Ended:
 
 Output = (
     SendRequest | Rearm | SendAck | Cancel | Respond | Repeat | Opened | Arrived | Answered | Idle | Ended
-)  # fmt: skip
+)

@@ -185,7 +185,7 @@ class Closed:
 Output = (
     SendRequest | Reply | Rearm | Granted | Pending | Active | Document | RefreshDue | Ended
     | Renewed | Left | Missed | Closed
-)  # fmt: skip
+)
 
 
 # -- what failures mean

@@ -19,7 +19,7 @@ CERTIFICATE = Shown(
     subject="CN=edge.contoso.com", names=("edge.contoso.com",), issuer="CN=R11", not_before=NOW - timedelta(days=9),
     not_after=NOW + timedelta(days=61), fingerprint="ab" * 32, pin="sha256/PIN=", purposes=("server",),
     chain=("CN=edge.contoso.com, issued by CN=R11, ends 2027-01-20", "CN=R11, issued by CN=X1, ends 2029-01-01"),
-)  # fmt: skip
+)
 
 
 def system(protocol: str = "sip", **said: Any) -> System:

@@ -33,11 +33,11 @@ def test_change_is_one_line_and_one_event(file: Path) -> None:
     entry = {
         "when": "2023-11-14T22:13:20Z", "by": "root (uid 0)", "verb": "allow", "domain": "x.example",
         "changes": ["+ partner x"],
-    }  # fmt: skip
+    }
     assert [json.loads(line) for line in file.read_text().splitlines()] == [entry]
     assert clerk.told == [(
         "admin.change", {"user": "root (uid 0)", "verb": "allow", "domain": "x.example", "changes": "+ partner x"},
-    )]  # fmt: skip
+    )]
     assert file.stat().st_mode & 0o007 == 0
     assert clerk.audit.since(0, 10) == ([entry], 0)
 

@@ -121,7 +121,7 @@ def test_pin_is_that_of_ours_of_a_partner_and_of_a_file(shell: Shell, tmp_path: 
     assert answer == {"pins": [{"of": str(file), "pin": pin_of(EDGE.certificate)}]}
     assert shell.run("pin", "nobody") == (
         1, "nobody is neither a file nor a partner that has shown a certificate.\n",
-    )  # fmt: skip
+    )
     file.write_bytes(b"nothing")
     assert shell.run("pin", file)[0] == 1
 

@@ -26,7 +26,7 @@ WRONG = [
     "", "chekc", "check a b", "check --nope", "link", "link open x", "link close", "partners sean", "allow", "block",
     "allow x.example --via smtp", "explain", "audit --since then", "cert", "code --nope", "subs a b c",
     "trace", "trace a b", "trace a --minutes soon",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("arguments", [words.split() for words in WRONG])
@@ -59,7 +59,7 @@ def test_command_runs_as_a_process(written: Written) -> None:
 ASKING = [
     "allow x.example", "audit", "block x.example", "cert peers", "explain x.example", "link close x", "link retry x",
     "links", "partners", "partners seen", "reload", "status", "subs", "trace x@y.example",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("words", ASKING)

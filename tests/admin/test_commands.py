@@ -14,14 +14,14 @@ OUTCOME = {
     "accepted": True, "dry_run": False, "changes": ["+ partner x", "- partner y"], "errors": [],
     "warnings": ["partners.toml: EDGE-K13 \x1b"], "links_closed": 1, "links_untouched": 11, "subscriptions_ended": 2,
     "generation": 2,
-}  # fmt: skip
+}
 STATUS: dict[str, Any] = {
     "name": "edge.example.net", "version": "0.1", "started": "2026-11-20T10:00:00Z", "uptime_seconds": 7800,
     "config": "/etc/edge/edge.toml", "generation": 3, "inside": 1, "partners": 2, "blocked": 0,
     "links": {"sip": 4, "xmpp": 1}, "subscriptions": {}, "messages": {"delivered": 7},
     "certificate_ends": "2027-02-01T00:00:00Z", "certificate_days": 73, "warnings": ["edge.toml: EDGE-C05 x"],
     "files": {"state": "in force", "changes": [], "errors": [], "more": 0}, "certificate_files": [],
-}  # fmt: skip
+}
 
 
 def test_reload_says_what_has_changed_and_what_became_of_it() -> None:
@@ -90,7 +90,7 @@ def test_audit_is_one_line_a_change_with_its_diff() -> None:
     entry = {
         "when": "2026-11-20T10:00:00Z", "by": "root (uid 0)", "verb": "allow", "domain": "x.example",
         "changes": ["+ partner x"],
-    }  # fmt: skip
+    }
     shell = Shell({"audit": {"entries": [entry], "more": 3, "file": "/var/lib/edge/audit.jsonl"}})
     assert shell.run("audit") == (0, (
         "3 older ones are in /var/lib/edge/audit.jsonl\n"

@@ -92,7 +92,7 @@ def test_dns_is_asked_for_every_record(config: Config) -> None:
     (answer,) = asked(config, Locator({f"{FEDERATION}{DOMAIN}": [HostPort("sip.elsewhere.example", 5061)]}))
     assert answer["published"] == {
         "_sipfederationtls._tcp.xmpp.example": ["sip.elsewhere.example:5061"], "sip.elsewhere.example": ["8.8.8.8"],
-    }  # fmt: skip
+    }
     assert answer["findings"][0]["code"] == "EDGE-D04"  # type: ignore[index]
 
 

@@ -15,7 +15,7 @@ from tests.admin.findings import CERTIFICATE, NOW, OURS, facts, named, reach, sy
 STREAM: dict[str, Any] = {
     "mechanisms": ("EXTERNAL",), "features": ("mechanisms", "dialback", "bidi"), "proved": "external",
     "milliseconds": {"tcp": 3, "auth": 44, "ping": 12},
-}  # fmt: skip
+}
 
 
 def told(one: Reach, protocol: str = "sip", **said: Any) -> dict[str, Step]:

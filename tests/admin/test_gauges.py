@@ -33,7 +33,7 @@ def test_links_are_counted_by_partner_direction_and_state(tmp_path: Path) -> Non
     office.stream("xmpp.example")
     assert seen(office).links == {
         ("contoso", "sip", "in", "up"): 2, ("contoso", "sip", "in", "closing"): 1, ("office", "xmpp", "in", "up"): 1,
-    }  # fmt: skip
+    }
 
 
 def test_links_that_prove_nothing_are_counted_apart(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_certificates_are_told_once_each_the_first_to_end(tmp_path: Path) -> Non
     found = seen(Office(tmp_path), *endings, ending("peer", "strange.example"))
     assert {each[:3]: datetime.fromtimestamp(each[3], UTC).day for each in found.expiries} == {
         ("own", "", "edge.example.net"): 4, ("peer", "contoso", ""): 2,
-    }  # fmt: skip
+    }
 
 
 def test_who_is_not_listed_is_one_name(tmp_path: Path) -> None:

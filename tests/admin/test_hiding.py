@@ -38,7 +38,7 @@ def stanza(text: str) -> str:
         ("application/pidf+xml", "<!DOCTYPE x [<!ENTITY e 'a secret'>]><x>&e;</x>", "text 1"),
         ("application/pidf+xml", "<x>a secret", "text 1"),
     ],
-)  # fmt: skip
+)
 def test_body_has_nothing_of_what_people_say(kind: str, body: str, hidden: str) -> None:
     assert sip(kind, body).partition("\n\n")[2] == hidden
 
@@ -65,7 +65,7 @@ def test_header_in_which_somebody_writes_and_one_with_a_secret_are_hidden() -> N
         ("<presence><activity>lunch</activity><activity>a secret</activity></presence>",
          "<presence><activity>lunch</activity><activity>text 1</activity></presence>"),
     ],
-)  # fmt: skip
+)
 def test_stanza_has_nothing_of_what_people_say(text: str, hidden: str) -> None:
     assert stanza(text) == hidden
 

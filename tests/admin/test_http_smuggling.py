@@ -27,7 +27,7 @@ PATHS = (
     "/..%2fmetrics", "/%2e%2e/metrics", "/%u002e%u002e/metrics", "/;/metrics", "/metrics;x", "/healthz%00",
     "/healthz/%2e", "//healthz", "/HEALTHZ", "http://elsewhere.example/metrics/x",
     "/setup/setup-s/%u002e%u002e/log.jsp",
-)  # fmt: skip
+)
 
 
 class Smuggling(TestCase):

@@ -46,7 +46,7 @@ class TestLines:
         assert first == {
             "ts": "2023-11-14T22:13:20.250Z", "level": "warn", "event": "link.down", "code": "EDGE-N03",
             "protocol": "xmpp", "direction": "out", "partner": "sip", "peer_port": 5061, "text": "jà?",
-        }  # fmt: skip
+        }
         assert "code" not in second
 
     def test_suppressed_events_are_one_object_with_their_number(self, scene: Scene, logged: list[LogEvent]) -> None:

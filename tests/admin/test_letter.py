@@ -15,7 +15,7 @@ def told_of(*reaches: Any, **said: Any) -> list[dict[str, Any]]:
     return [{
         "partner": "that-awful-contoso", "domain": "contoso.com", "ours": "edge.example.net", "local": "xmpp.example",
         "when": "2026-11-20T15:05:01Z", "outcome": outcome(steps), "steps": [step.as_json() for step in steps],
-    }]  # fmt: skip
+    }]
 
 
 class Parsed(HTMLParser):

@@ -13,12 +13,12 @@ ROW = {
     "tls_version": "", "cipher": "", "auth": "", "seconds": None, "queue": 4, "limit": 500, "code": "EDGE-C03",
     "text": "the certificate does not carry the expected name", "who": "them", "failing_seconds": 7200,
     "next_dial_seconds": 41, "in_per_second": None, "out_per_second": None,
-}  # fmt: skip
+}
 UP = ROW | {
     "direction": "in", "state": "up", "peer": "203.0.113.17:49812", "tls_version": "TLSv1.3", "auth": "mTLS",
     "cipher": "TLS_AES_256_GCM_SHA384", "seconds": 7800, "queue": 0, "code": "", "text": "", "failing_seconds": None,
     "in_per_second": 0.42, "out_per_second": 12.3,
-}  # fmt: skip
+}
 HALF = UP | {"partner": "", "state": "half-open", "auth": "none", "seconds": 12}
 
 

@@ -22,7 +22,7 @@ AWAY = "capulet sends:\n    <presence from='juliet@capulet.example' to='romeo@co
         ),
         (AWAY, "no message passed"),
     ],
-)  # fmt: skip
+)
 def test_verdict_says_what_became_of_the_messages(scenes: str, verdict: str) -> None:
     assert traced(CAST + scenes)["verdict"] == verdict
 
@@ -35,7 +35,7 @@ def test_verdict_says_what_became_of_the_messages(scenes: str, verdict: str) -> 
         ("messages/xmpp_sender_gets_an_error_when_the_sip_partner_is_down", "EDGE-N01 the connection was refused"),
         ("messages/xmpp_sender_gets_an_error_when_sip_stays_silent", "EDGE-M02"),
     ],
-)  # fmt: skip
+)
 def test_verdict_names_the_reason_and_what_the_sender_was_told(name: str, verdict: str) -> None:
     kept = traced((TRANSCRIPTS / f"{name}.txt").read_text())
     assert kept["verdict"].startswith(verdict) and "the sender was told (" in kept["verdict"]

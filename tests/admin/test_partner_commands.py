@@ -10,17 +10,17 @@ from tests.admin.shell import Shell
 CONTOSO = {
     "name": "contoso", "inside": False, "discovered": False, "protocol": "sip", "light": "green", "said": "2 links",
     "domains": ["contoso.com", "b.example", "*.c.example"],
-}  # fmt: skip
+}
 OFFICE = CONTOSO | {"name": "office", "inside": True, "protocol": "xmpp", "domains": ["xmpp.example"]}
 BLOCK = {"domains": ["spam.example"], "reason": "ticket 4711", "silent": False, "place": "partners.toml line 16"}
 STRANGER = {
     "domain": "strange.example", "protocol": "xmpp", "first_seen": "2026-11-20T10:00:00Z",
     "last_seen": "2026-11-20T12:00:00Z", "links": 3, "requests": 0, "address": "198.51.100.9", "through": "",
     "names": "xmpp.strange.example," + "y" * 50, "fingerprint": "ab" * 32, "issuer": "CN=CA", "code": "EDGE-A01",
-}  # fmt: skip
+}
 WRITTEN = {
     "changes": ["+ partner x"], "warnings": ["partners.toml line 9: EDGE-K05 x"], "file": "/etc/edge/partners.toml",
-}  # fmt: skip
+}
 
 
 def test_partners_are_a_table_with_what_is_blocked_below() -> None:

@@ -17,7 +17,7 @@ def answer(*reaches: Any, **said: Any) -> dict[str, Any]:
         "partner": "contoso", "domain": "contoso.com", "how": "sip, static, mutual TLS", "ours": "edge.example.net",
         "local": "xmpp.example", "when": "2026-11-20T15:05:01Z", "outcome": outcome(steps), "late": False,
         "steps": [step.as_json() for step in steps],
-    }  # fmt: skip
+    }
     return {"tests": [test], "more": 0, "left_out": {}, "wildcards": []}
 
 

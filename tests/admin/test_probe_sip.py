@@ -29,7 +29,7 @@ def test_server_is_asked_in_a_way_that_goes_no_farther(bench: Bench) -> None:
     for row in (
         "Via: SIP/2.0/TLS edge.example:5061;branch=z9hG4bK", "Max-Forwards: 0\r\n", "From: <sip:inside.example>;tag=",
         "To: <sip:contoso.com>\r\n", "CSeq: 1 OPTIONS\r\n", "Accept: application/sdp\r\n", "Content-Length: 0\r\n",
-    ):  # fmt: skip
+    ):
         assert row in request
     assert "Contact" not in request and "alias" not in request  # so that nobody uses this connection for requests
 
@@ -72,7 +72,7 @@ def test_request_of_theirs_is_sent_elsewhere(bench: Bench) -> None:
     rows = [
         "MESSAGE sip:a@inside.example SIP/2.0", "Via: SIP/2.0/TLS c.example;branch=z9hG4bK1", "From: <sip:b@c>;tag=1",
         "To: <sip:a@i>", "Call-ID: 1", "CSeq: 1 MESSAGE", "Max-Forwards: 70", "Content-Length: 0", "", "",
-    ]  # fmt: skip
+    ]
     bench.hear("\r\n".join(rows))
     assert bench.wire.taken().startswith("SIP/2.0 503 ")
 

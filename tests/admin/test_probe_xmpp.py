@@ -98,7 +98,7 @@ def test_external_that_fails_is_remembered() -> None:
         ("<not xml", "stream", None),
         (OPEN + "<!-- -->", "stream", Code.X02),
     ],
-)  # fmt: skip
+)
 def test_stream_that_ends_says_where(words: str, stage: str, code: Code | None) -> None:
     bench = stream().hear(words)
     if code is None:

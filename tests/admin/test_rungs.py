@@ -13,7 +13,7 @@ def event(**changes: object) -> dict[str, Any]:
     return {
         "at": 1_700_000_000.1234, "side": "sip", "way": "in", "system": "contoso", "what": "MESSAGE 42 B",
         "facts": ["Call-ID 9"], "body": "", **changes,
-    }  # fmt: skip
+    }
 
 
 def line(**changes: object) -> str:

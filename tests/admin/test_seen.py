@@ -10,11 +10,11 @@ from edge.gateway.effects import Report
 LINK = {
     "partner": "", "direction": "in", "peer_ip": "198.51.100.9", "names": "sip.strange.example", "cert_sha256": "ab12",
     "cert_issuer": "CN=CA",
-}  # fmt: skip
+}
 STREAM = {
     "stream": "s2s in", "remote": "xmpp.strange.example", "peer_ip": "198.51.100.9", "names": "xmpp.strange.example",
     "cert_sha256": "cd34", "cert_issuer": "CN=CA",
-}  # fmt: skip
+}
 
 
 class Book:
@@ -38,7 +38,7 @@ def test_stream_is_taken_down_with_the_certificate_it_has_shown(book: Book) -> N
     (stranger,) = book("link.refused", STREAM)
     assert stranger == Stranger(
         "xmpp.strange.example", "xmpp", 1001.0, 1002.0, 2, 0, "198.51.100.9", "xmpp.strange.example", "cd34", "CN=CA",
-    )  # fmt: skip
+    )
 
 
 def test_sip_link_gets_its_domain_from_the_first_request(book: Book) -> None:

@@ -12,7 +12,7 @@ def test_step_that_failed_has_its_code_and_its_cure() -> None:
         "step": "tcp", "status": "FAIL", "code": "EDGE-N01", "text": "the connection was refused", "details": [],
         "wanted": "", "found": "", "here": "", "outside": "the connection was refused",
         "there": "start the server, or publish the port on which it listens: nothing listens on 203.0.113.17:5061",
-    }  # fmt: skip
+    }
 
 
 def test_text_for_the_other_side_is_ours_unless_it_has_its_own() -> None:

@@ -9,12 +9,12 @@ from tests.admin.shell import Shell
 ONE = {
     "watcher": "alice@example.com", "watched": "bob@contoso.com", "sip": "active", "xmpp": "from", "state": "active",
     "expires_seconds": 4260, "presence": "dnd", "age_seconds": 180, "code": "", "text": "",
-}  # fmt: skip
+}
 OTHER = {
     "watcher": "bob@contoso.com", "watched": "alice@example.com", "sip": "-", "xmpp": "none", "state": "none",
     "expires_seconds": None, "presence": "", "age_seconds": None, "code": "EDGE-P02",
     "text": "bob@contoso.com has not subscribed",
-}  # fmt: skip
+}
 STEP = {"rule": "from", "text": "contoso.com is on no list", "code": "EDGE-A01"}
 WAY = {"from": "a@contoso.com", "to": "b@x.example", "steps": [STEP], "messages": "EDGE-A01", "presence": ""}
 
@@ -78,7 +78,7 @@ def test_explanation_without_a_refusal_is_good() -> None:
             1, ["x.example is on no list  EDGE-A01"],
         ),
     ],
-)  # fmt: skip
+)
 def test_one_alone(answer: dict[str, object], status: int, lines: list[str]) -> None:
     assert Shell({"explain": answer}).run("explain", "x.example") == (status, "\n".join(lines) + "\n")
 

@@ -142,7 +142,7 @@ def test_systems_are_told_with_what_is_set_for_them_otherwise() -> None:
     assert systems["lync"] == {
         "kind": "partner", "protocol": "sip", "link": "tls", "domains": ["contoso.example"], "discovered": False,
         "settings": {"im_mode": "page", "outbound": "basic", "notes": False, "map:sip:busy": "xa+At work"},
-    }  # fmt: skip
+    }
     assert (systems["capulet"]["kind"], systems["capulet"]["link"]) == ("inside", "s2s")
 
 

@@ -57,7 +57,7 @@ def test_error_from_the_server_of_the_other_is_known_by_its_id() -> None:
     scenes = [
         "\ncapulet is silent", asks, "capulet receives:", "    <message id='{id}'/>", "capulet sends:",
         f"    {error % '{id}'}", f"    {error % 'other'}", "lync receives:", "    SIP/2.0 410 Gone\n",
-    ]  # fmt: skip
+    ]
     two = {"address": "romeo@contoso.example", "with": "juliet@capulet.example"}
     seen = whats(CAST + "\n".join(scenes), **two)
     assert seen.count("xmpp in message error (gone)") == 1

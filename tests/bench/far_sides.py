@@ -29,7 +29,7 @@ def setting(links: int = 2) -> Any:
     made = SimpleNamespace(
         loop=Loop(), component=SimpleNamespace(wires={SIP_DOMAIN: Wire()}), links=lambda count: opened[:links],
         sip_domains=[SIP_DOMAIN],
-    )  # fmt: skip
+    )
     return cast(Setting, made)
 
 

@@ -23,7 +23,7 @@ class Sessions:
         far: Any = SimpleNamespace(
             setting=self.setting, talks={talk.leg.call_id: talk for talk in talks}, wire=Wire(),
             sip_user=lambda number: f"user{number}@{SIP_DOMAIN}",
-        )  # fmt: skip
+        )
         self.course = kind(far, talks)
         for number in range(2):
             self.course.sent_at.append(0.0)

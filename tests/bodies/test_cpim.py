@@ -66,7 +66,7 @@ def test_message_is_read_as_phones_write_it() -> None:
         ("a\\\\b", "a\\b"), ("a\\tb\\n", "a\tb\n"), ("\\\"q\\\"", '"q"'), ("\\x", "x"), ("\\u00E9\\u20ac", "é€"),
         ("\\uD83C\\uDF89", "🎉"), ("\\ud83c!", "\ufffd!"), ("\\u12", "u12"),
     ],
-)  # fmt: skip
+)
 def test_escapes_are_undone(written: str, text: str) -> None:
     assert message(f"Subject: {written}").subjects == (("", text),)
 
@@ -81,7 +81,7 @@ def test_escapes_are_undone(written: str, text: str) -> None:
         b"a.b.c: x\r\n\r\n" + INNER, b"From: <im:a@b>\r\n\r\nno inner type", b"From: <im:a@b>\r\n\r\n\r\nhi",
         b"X: y\r\n" * 100 + b"\r\n" + INNER, b"X: " + b"y" * cpim.MAX_HEAD + b"\r\n\r\n" + INNER,
     ],
-)  # fmt: skip
+)
 def test_message_that_is_malformed_is_refused(body: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         cpim.parse(body)

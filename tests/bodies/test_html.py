@@ -83,7 +83,7 @@ def test_link_keeps_an_address_of_a_known_scheme(address: str) -> None:
         "http:", "https://x y", "https://x\ny", "https://x\x00y", "https://x<y", "https://x'y", "https://x\u202ey",
         "vbscript:x", "https:" + "x" * 3000,
     ],
-)  # fmt: skip
+)
 def test_link_is_none_for_everything_else(address: str) -> None:
     assert link(address) == ""
 
@@ -110,7 +110,7 @@ PIECES = [
     "<", "<a ", "<a x='", "<a x=\"", "<a =", "</", "</a", "<!--", "<!-- --! -", "<!", "<?", "<![CDATA[", "&#", "&#9",
     "&notit;", "<script>", "<script></", "<style></style ", "<div>", "<b></i>", "<p><a href='http://x'>y", " ", "x",
     "<a " + "b=c " * 500, "<img alt='x'>", "<table><tr><td>", "<pre>\r\n", "<li><ul>", "\x00", "<a href='http://x'>y</a>",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -61,7 +61,7 @@ def test_report_is_read_with_what_we_do_not_know() -> None:
         HEAD + ID + b"<delivery-notification><status><displayed/></status></delivery-notification></imdn>",
         HEAD + b"<message-id>" + b"x" * 300 + b"</message-id></imdn>",
     ],
-)  # fmt: skip
+)
 def test_report_that_says_nothing_is_refused(body: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         imdn.parse(body)

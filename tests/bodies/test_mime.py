@@ -42,7 +42,7 @@ def test_entity_may_be_nothing_but_fields() -> None:
         b"X: " + b"x" * mime.MAX_HEAD + b"\r\n\r\n",
         b"Content-Type: a/b" + b";x=y" * 0 + b"".join(b";p%d=1" % n for n in range(30)) + b"\r\n\r\n",
     ],
-)  # fmt: skip
+)
 def test_entity_that_is_malformed_is_refused(octets: bytes) -> None:
     assert refusal(octets) == 400
 

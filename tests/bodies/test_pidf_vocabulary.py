@@ -35,7 +35,7 @@ def test_person_does_several_things_at_once() -> None:
     assert one_person("<r:activities/><r:activities><r:away/></r:activities>").activities == ("away",)
     assert one_person("<r:activities><x:juggling/><r:other> Napping </r:other></r:activities>").activities == (
         "juggling", "napping",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_body_that_is_no_rich_text_is_not_supported(body: bytes) -> None:
         (b"{\\rtf1 " + b"{" * 200 + b"}" * 201, 400), (b"{\\rtf1 " + b"\\par" * 60_000 + b"}", 413),
         (b"{\\rtf1 " + b"x" * rtf.MAX_BYTES + b"}", 413),
     ],
-)  # fmt: skip
+)
 def test_body_that_is_malformed_or_too_long_is_refused(body: bytes, status: int) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         rtf.text_of(body)
@@ -130,7 +130,7 @@ PIECES = [
     b"{", b"}", b"\\par ", b"\\u-1?", b"\\u55357", b"\\uc9", b"\\'", b"\\'ff", b"\\*", b"\\bin9 ", b"\\", b"x",
     b"\\ansicpg932 ", b"\\" + b"a" * 40, b"\\u99999999999", b"\\uc-5 ", b"{\\*\\x ", b"{\\pict ", b"\r\n", b"\xff",
     b"\x00", b"\\\r", b"\\ansicpg-1", b"{\\fonttbl", b"\\f1", b"\\fcharset204 ", b"\\f-99999999999 ",
-]  # fmt: skip
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30))

@@ -23,7 +23,7 @@ def test_read_gives_a_tree() -> None:
         b'<!DOCTYPE a [<!ENTITY b "x">]><a>&b;</a>', b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
         b"<a>" * 20 + b"</a>" * 20, b"<a>" + b"<b/>" * 200 + b"</a>", b"<a>" + b" " * simple.MAX_BYTES + b"</a>",
     ],
-)  # fmt: skip
+)
 def test_read_refuses_what_is_no_simple_document(body: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="the thing") as caught:
         simple.read(body, "thing")

@@ -74,7 +74,7 @@ def test_decode_answers_415_when_charset_is_unknown_or_no_charset(charset: str) 
         ("us-ascii", b"\x80"), ("utf-16", b"x"), ("utf-16", b"\xfe\xff\xd8\x00"), ("utf-16le", b"\x00\xd8a\x00"),
         ("utf-32", b"\x00\x11\x00\x00"),
     ],
-)  # fmt: skip
+)
 def test_decode_answers_400_when_octets_are_not_in_the_charset(charset: str, body: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         text.decode(body, charset)

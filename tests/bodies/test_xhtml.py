@@ -95,7 +95,7 @@ PIECES = [
     "<a href=\"http://x'y\">", "<span style=\"color: red'><evil/>\">", "<blockquote>", "<font color='red'><evil>",
     "text", "&lt;", "&#0;", "]]>", "<img alt='<x>'>", "<tr>", "<", ">", "'", '"', "<!--", "-->", "\ufffe", "<pre>",
     "</li>", "<br>",
-]  # fmt: skip
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40))

@@ -49,7 +49,7 @@ def response(
             since if revoked else None, x509.ReasonFlags.key_compromise if revoked else None,
         )
         .responder_id(ocsp.OCSPResponderEncoding.HASH, by.certificate)
-    )  # fmt: skip
+    )
     if signer is not None:
         built = built.certificates([signer.certificate])
     return built.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)

@@ -102,7 +102,7 @@ CERTIFICATES = {
     ),
     "unknown issuer": (Authority("Nobody").issue(dns=["wonderland.example"]), Code.C01),
     "self-signed": (self_signed("wonderland.example", dns=["wonderland.example"]), Code.C01),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
@@ -287,7 +287,7 @@ def shown_by(server: SSL.Connection, announced: str = "") -> x509.Certificate | 
         ("", EDGE), ("edge.example", EDGE), ("verona.example", VERONA), ("IM.Verona.Example", VERONA),
         ("a.pisa.example", PISA), ("pisa.example", EDGE), ("nobody.example", EDGE), ("x" * 200, EDGE),
     ],
-)  # fmt: skip
+)
 def test_client_is_shown_the_identity_that_it_asks_for(bundle: Path, announced: str, expected: Issued) -> None:
     ours = Contexts(several(), bundle, ())
     server = server_of(ours)
@@ -368,7 +368,7 @@ def test_protocol_is_agreed_on_if_both_name_it(bundle: Path) -> None:
     for creator, offered, agreed in (
         (taking, [b"h2", b"xmpp-server"], b"xmpp-server"), (taking, [b"h2"], b""), (taking, [], b""),
         (ours.accepting(), [b"xmpp-server"], b""),
-    ):  # fmt: skip
+    ):
         client = ours.dialling("wonderland.example", to, alpn=offered).clientConnectionForTLS(None)
         shake(client, creator.serverConnectionForTLS(None))
         assert client.get_alpn_proto_negotiated() == agreed

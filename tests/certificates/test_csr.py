@@ -43,7 +43,7 @@ def test_request_carries_xmpp_names_when_they_are_wanted() -> None:
     assert presented(certificate)[3:] == (
         "edge.example", "a.example", "bücher.example",
         "_xmpp-server.edge.example", "_xmpp-server.a.example", "_xmpp-server.xn--bcher-kva.example",
-    )  # fmt: skip
+    )
     assert all(xmpp_matches(certificate, name) for name in NAMES)
 
 

@@ -63,7 +63,7 @@ def test_staple_is_bounded(ours: Contexts, to: System) -> None:
         ("strict", True, Code.C05), ("strict", False, None),
         ("any", True, None), ("any", False, None),
     ],
-)  # fmt: skip
+)
 def test_purpose_is_judged_by_the_part_that_the_peer_has(
     ours: Contexts, to: System, eku: str, accepting: bool, code: Code | None
 ) -> None:

@@ -254,7 +254,7 @@ def test_no_handshake_fails_while_pairs_go_to_and_fro(disk: Disk) -> None:
     gate = Gate(disk)
     steps = [
         (NEW.pem, None), (None, NEW.key_pem), (b"", None), (OLD.pem, None), (None, OLD.key_pem), (NEW.pem[:99], b""),
-    ]  # fmt: skip
+    ]
     for step in steps * 3:
         begun = server_of(gate.contexts)
         disk.put(*step)

@@ -24,7 +24,7 @@ def test_serial_number_is_printed_as_openssl_does() -> None:
     for number in (0x7, 0x4D2, 0xFEDCBA9876543210, 0x1FEDCBA98765):
         builder = x509.CertificateBuilder(
             named("x"), named("x"), key().public_key(), number, NOW - DAY, NOW + DAY,
-        )  # fmt: skip
+        )
         certificate = builder.sign(key(), hashes.SHA256())
         pem = certificate.public_bytes(Encoding.PEM)
         said = subprocess.run(

@@ -43,7 +43,7 @@ class Gateway:
         self.upkeep = Upkeep(
             self.reactor, self.contexts, self.resolve, self.wall, self.report, lambda: self.open,
             self.on_lapsed, lambda address: True,
-        )  # fmt: skip
+        )
         self.upkeep.configured(NAME, (), [self.files])
         self.upkeep.start()
 
@@ -147,7 +147,7 @@ def test_domain_may_go_from_one_certificate_to_another(folder: Path) -> None:
     gateway.reactor.pump([LOOK_SECONDS] * 4)
     assert [(event, facts["identity"]) for event, facts in gateway.told] == [
         ("cert.kept", 0), ("cert.renewed", 1), ("cert.renewed", 0),
-    ]  # fmt: skip
+    ]
 
 
 def test_bad_renewal_is_told_with_its_code(folder: Path) -> None:

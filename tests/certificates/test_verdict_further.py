@@ -32,7 +32,7 @@ def judged(
     (folder / "ca.pem").write_bytes(ROOT.pem)
     system = System(
         "b", False, "xmpp", (NAME,), "s2s", ca=folder / "ca.pem", trust=trust, min_version=min_version,
-    )  # fmt: skip
+    )
     contexts = Contexts(parse(OURS.pem, OURS.key_pem), system.ca, [system])
     return verdict.xmpp_peer(Directory([system]), accepted(contexts, somebody(chain)), contexts, NAME, proof)
 

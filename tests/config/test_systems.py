@@ -311,7 +311,7 @@ def test_xmpp_entry_that_makes_no_sense_is_a_fault(written: Written, lines: str,
         'ca = "system"', 'peer_names = ["x.example"]', 'min_version = "1.3"', 'eku = "any"', 'names = "san"',
         f'pin_spki = ["sha256/{"A" * 43}="]', 'revocation = "off"',
     ],
-)  # fmt: skip
+)
 def test_component_link_has_no_tls_to_set(written: Written, value: str) -> None:
     [(code, place, text)] = written.faults(f"{EDGE}[inside.tls]\n{value}\n", PARTNERS)
     assert (code, place) == ("K02", "edge.toml line 17")

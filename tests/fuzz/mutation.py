@@ -17,12 +17,12 @@ NUMBER = re.compile(rb"\d+")
 NUMBERS = (
     b"0", b"-1", b"00", b"1", b"65535", b"65536", b"2147483648", b"4294967295", b"4294967296", b"18446744073709551616",
     b"99999999999999999999999999999999", b"1e9", b"0x10", b"\xd9\xa1", b"9" * 5000,
-)  # fmt: skip
+)
 OCTETS = (
     b"", b"\0", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\t", b"\x0b", b"\x7f", b"\x80", b"\xff", b"\xc0\xaf",
     b"\xed\xa0\x80", b"\xef\xbf\xbe", b"\xef\xbb\xbf", b"\xe2\x80\xae", b"%00", b"%0d%0a", b"--",
     *(each.encode() for each in "üßİ。👩"), *(bytes((each,)) for each in b" '\"\\<>&;,:/@=%{}[]()*?#$|~^`"),
-)  # fmt: skip
+)
 
 
 class Mutation:
@@ -36,7 +36,7 @@ class Mutation:
             self._insert, self._insert, self._replace_word, self._replace_word, self._replace_number,
             self._replace_octet, self._drop_line, self._double_line, self._swap_lines, self._drop_piece,
             self._repeat_piece, self._splice, self._cut,
-        )  # fmt: skip
+        )
 
     def next(self) -> bytes:
         """One more input."""

@@ -52,7 +52,7 @@ LEDGER = Ledger()
 PROPERTIES = (
     "via", "vias", "from_", "to", "call_id", "cseq", "max_forwards", "expires", "content_type", "contact", "event",
     "subscription_state", "record_route", "retry_after",
-)  # fmt: skip
+)
 
 Pieces = Callable[[bytes], list[bytes]]
 

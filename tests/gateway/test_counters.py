@@ -45,7 +45,7 @@ def test_message_is_counted_for_the_partner_whichever_side_he_is() -> None:
     counters.message("sip", Admit(THEIRS, OURS), FAILED)
     assert counters.counts({}).messages == {
         ("contoso", "xmpp", OUT, "delivered"): 1, ("contoso", "sip", IN, "failed"): 2,
-    }  # fmt: skip
+    }
 
 
 def test_duration_is_that_of_messages_which_have_arrived() -> None:

@@ -39,7 +39,7 @@ def test_denial_ends_the_authorization(ended: Ended, authorized: bool) -> None:
      (406, "not-acceptable"), (407, "registration-required"), (410, "gone"), (415, "not-acceptable"),
      (416, "not-acceptable"), (420, "feature-not-implemented"), (421, "not-acceptable"),
      (501, "feature-not-implemented"), (604, "item-not-found")],
-)  # fmt: skip
+)
 def test_fault_for_good_is_reported_to_who_never_saw_anything(status: int, told: str) -> None:
     assert judged(refused(status), authorized=False) == Verdict(told, UNAVAILABLE, None)
     assert judged(refused(status)) == Verdict("", UNAVAILABLE, RARELY)
@@ -57,7 +57,7 @@ def test_fault_for_good_is_reported_to_who_never_saw_anything(status: int, told:
      (Ended(Cause.EXPIRY, "", 0, False, BACK_OFF), FOR_A_WHILE, BACK_OFF),
      (terminated("probation", 70), FOR_A_WHILE, 70), (terminated("giveup"), FOR_A_WHILE, BACK_OFF),
      (terminated(""), FOR_A_WHILE, BACK_OFF), (terminated("eclipse", 70), FOR_A_WHILE, 70)],
-)  # fmt: skip
+)
 def test_what_passes_is_tried_again(ended: Ended, show: Show, retry: float) -> None:
     """Who was never told anything hears nothing of it either."""
     assert judged(ended) == judged(ended, authorized=False) == Verdict("", show, retry)

@@ -46,7 +46,7 @@ def test_no_tick_has_more_than_it_can_do(monkeypatch: pytest.MonkeyPatch) -> Non
     open_sessions(talk, 7)
     assert [len(told(effects)) for effects in (talk.gateway.leave(), *(talk.bench.passes(TICK) for _ in "123"))] == [
         3, 3, 1, 0,
-    ]  # fmt: skip
+    ]
 
 
 def test_slow_partner_is_told_all_the_same() -> None:

@@ -15,7 +15,7 @@ from tests.gateway.bench import JULIET_JID, ROMEO_JID, Bench, reports, responses
 HEADERS = {
     "via", "max-forwards", "from", "to", "call-id", "cseq", "content-type", "content-length", "content-language",
     "subject", "date",
-}  # fmt: skip
+}
 CHILDREN = {"body", "subject", "thread", "delay", "html", "request", "markable"}
 
 evil = st.sampled_from(
@@ -47,7 +47,7 @@ def test_stanza_is_one_request_or_one_error(
     more = (
         oob(url), formatted(other, url), Element("delay", NS_DELAY, {"stamp": other}),
         Element("encryption", NS_EME, {"namespace": other, "name": url}) if other.startswith("x") else oob(other),
-    )  # fmt: skip
+    )
     stanza = Message(JULIET_JID, ROMEO_JID, other, "chat", lang, extensions=more, body=body)
     stanza.subject, stanza.thread = subject, thread
     effects = bench.stanzas(stanza)

@@ -95,7 +95,7 @@ def test_nothing_is_told_that_was_not_asked_for_and_said(steps: list[tuple[objec
     acts = {
         "asks": talk.asks, "tells": talk.tells, "returns": talk.returns_late, "leaves": talk.hangs_up,
         "waits": lambda: talk.passes(PAUSE + TICK), "answers": talk.answers_all,
-    }  # fmt: skip
+    }
     for name, *arguments in steps:
         if name == "meets":
             talk.hangs_up()

@@ -42,7 +42,7 @@ def test_end_of_a_message_is_counted_for_the_partner() -> None:
     assert dict(submissions._node.counters.messages) == {
         ("sip", "xmpp", "out", "delivered"): 1, ("sip", "xmpp", "out", "failed"): 1,
         ("sip", "xmpp", "out", "rejected"): 1,
-    }  # fmt: skip
+    }
 
 
 class Speaker:
@@ -100,7 +100,7 @@ def test_failure_is_told_with_its_code_and_counted_off() -> None:
     assert (report.event, report.code) == ("message.failed", Code.M02)
     assert report.fields == {
         "condition": "remote-server-timeout", "reason": "nobody has answered", "partner": "sip", "duration_ms": 0,
-    }  # fmt: skip
+    }
     assert submissions._under_way.count("xmpp") == 0
 
 

@@ -66,7 +66,7 @@ class Street:
     def add(
         self, name: str, behaviour: Behaviour | None = None, *, hosts: list[str] | None = None, via: str = "sip",
         tls: Keys | None = None, xmpp: Keys | None = None, **keys: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if behaviour is not None:
             hosts = [self.stack.enter_context(Broken(self.addresses, "broken", behaviour)).written]
         listed: Keys = {} if hosts is None else {"hosts": hosts}
@@ -154,7 +154,7 @@ def build_xmpp(street: Street) -> None:
     without = "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>"
     for name, then in {
         "x-no-proof": (without,), "x-stranger": (STRANGE,), "x-wrong-name": (EXTERNAL,), "x-slow": (),
-    }.items():  # fmt: skip
+    }.items():
         issued = street.authority.issue("", dns=["padua.example"]) if name == "x-wrong-name" else None
         found = secured(name, issued)
         behaviour = broken.streaming(f"{name}.example", found, *then)

@@ -236,7 +236,7 @@ def test_report_is_what_an_administrator_reads(findings: Findings) -> None:
         "wanted     wrong-name.example", "found      CN=padua.example  SAN=padua.example",
         'fix here   [partner.tls] peer_names = ["padua.example"]', "fix there  re-issue the certificate",
         "options   skip not tried, because cert failed", "mail this: edge test wrong-name --html",
-    ):  # fmt: skip
+    ):
         assert words in output, output
 
 
@@ -293,7 +293,7 @@ def test_records_of_our_own_domains_are_judged_without_the_gateway(findings: Fin
     for words in (
         f"EDGE-D01   _sipfederationtls._tcp.{CAPULET} is missing", f"publish {missing}",
         f"published  _xmpp-server._tcp.{HOUSE} -> {NAME}:{findings.edge.xmpp}", f"EDGE-D05   {NAME} has addresses",
-    ):  # fmt: skip
+    ):
         assert words in output, output
 
 

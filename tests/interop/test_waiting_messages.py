@@ -31,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, authority: Authority, addres
         yield World(
             "prosody component", stack, tmp_path_factory, authority, addresses,
             names=["nurse"], crowd=False, patience=PATIENCE,
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_stamp_is_read(stamp: str) -> None:
         "", "2010-11-13", "2010-11-13T23:29:00", "2010-13-13T23:29:00Z", "2010-11-13T23:29:60Z", "20101113T23:29:00Z",
         "1969-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "٢010-11-13T23:29:00Z",
     ],
-)  # fmt: skip
+)
 def test_stamp_that_is_no_time_of_ours_is_none(stamp: str) -> None:
     assert time_of_stamp(stamp) is None
 
@@ -39,7 +39,7 @@ def test_stamp_that_is_no_time_of_ours_is_none(stamp: str) -> None:
         "", "Sat, 13 Nov 2010 23:29:00 CET", "Sat, 32 Nov 2010 23:29:00 GMT", "Sat, 13 Nov 2010 24:29:00 GMT",
         "13 Nov 2010 23:29:00 GMT", "Sat, 13 Nov 0000 23:29:00 GMT",
     ],
-)  # fmt: skip
+)
 def test_date_that_is_none_is_none(date: str) -> None:
     assert time_of_date(date) is None
 

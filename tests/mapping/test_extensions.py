@@ -89,7 +89,7 @@ def test_delay_is_the_earliest_of_all() -> None:
         ("ftp://x/a b", ""), ("ftp://x/\nVia: y", ""), ("ftp://x/<b>", ""), ("data:a,x", ""), ("c:x", ""),
         ("//x/y", ""), ("ftp://\u202ex", ""), ("ftp://" + "x" * 3000, ""),
     ],
-)  # fmt: skip
+)
 def test_address_of_a_file_is_read(url: str, expected: str) -> None:
     assert read(oob(url)).url == expected
 

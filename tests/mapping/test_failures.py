@@ -278,7 +278,7 @@ IN_SESSION = {
     "not-authorized": 403, "policy-violation": 403, "recipient-unavailable": 480, "redirect": 480,
     "registration-required": 403, "remote-server-not-found": 504, "remote-server-timeout": 504,
     "resource-constraint": 500, "service-unavailable": 480, "undefined-condition": 400,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("condition", IN_SESSION)
@@ -306,7 +306,7 @@ def diagnosed(status: int, value: str, name: str = "ms-diagnostics-public") -> R
         (1009, "remote-server-not-found"), (1010, "remote-server-not-found"), (1012, "forbidden"),
         (1014, "remote-server-not-found"), (1017, "forbidden"), (4003, "forbidden"), (4005, "item-not-found"),
     ],
-)  # fmt: skip
+)
 def test_number_behind_a_status_says_more_than_the_status(number: int, condition: str) -> None:
     answer = diagnosed(480, f'{number};reason="Why";source="sip.contoso.example"')
     assert condition_of_response(answer)[0] == condition
@@ -330,7 +330,7 @@ def test_diagnostics_have_three_names(name: str) -> None:
         ('1002;reason="open', "403 Reason (1002)"), ('1002;reason="say \\"no\\""', '403 Reason (1002 say "no")'),
         ("12345678901", "403 Reason"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_written_well_is_read_as_far_as_it_goes(value: str, said: str) -> None:
     assert said_by(diagnosed(403, value)) == said
 

@@ -141,7 +141,7 @@ TIMES = st.sampled_from(["", NOW])
 TUPLES = st.builds(
     Tuple, st.sampled_from("ab"), st.sampled_from(["", "open", "closed"]), st.sampled_from(["", "xa"]), DOING, INPUTS,
     st.just("sip:x@sip.example"), st.sampled_from([None, 500]), NOTES, TIMES, TIMES,
-)  # fmt: skip
+)
 DOCUMENTS = st.builds(
     Document,
     st.just("sip:juliet@sip.example"),

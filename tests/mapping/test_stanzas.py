@@ -171,7 +171,7 @@ def test_content_is_written_with_all_that_stands_beside_it() -> None:
     element = written(content, type="normal")
     assert [child.tag.rpartition("}")[2] for child in element] == [
         "subject", "body", "thread", "request", "markable", "active", "delay", "html",
-    ]  # fmt: skip
+    ]
     assert element.get("type", "normal") == "normal"
     assert "".join(element[-1].itertext()) == "hi"
 
@@ -231,7 +231,7 @@ def test_no_text_can_make_an_element(said: Said, id: str) -> None:
     assert named <= {
         "subject", "body", "thread", "request", "markable", "active", "delay", "composing", "no-store", "received",
         "displayed", "store", "error",
-    }  # fmt: skip
+    }
     assert element.get("to") == str(JULIET)
 
 

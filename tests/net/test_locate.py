@@ -156,7 +156,7 @@ class Lookups(TestCase):
         host = Domain("sip.lync.test")
         assert await self.sip("lync.test") == [
             Candidate(host, "2001:db8::1", 5061, True), Candidate(host, "192.0.2.1", 5061, True)
-        ]  # fmt: skip
+        ]
 
     async def test_targets_come_by_priority_and_those_without_address_are_left_out(self) -> None:
         found = [(each.address, each.port, each.rank) for each in await self.sip("ordered.test")]

@@ -132,7 +132,7 @@ def test_proof_that_is_not_to_be_had_is_told(net: Net) -> None:
         ("proof.failed", {
             "remote": THEM, "proof": "dane", "text": "there is no record that the resolver vouches for",
         }),
-    ]  # fmt: skip
+    ]
 
 
 def test_domain_without_document_is_left_alone_for_a_while(net: Net) -> None:

@@ -110,7 +110,7 @@ def test_address_with_a_connection_is_not_overtaken() -> None:
     ((Code.N01, Code.C03), Code.N01),
     ((Code.C03, Code.N02), Code.N02),
     ((Code.C03, Code.C02), Code.C02),
-])  # fmt: skip
+])
 def test_reason_is_the_failure_that_may_pass(codes: tuple[Code, Code], code: Code) -> None:
     course = Course(SIX, OTHER)
     course.fail(SIX, codes[0])

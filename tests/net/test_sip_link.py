@@ -173,7 +173,7 @@ def test_peer_is_nobody_before_the_handshake() -> None:
     bench = Bench()
     assert (bench.link.peer, bench.link.alive, bench.link.address, bench.link.port) == (
         NOBODY, False, "192.0.2.1", 5061
-    )  # fmt: skip
+    )
     bench.link.write(b"x")
     bench.turn.flush()
     assert bench.transport.writes == []

@@ -122,7 +122,7 @@ class Talk:
                 method, from_=sender, to=f"<{JULIET}>;tag={to or ours}", call_id=call_id,
                 cseq=f"{self.cseq} {method}", headers=headers, body=body,
             )
-        )  # fmt: skip
+        )
 
     def say(self, method: str = "MESSAGE", headers: Rows = (), body: bytes = b"", **other: int | str) -> list[Output]:
         """Romeo's side sends a request within the dialog."""

@@ -35,7 +35,7 @@ INVITE = request_bytes(
         ("Contact", "<sip:edge.example.net:5061;transport=tls>"), ("Content-Type", "application/sdp"),
     ],
     b"v=0",
-)  # fmt: skip
+)
 
 
 class Bench:
@@ -307,7 +307,7 @@ class TestClient:
         rows = [
             ("Via", "SIP/2.0/TLS edge.example.net:5061;branch=z9hG4bKc"), ("Max-Forwards", "70"),
             ("From", f"<{JULIET}>;tag=juliet1"), ("To", f"<{ROMEO}>"), ("Call-ID", "call1"), ("CSeq", f"1 {method}"),
-        ]  # fmt: skip
+        ]
         self.transaction = bench.layer.open_client(method, "z9hG4bKc", "user", call_id="call1")
         return request_bytes(method, ROMEO, rows)
 

@@ -190,7 +190,7 @@ class TestFailures:
 
     @pytest.mark.parametrize(("status", "headers", "after"), [
         (500, (), None), (503, (("Retry-After", "30"),), 30), (400, (), None), (606, (), None),
-    ])  # fmt: skip
+    ])
     def test_other_failure_is_told_and_the_subscription_lives(
         self, service: Service, status: int, headers: Rows, after: int | None
     ) -> None:
@@ -228,7 +228,7 @@ class TestRefreshing:
             ({"to_tag": "other"}, 481), ({"from_tag": "other"}, 481), ({"event": "dialog"}, 489), ({"event": ""}, 489),
             ({"event": "presence;id=1"}, 403), ({"cseq": 1}, 500), ({"expires": "10"}, 423),
         ],
-    )  # fmt: skip
+    )
     def test_refresh_that_does_not_fit_is_refused_and_changes_nothing(
         self, service: Service, other: dict[str, str], status: int
     ) -> None:

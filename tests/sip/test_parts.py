@@ -21,7 +21,7 @@ def test_parts_are_cut_with_what_is_said_of_each() -> None:
     one, two = cut(
         "a preamble", "--b 1", "c: application/SDP; x=y", "Content-Disposition: Session; Handling=OPTIONAL", "", "v=0",
         "", "--b 1  ", "", "text", "--b 1--", "an epilogue", "--b 1", "", "no part",
-    )  # fmt: skip
+    )
     assert (one.media.type, one.body) == ("application/sdp", b"v=0\r\n")
     assert (one.disposition, one.is_optional) == ("session", True)
     assert two == parts.Part(MediaType("text/plain"), b"text")
@@ -54,7 +54,7 @@ def test_call_of_a_microsoft_client_has_two_descriptions() -> None:
         ("multipart/mixed;boundary=b", b"--b\r\nno colon\r\n\r\nx", 400),
         ("multipart/mixed;boundary=b", b"--b\r\nContent-Type: ?\r\n\r\nx", 400),
     ],
-)  # fmt: skip
+)
 def test_hostile_body_is_refused(media: str, body: bytes, status: int) -> None:
     with pytest.raises(RemoteProtocolError) as raised:
         parts.split(body, MediaType.parse(media))

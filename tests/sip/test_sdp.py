@@ -56,7 +56,7 @@ def test_everything_beside_the_text_is_refused_in_its_place() -> None:
     assert answer(*lines) == [
         "m=audio 0 rtp/avp 0", "m=message 5060 sip sip:juliet@xmpp.example", "a=accept-types:text/plain",
         "m=message 0 sip null", "m=data 0 tcp *",
-    ]  # fmt: skip
+    ]
 
 
 def test_types_are_those_of_the_text_or_else_of_the_session() -> None:
@@ -93,7 +93,7 @@ def test_offer_of_something_else_says_what_it_is(lines: list[str], reason: str) 
         (described("m=message " + "9" * 300 + " sip null"), 400), (described(*["m=audio 1 RTP/AVP 0"] * 33), 413),
         (described(*["a=x"] * 2000), 413), (described("a=" + "x" * 65_536), 413),
     ],
-)  # fmt: skip
+)
 def test_hostile_description_is_refused(body: bytes, status: int) -> None:
     with pytest.raises(RemoteProtocolError) as raised:
         sdp.parse(body)
@@ -143,7 +143,7 @@ def judged(content: str, body: bytes, *headers: tuple[str, str]) -> Offer:
         in_parts("mixed", (SDP, TEXT), (f"{PLACE}Content-Disposition: by-reference;handling=optional\r\n", "<x/>")),
         in_parts("related", (SDP, TEXT)),
     ],
-)  # fmt: skip
+)
 def test_text_is_found_among_the_parts(content: str, body: bytes) -> None:
     assert judged(content, body).refusal == ""
 

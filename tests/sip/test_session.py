@@ -23,7 +23,7 @@ class TestCalling:
         assert str(invite.cseq) == "1 INVITE"
         assert {name: invite.headers.get(name) for name in ("Contact", "Content-Type", "Ms-Conversation-ID")} == {
             "Contact": CONTACT, "Content-Type": "application/sdp", "Ms-Conversation-ID": "f81d4fae",
-        }  # fmt: skip
+        }
         assert invite.body.endswith(b"m=message 5060 sip null\r\na=accept-types:text/plain\r\n")
         assert b"session-expires" not in invite.headers and invite.headers.rows("supported") == ["timer"]
 

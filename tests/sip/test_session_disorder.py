@@ -21,7 +21,7 @@ HEADERS: list[Rows] = [
     [("Contact", "<tel:1>")], [("Record-Route", "<sip:x")], [("Session-Expires", "90;refresher=uas")],
     [("Contact", f"<{GRUU}>"), ("Session-Expires", "90;refresher=uac"), ("Supported", "timer")],
     [("Content-Type", "application/sdp")], [("Content-Type", "/"), ("Session-Expires", ";")],
-]  # fmt: skip
+]
 INDEX = st.integers(0, 7)
 TAGS = st.sampled_from(["romeo1", "romeo1", "romeo1", "romeo2"])
 
@@ -36,7 +36,7 @@ STEPS = st.one_of(
     st.tuples(st.just("cancelled"), INDEX),
     st.tuples(st.just("expire"), st.sampled_from([0.0, 1.0, 40.0, 1000.0])),
     st.tuples(st.sampled_from(["accept", "decline", "send", "bye"])),
-)  # fmt: skip
+)
 
 
 class World:
@@ -65,7 +65,7 @@ class World:
                 self.fed.append(transaction_of(request(
                     method, from_=f"<sip:romeo@sip.example>;tag={tag}", to=f"<sip:juliet@xmpp.example>;tag={ours}",
                     call_id=call_id, cseq=f"{number} {method}", headers=headers, body=body,  # type: ignore[arg-type]
-                )))  # fmt: skip
+                )))
                 outputs = session.requested(self.fed[-1], now)
                 assert outputs
                 return outputs

@@ -36,7 +36,7 @@ class TestCalled:
         assert headers == {
             "Record-Route": ROUTE, "Contact": CONTACT, "Content-Type": "application/sdp",
             "Ms-Conversation-ID": "f81d4fae", "Supported": "timer",
-        }  # fmt: skip
+        }
         assert answer.body.endswith(ANSWER)
         assert talk.ack() == [Opened(None)]
         assert talk.ack() == []
@@ -123,7 +123,7 @@ class TestCalled:
             (MEDIA, "application/sdp", 488), (b"", "", 488), (b"<c/>", "application/ms-conf-invite+xml", 488),
             (b"v=0\r\nm=message x sip null", "application/sdp", 400), (b"v=0", "", 400), (b"v=0", "no type", 400),
         ],
-    )  # fmt: skip
+    )
     def test_invitation_to_something_else_raises_what_to_refuse_it_with(
         self, body: bytes, content: str, status: int
     ) -> None:

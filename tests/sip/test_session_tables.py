@@ -60,13 +60,13 @@ def test_bye_is_never_sent_before_the_ack() -> None:
     leaving = {
         (state, given) for state, given, _, action in SESSION.rows()
         if action in (SessionAction.LEAVE, SessionAction.LEAVE_AT_ONCE, SessionAction.END_BY_LOSS_WITH_BYE)
-    }  # fmt: skip
+    }
     state, given = SessionState, SessionInput
     assert leaving == {
         (state.UNWANTED, given.SUCCESS), (state.CANCELLING, given.SUCCESS), (state.DEPARTING, given.ACK),
         (state.ACCEPTED, given.TIMER_UNACKED), (state.DEPARTING, given.TIMER_UNACKED), (state.OPEN, given.HANG_UP),
         (state.OPEN, given.TIMER_EXPIRY), (state.OPEN, given.GONE),
-    }  # fmt: skip
+    }
 
 
 def test_cancel_is_sent_once_and_only_after_a_provisional_answer() -> None:
@@ -75,7 +75,7 @@ def test_cancel_is_sent_once_and_only_after_a_provisional_answer() -> None:
     state, given = SessionState, SessionInput
     assert sending == {
         (state.RINGING, given.HANG_UP), (state.RINGING, given.TIMER_WAIT), (state.UNWANTED, given.PROVISIONAL)
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("state", [state for state in SessionState if state is not SessionState.OPEN])

@@ -40,7 +40,7 @@ class TestSubscribing:
         assert {name: subscribe.headers.get(name) for name in ("Event", "Accept", "Allow-Events", "Contact")} == {
             "Event": "presence", "Accept": "application/pidf+xml", "Allow-Events": "presence",
             "Contact": "<sip:edge.example.net:5061;transport=tls>",
-        }  # fmt: skip
+        }
         assert watch.seconds == TIMER_N
 
     @pytest.mark.parametrize("status", [200, 202])
@@ -69,7 +69,7 @@ class TestSubscribing:
     def test_notify_before_the_success_makes_the_dialog(self, watch: Watch) -> None:
         assert watch.notify("active;expires=3000", PIDF) == [
             Reply(200), Active(first=True), Document("application/pidf+xml", PIDF),
-        ]  # fmt: skip
+        ]
         assert watch.answer() == [Granted(3600)]
         assert watch.subscriber.expires_at == watch.now + 3000  # RFC 6665 §4.1.3: the NOTIFY is the authority
         watch.take(watch.subscriber.refresh(watch.now))
@@ -113,7 +113,7 @@ class TestNotified:
             ({"tag": "fork"}, 481), ({"cseq": 1}, 500), ({"event": "presence;id=1"}, 481), ({"event": "dialog"}, 489),
             ({"event": ""}, 489), ({"call_id": "other"}, 481), ({"to": "other"}, 481),
         ],
-    )  # fmt: skip
+    )
     def test_notify_that_does_not_fit_is_refused_and_changes_nothing(
         self, watch: Watch, other: dict[str, str | int], status: int
     ) -> None:
@@ -196,7 +196,7 @@ class TestRefreshing:
             (408, (), SOON), (500, (), SOON), (503, (("Retry-After", "120"),), 120), (600, (), BACK_OFF),
             (423, (), BACK_OFF),
         ],
-    )  # fmt: skip
+    )
     def test_failure_that_leaves_the_dialog_alive_is_tried_again(
         self, watch: Watch, status: int, headers: Rows, pause: float
     ) -> None:
@@ -274,7 +274,7 @@ class TestEnd:
         ("status", "dead", "retry"),
         [(403, True, None), (603, True, None), (489, True, None), (404, False, RARELY), (501, False, RARELY),
          (480, False, BACK_OFF), (302, False, RARELY), (503, False, SOON), (606, False, BACK_OFF)],
-    )  # fmt: skip
+    )
     def test_first_subscribe_that_fails_ends_it(
         self, watch: Watch, status: int, dead: bool, retry: float | None
     ) -> None:
@@ -355,7 +355,7 @@ class TestFetch:
         assert watch.answer(200, [("Expires", "0")]) == [Granted(0)]
         assert watch.notify("terminated;reason=timeout", PIDF) == [
             Reply(200), Document("application/pidf+xml", PIDF), Ended(Cause.NOTIFY, "timeout", 0, False, None),
-        ]  # fmt: skip
+        ]
 
     def test_fetch_takes_a_document_from_a_notifier_that_does_not_terminate(self) -> None:
         watch = Watch(expires=0)

@@ -103,7 +103,7 @@ def test_grant_shortens_and_never_lengthens(asked: str | None, granted: int) -> 
         (None, 300, None), (0, 300, None), (1, 300, "300"), (299, 300, "300"), (300, 300, None),
         (3599, 7200, "3600"), (3600, 7200, None),
     ],
-)  # fmt: skip
+)
 def test_interval_is_too_brief_only_below_the_least_and_below_an_hour(
     asked: int | None, shortest: int, wanted: str | None
 ) -> None:
@@ -120,7 +120,7 @@ def test_acceptance_is_a_200_with_all_that_a_subscriber_needs() -> None:
     assert dict(reply.headers) == {
         "Record-Route": ROUTE, "Contact": AGENT.contact, "Expires": "600", "Event": "presence;id=7",
         "Allow-Events": "presence",
-    }  # fmt: skip
+    }
 
 
 def test_usage_key_is_the_call_id_and_our_tag() -> None:

@@ -22,7 +22,7 @@ PEER_TO_SUBSCRIBER = [given for given in SubscriberInput if not given.name.start
 PEER_TO_NOTIFIER = [
     NotifierInput.REFRESH, NotifierInput.UNSUBSCRIBE, NotifierInput.DELIVERED, NotifierInput.MISSED,
     NotifierInput.REMOVED,
-]  # fmt: skip
+]
 
 
 def rows(table: Table) -> dict[tuple[IntEnum, IntEnum], tuple[IntEnum, IntEnum]]:
@@ -80,7 +80,7 @@ def test_subscriber_survives_other_failures_only_within_a_dialog() -> None:
     surviving = {
         state for state in SubscriberState
         if SUBSCRIBER.step(state, SubscriberInput.KEPT)[0] not in (SubscriberState.TERMINATED,)
-    }  # fmt: skip
+    }
     assert surviving == {SubscriberState.PENDING, SubscriberState.ACTIVE}
 
 

@@ -48,7 +48,7 @@ def test_stranger_is_listed_with_the_command_that_lets_him_in(office: Office) ->
     link = {
         "stream": "s2s in", "remote": "wingtip.example", "peer_ip": "198.51.100.9", "names": "wingtip.example",
         "cert_sha256": "da96f47772754b83", "cert_issuer": "CN=R11",
-    }  # fmt: skip
+    }
     office.service._seen.watch(Report("link.refused", Code.A01, link))
     shows("Somebody is not on the partner list", shown("seen", office.get("seen"), "partners", "seen"))
 

@@ -46,7 +46,7 @@ def met(folder: Path, *chain: Made, trust: Trust = Trust(revocation="off")) -> S
     return report([{
         "partner": "contoso", "domain": "contoso.com", "how": "sip, DNS SRV, mutual TLS", "when": "", "late": False,
         "outcome": "FAIL", "steps": [step.as_json() for step in steps],
-    }])  # fmt: skip
+    }])
 
 
 def ours(*chain: Made) -> list[str]:

@@ -89,7 +89,7 @@ def lines(*reaches: Reach, **said: object) -> list[str]:
     return report([{
         "partner": "contoso", "domain": "contoso.com", "how": "sip, DNS SRV, mutual TLS", "when": "", "late": False,
         "outcome": "FAIL", "steps": [step.as_json() for step in steps],
-    }])  # fmt: skip
+    }])
 
 
 def failed(found: Cause) -> list[str]:

@@ -22,7 +22,7 @@ NOT_COUNTED = {
     "message_whose_time_is_over_after_a_crash_comes_back", "session_does_not_outlive_the_gateway",
     "session_that_lies_idle_is_ended_and_opened_again_by_who_speaks",
     "session_with_a_partner_who_is_blocked_is_ended", "sessions_are_ended_when_the_gateway_stops",
-}  # fmt: skip
+}
 DECLINED = {"invitation_of_a_room_is_declined"}  # the answer is no error, but what RFC calls a decline
 
 
@@ -127,7 +127,7 @@ def test_one_conversation_has_one_number_on_both_sides(logged: list[str]) -> Non
         for name in (
             "xmpp_sender_gets_an_error_when_sip_refuses", "sip_sender_gets_a_failure_when_xmpp_returns_an_error",
         )
-    )  # fmt: skip
+    )
     other = other.partition("\n\n")[2].partition("\n\n")[2].replace("romeo@", "nobody@").replace("m1", "m2")
     Performance(one + "\n" + other.replace("nobody@capulet", "juliet@capulet")).play()
     numbers = [match[1] for line in logged for match in re.finditer(r"\bcid=(\w+)", line)]

@@ -36,7 +36,7 @@ def test_test_exists_and_shows_it(symptom: Symptom) -> None:
         (found,) = [
             node for node in ast.walk(tree)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
-        ]  # fmt: skip
+        ]
         if file.startswith("tests/symptoms/"):
             texts = {node.value for node in ast.walk(found) if isinstance(node, ast.Constant)}
             assert symptom.title in texts, f"{name} is about something else"

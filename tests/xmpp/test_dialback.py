@@ -65,7 +65,7 @@ def test_key_is_that_of_the_examples() -> None:
         ("jabber.exampl", "ebber.example", "1"),
         ("jabber.example", "jabber.example", "11"), ("jabber.example jabber.example", "1", ""),
     ],
-)  # fmt: skip
+)
 def test_key_of_domains_that_end_alike_is_another(receiving: str, originating: str, stream_id: str) -> None:
     """CVE-2016-0756."""
     keys = Keys(b"ours")

@@ -43,7 +43,7 @@ BEFORE = {
     "a header with too many attributes": (
         HEADER[:-1] + b"".join(b" a%d=''" % n for n in range(100)) + b">", "policy-violation",
     ),
-}  # fmt: skip
+}
 
 BEHIND = {
     "a comment": (b"<a><!-- c --></a>", "restricted-xml"),

@@ -114,7 +114,7 @@ def test_presence_type_is_kept_when_it_is_unknown() -> None:
         ("0", 0), ("127", 127), ("-128", -128), ("+5", 5), (" 5\n", 5),
         ("128", 0), ("-129", 0), ("1.5", 0), ("", 0), ("-", 0), ("--1", 0), ("٣", 0), ("9" * 5000, 0),
     ],
-)  # fmt: skip
+)
 def test_priority_is_zero_when_it_is_not_within_range(text: str, expected: int) -> None:
     presence = read(from_juliet("presence", content=f"<priority>{text}</priority>"))
     assert isinstance(presence, Presence)
