@@ -5,6 +5,7 @@ it is said a little later, if it is still true, or not at all. Called by `edge.g
 `edge.gateway.delivery` with what the two sides say, and by `edge.gateway.chat` when a session ends.
 """
 
+from collections import OrderedDict
 from typing import Protocol
 
 from edge.bodies import iscomposing, keyboard
@@ -97,7 +98,7 @@ class Typists:
     def __init__(self, node: Node, modes: Modes) -> None:
         self._node = node
         self._modes = modes
-        self.talks: dict[tuple[JID, JID], Talk] = {}  # by user and contact, the latest last
+        self.talks: OrderedDict[tuple[JID, JID], Talk] = OrderedDict()  # by user and contact, the latest last
         self._deaf: dict[JID, None] = {}
         self.sessions: SessionWay | None = None
         self.pages: PageWay | None = None
@@ -187,14 +188,15 @@ class Typists:
     def _talk(self, stanza: Message, decision: Admit) -> Talk:
         assert stanza.from_ is not None and stanza.to is not None
         key = stanza.to.bare(), stanza.from_.bare()
-        talk = self.talks.pop(key, None)
-        if talk is None:
-            if len(self.talks) >= MAX_TALKS:
-                oldest = self.talks.pop(next(iter(self.talks)))
-                self._silence(oldest)
-                self._hide(oldest)
-            talk = Talk(self, *key, decision, self._node.wheel.now)
-        self.talks[key] = talk
+        talk = self.talks.get(key)
+        if talk is not None:
+            self.talks.move_to_end(key)
+            return talk
+        if len(self.talks) >= MAX_TALKS:
+            _, oldest = self.talks.popitem(last=False)
+            self._silence(oldest)
+            self._hide(oldest)
+        talk = self.talks[key] = Talk(self, *key, decision, self._node.wheel.now)
         return talk
 
     def _tell(self, talk: Talk) -> list[Effect]:

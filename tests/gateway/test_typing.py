@@ -310,3 +310,11 @@ def test_as_many_pairs_are_known_as_there_is_room_for(monkeypatch: pytest.Monkey
         told(talk)
     assert len(talk.gateway.typists.talks) == 2
     assert len(talk.bench.wheel) == 2
+
+
+def test_who_has_been_silent_for_the_longest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typing, "MAX_TALKS", 2)
+    talk = Talk("page")
+    for name in ("romeo", "mercutio", "romeo", "benvolio"):
+        talk.shows("composing", to=f"{name}@sip.example")
+    assert [user.local for user, _ in talk.gateway.typists.talks] == ["romeo", "benvolio"]
