@@ -5,6 +5,7 @@ the partner that his names point to: what he said he is, or what his certificate
 Who was let in may have asked for what he gets not: the last such refusal is kept too.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from edge.admin.evidence import Arrival, Fault
@@ -31,10 +32,10 @@ class Arrivals:
     def __init__(self, directory: Directory, wall: Callable[[], float]) -> None:
         self._directory = directory
         self._wall = wall
-        self._good: dict[str, Arrival] = {}  # by partner
-        self._bad: dict[str, Arrival] = {}
-        self._nameless: dict[str, Arrival] = {}  # turned away, by address
-        self._denied: dict[str, Arrival] = {}  # requests, by partner
+        self._good: OrderedDict[str, Arrival] = OrderedDict()  # by partner
+        self._bad: OrderedDict[str, Arrival] = OrderedDict()
+        self._nameless: OrderedDict[str, Arrival] = OrderedDict()  # turned away, by address
+        self._denied: OrderedDict[str, Arrival] = OrderedDict()  # requests, by partner
 
     def watch(self, report: Report) -> None:
         """For `edge.driver.Driver.watch`."""
@@ -93,12 +94,12 @@ def _came_in(fields: Mapping[str, object]) -> bool:
     return fields.get("direction") == "in"
 
 
-def _put(book: dict[str, Arrival], key: str, arrival: Arrival, most: int) -> None:
+def _put(book: OrderedDict[str, Arrival], key: str, arrival: Arrival, most: int) -> None:
     """The newest last; of too many the oldest goes."""
     book.pop(key, None)
     book[key] = arrival
     if len(book) > most:
-        del book[next(iter(book))]
+        book.popitem(last=False)
 
 
 def _words(fields: Mapping[str, object], name: str) -> list[str]:

@@ -4,6 +4,7 @@
 say of themselves or show in a certificate that nobody has vouched for: they are worth an inquiry, and no more.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -47,7 +48,7 @@ class Seen:
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self._book: dict[tuple[str, str], Stranger] = {}  # by protocol and domain (or names), the last seen last
+        self._book: OrderedDict[tuple[str, str], Stranger] = OrderedDict()  # by protocol and domain (or names)
         self._shown: dict[str, tuple[str, str]] = {}  # by the names of a SIP certificate, who has shown it
 
     def __len__(self) -> int:
@@ -100,10 +101,11 @@ class Seen:
         self._put(key, replace(stranger, requests=stranger.requests + 1, through=partner or stranger.through))
 
     def _put(self, key: tuple[str, str], stranger: Stranger) -> None:
+        """The last seen last."""
         self._book.pop(key, None)
         self._book[key] = replace(stranger, last_seen=self._wall())
         if len(self._book) > MOST:
-            del self._book[next(iter(self._book))]
+            self._book.popitem(last=False)
 
 
 # -- private ---------------------------------------------------------------------------------------------------------

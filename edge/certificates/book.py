@@ -6,6 +6,7 @@ of its servers, so a change is one that was not seen before; who was refused is 
 push partners out.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,8 +68,8 @@ class PeerBook:
     """What was seen. Everything that changed since the last `unsaved` can be asked for, to be kept."""
 
     def __init__(self) -> None:
-        self._accepted: dict[str, dict[str, Seen]] = {}  # by system and fingerprint, the last seen last
-        self._refused: dict[str, Seen] = {}
+        self._accepted: OrderedDict[str, dict[str, Seen]] = OrderedDict()  # by system and fingerprint, last seen last
+        self._refused: OrderedDict[str, Seen] = OrderedDict()
         self._number = 0
         self._unsaved: dict[str, Seen | None] = {}
 
@@ -94,7 +95,7 @@ class PeerBook:
             before = _seen("", fingerprint, certificate, now)
         self._refused[fingerprint] = msgspec.structs.replace(before, last_seen=now, code=str(code))
         while len(self._refused) > MAX_REFUSED:
-            del self._refused[next(iter(self._refused))]
+            self._refused.popitem(last=False)
 
     def forget(self, system: str) -> None:
         """The system is no partner any more."""

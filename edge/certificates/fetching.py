@@ -7,6 +7,7 @@ The addresses stand in certificates. They are followed only if the chain is good
 written them, over plain HTTP as RFC 5280 §8 advises, without redirections, and never to an address that is not public.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -43,7 +44,7 @@ class Revocation:
         self._is_allowed, self._report = is_allowed, report
         self._stopped = False
         self._under_way: dict[Query, Deferred[None]] = {}
-        self._failed: dict[Query, float] = {}
+        self._failed: OrderedDict[Query, float] = OrderedDict()  # until when; what failed last is last
 
     def fault(self, handshake: Handshake, policy: str) -> Code | None:
         """What is known now: C10, or with the policy "hard" C08 for nothing."""
@@ -110,7 +111,8 @@ class Revocation:
     def _has_failed(self, query: Query, failure: Failure) -> None:
         if self._stopped:
             return
+        self._failed.pop(query, None)
         while len(self._failed) >= MAX_FAILED:
-            del self._failed[next(iter(self._failed))]
+            self._failed.popitem(last=False)
         self._failed[query] = self._reactor.seconds() + RETRY_SECONDS
         self._report(query.url, failure.getErrorMessage()[:200] or repr(failure.value))

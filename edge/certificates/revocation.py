@@ -5,6 +5,7 @@ A `Ledger` is pure and bounded: it is given what issuers say, and the time; it s
 of `edge.certificates.trust.Trust`: "soft" lets pass what cannot be found out, "hard" does not.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,7 +96,8 @@ class Ledger:
     """Everything known about revocation. The oldest goes when there is too much."""
 
     def __init__(self) -> None:
-        self._statements: dict[tuple[str, int], tuple[Statement, str, str]] = {}  # and the issuer's name, and the URL
+        # With the issuer's name and the URL; what was learnt last is last.
+        self._statements: OrderedDict[tuple[str, int], tuple[Statement, str, str]] = OrderedDict()
         self._lists: dict[tuple[str, str], Crl] = {}  # by issuer and URL, "" for those of files
         self._files: tuple[FileList, ...] = ()
         self._signed: dict[x509.Certificate, tuple[FileList, ...]] = {}  # those that an issuer has signed
@@ -179,7 +181,7 @@ class Ledger:
         self._statements.pop(key, None)
         self._statements[key] = kept
         while len(self._statements) > MAX_STATEMENTS:
-            del self._statements[next(iter(self._statements))]
+            self._statements.popitem(last=False)
 
     def _keep_list(self, signer: str, url: str, known: Crl) -> None:
         self._lists.pop((signer, url), None)

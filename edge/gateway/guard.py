@@ -5,6 +5,7 @@ Limits on top of the rate that all partners have (`edge.gateway.limits`). A part
 Used by `edge.gateway.policy`.
 """
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 from edge.codes import Code
@@ -38,9 +39,9 @@ class Guard:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._partners: dict[str, _Partner] = {}
-        self._users: dict[str, _Tried] = {}
-        self._sites: dict[str, _Site] = {}
+        self._partners: OrderedDict[str, _Partner] = OrderedDict()
+        self._users: OrderedDict[str, _Tried] = OrderedDict()
+        self._sites: OrderedDict[str, _Site] = OrderedDict()
 
     def outbound(self, user: str, system: System, now: float) -> Limit | None:
         """A user of ours writes to a discovered partner."""
@@ -48,7 +49,7 @@ class Guard:
         if tried is None or now - tried.began >= HOUR:
             self._users.pop(user, None)
             if len(self._users) >= USERS:
-                del self._users[next(iter(self._users))]
+                self._users.popitem(last=False)
             tried = self._users[user] = _Tried(now)
         if tried.takes(system.name, STRANGERS):
             return None
@@ -59,7 +60,7 @@ class Guard:
         partner = self._partners.get(system.name)
         if partner is None:
             if len(self._partners) >= PARTNERS:
-                del self._partners[next(iter(self._partners))]
+                self._partners.popitem(last=False)
             partner = self._partners[system.name] = _Partner(now, self._ended(system))
         if now - partner.tried.began >= HOUR:
             partner.tried = _Tried(now)
@@ -104,7 +105,7 @@ class Guard:
         if site is None or now - site.began >= HOUR:
             self._sites.pop(key, None)
             if len(self._sites) >= PARTNERS:
-                del self._sites[next(iter(self._sites))]
+                self._sites.popitem(last=False)
             site = self._sites[key] = _Site(now)
         return site
 

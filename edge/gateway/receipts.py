@@ -7,7 +7,7 @@ after a restart or because there was too much of it, is not told. Called by `edg
 `edge.gateway.pager`, `edge.gateway.delivery` and `edge.gateway.chat`.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from edge.bodies import cpim
@@ -98,7 +98,7 @@ class Receipts:
         self._node = node
         self._owed: Rows[Owed] = Rows(MAX_OPEN)  # by the id of the stanza
         self._wanted: Rows[Wanted] = Rows(MAX_OPEN)  # by the Message-ID
-        self._users: dict[JID, bool] = {}  # whether he takes CPIM
+        self._users: OrderedDict[JID, bool] = OrderedDict()  # whether he takes CPIM; the last heard of last
         self._lines: dict[tuple[JID, JID], Line] = {}
         self.pages: PageWay | None = None
         self.sessions: SessionWay | None = None
@@ -209,7 +209,7 @@ class Receipts:
     def _note(self, user: JID, takes: bool) -> None:
         self._users.pop(user, None)
         if len(self._users) >= MAX_USERS:
-            del self._users[next(iter(self._users))]
+            self._users.popitem(last=False)
         self._users[user] = takes
 
     def _report(self, owed: Owed, kind: str) -> list[Effect]:
@@ -277,7 +277,7 @@ class Rows(Generic[V]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._rows: dict[str, dict[str, V]] = {}
+        self._rows: dict[str, OrderedDict[str, V]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))
@@ -287,16 +287,20 @@ class Rows(Generic[V]):
         return rows.get(key) if rows is not None else None
 
     def keep(self, system: str, key: str, value: V) -> None:
-        rows = self._rows.setdefault(system, {})
+        rows = self._rows.get(system)
+        if rows is None:
+            rows = self._rows[system] = OrderedDict()
         if len(rows) >= self._most:
-            del rows[next(iter(rows))]
+            rows.popitem(last=False)
         rows[key] = value
 
     def change(self, system: str, key: str, value: V) -> None:
         self._rows[system][key] = value
 
     def drop(self, system: str, key: str) -> None:
-        self._rows.get(system, {}).pop(key, None)
+        rows = self._rows.get(system)
+        if rows is not None:
+            rows.pop(key, None)
 
 
 def _due(asked: Asked, kind: str) -> tuple[str, Asked] | None:

@@ -8,7 +8,7 @@ anybody can buy a domain and have a certificate for it.
 Whoever is turned away is in the log, but the whole Internet may come at once: so once in a while, with a number.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -65,7 +65,7 @@ class Entrance:
         self._taken = [0, 0]  # places of strangers, and of partners
         self._proved: set[object] = set()
         self._hosts: Counter[str] = Counter()
-        self._known: dict[str, None] = {}
+        self._known: OrderedDict[str, None] = OrderedDict()
         self._vain: Counter[str] = Counter()  # of partners, since `_vain_since`
         self._vain_since = clock.seconds()
         self._left, self._at = float(AT_ONCE), clock.seconds()
@@ -73,7 +73,7 @@ class Entrance:
         self._window = clock.seconds()
         self._turned_away = 0
         self._complained = -COMPLAIN
-        self._above: dict[str, _Above] = {}  # by partner
+        self._above: OrderedDict[str, _Above] = OrderedDict()  # by partner
         self._looking: IDelayedCall | None = None  # whether the crowd has gone
 
     def knows(self, host: str) -> bool:
@@ -105,7 +105,7 @@ class Entrance:
         above = self._above.get(system.name)
         if above is None:
             if len(self._above) >= REMEMBERED:
-                del self._above[next(iter(self._above))]
+                self._above.popitem(last=False)
             above = self._above[system.name] = _Above()
         above.count += 1
         if now - above.complained >= COMPLAIN:
@@ -135,7 +135,7 @@ class Entrance:
         self._known.pop(host, None)
         self._known[host] = None
         if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
 
     def leave(self, link: object) -> None:
         """``link`` is gone. One that has left already may do so again."""

@@ -3,9 +3,10 @@
 import pytest
 from twisted.internet.defer import fail
 
+from edge.certificates import fetching
 from edge.certificates.fetching import FETCH_SECONDS, RETRY_SECONDS, WAIT_SECONDS
 from edge.codes import Code
-from tests.certificates.issuing import CRL, OCSP, REVOKED, ROOT, crl, leaf, response
+from tests.certificates.issuing import CRL, OCSP, REVOKED, ROOT, answering, crl, leaf, response
 from tests.certificates.test_revocation import shown
 from tests.certificates.web import BOTH, ONE, PUBLIC, Web
 
@@ -76,6 +77,17 @@ def test_address_that_failed_is_left_alone_for_a_while(web: Web) -> None:
     web.reactor.advance(RETRY_SECONDS + 1)
     assert web.shakes(ONE)[1] is not None
     assert len(web.dialled) == 2 and len(web.problems) == 1
+
+
+def test_failure_that_is_the_longest_ago_is_forgotten_first(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "MAX_FAILED", 3)
+    one, two, three, four = (leaf(answering()) for _ in range(4))
+    for certificate, seconds in ((one, 200), (two, RETRY_SECONDS - 199), (one, 0), (three, 0), (four, 0)):
+        web.shakes(certificate)
+        web.refuse()
+        web.reactor.advance(seconds)
+    asked = [web.shakes(each)[1] is not None for each in (one, two, three, four)]
+    assert asked == [False, True, False, False] and len(web.problems) == 5
 
 
 def test_two_handshakes_share_one_question(web: Web) -> None:

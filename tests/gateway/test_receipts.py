@@ -284,6 +284,9 @@ def test_as_many_users_are_remembered_as_there_is_room_for(monkeypatch: pytest.M
         known.knows(user)
     known.unknown(users[0])
     assert [known.takes(user) for user in users] == [False, False, True] and len(known._users) == 2
+    known.knows(users[2])
+    known.knows(users[1])
+    assert [known.takes(user) for user in users] == [False, True, True]  # the one heard of last is forgotten last
 
 
 def test_rows_of_one_system_cost_another_nothing() -> None:
