@@ -8,12 +8,10 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
-from precis_i18n import get_profile
-
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.sip.uri import SipUri, escape_user, unescape
-from edge.xmpp.jid import JID
+from edge.xmpp.jid import JID, profile
 
 CACHE = 4096  # translations in each direction; bounded, because peers choose the addresses
 CACHED_LENGTH = 256  # characters; longer addresses are rare, and would make the cache's memory the peer's choice
@@ -105,8 +103,6 @@ _RESOURCE_LITERALS = "!$&'()*+,:;="  # RFC 5122 §2.2 resallow
 _NO_DOT_ATOM = str.maketrans({character: f"%{ord(character):02X}" for character in "(),;?/"})
 _OUTER_DOTS = re.compile(r"^\.|\.$|(?<=\.)\.")  # a dot-atom has dots inside, one at a time
 
-_profile = get_profile("UsernameCaseMapped")
-
 
 def _unmappable(text: str) -> RemoteProtocolError:
     return RemoteProtocolError(text, Code.S08)
@@ -155,8 +151,9 @@ def _decoded(text: str) -> str:
 def _canonical(text: str) -> str:
     if text.isascii():
         return text.lower()
-    mapped = _profile.case_mapping_rule(_profile.width_mapping_rule(text))
-    return str(_profile.normalization_rule(mapped))
+    rules = profile("UsernameCaseMapped")
+    mapped = rules.case_mapping_rule(rules.width_mapping_rule(text))
+    return str(rules.normalization_rule(mapped))
 
 
 def _uri_of(jid: JID, scheme: str) -> str:

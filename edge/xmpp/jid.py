@@ -6,17 +6,17 @@ texts are. Domains are IDNA2008 (`edge.domains`): ``faß.de`` is not ``fass.de``
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address
-from typing import Final
-
-from precis_i18n import get_profile
-from precis_i18n.profile import Profile
+from typing import TYPE_CHECKING, Final
 
 from edge import domains
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.xmpp.element import escape_attribute
+
+if TYPE_CHECKING:
+    from precis_i18n.profile import Profile
 
 MAX_PART = 1023  # octets of each part, RFC 7622 §3.1
 MAX_JID = 3 * MAX_PART + 2  # octets of the whole
@@ -86,12 +86,17 @@ class JID:
         return hash(self._text)
 
 
+@cache
+def profile(name: str) -> "Profile":
+    """A profile of PRECIS, such as UsernameCaseMapped. Asked for with the first text that is not plain ASCII."""
+    from precis_i18n import get_profile  # here, because it takes 0.2 MB that ASCII addresses never need
+
+    return get_profile(name)
+
+
 # Printable ASCII without what RFC 7622 §3.3.1 excludes: " & ' / : < > @ and space.
 _ASCII_LOCAL = re.compile(r"[!#$%()*+,\-.0-9;=?A-Z\[\\\]^_`a-z{|}~]+")
 _EXCLUDED = frozenset("\"&'/:<>@")
-
-_username = get_profile("UsernameCaseMapped")
-_opaque = get_profile("OpaqueString")
 
 
 def _malformed(text: str) -> RemoteProtocolError:
@@ -130,7 +135,7 @@ def _local(text: str) -> str:
     """RFC 7622 §3.3."""
     if len(text) <= MAX_PART and _ASCII_LOCAL.fullmatch(text):
         return text.lower()
-    prepared = _enforce(_username, text, "localpart")
+    prepared = _enforce("UsernameCaseMapped", text, "localpart")
     if not _EXCLUDED.isdisjoint(prepared):
         raise _malformed("an address has a character in its localpart that is not allowed")
     return prepared
@@ -140,7 +145,7 @@ def _resource(text: str) -> str:
     """RFC 7622 §3.4."""
     if text.isascii() and text.isprintable() and len(text) <= MAX_PART:
         return text
-    return _enforce(_opaque, text, "resource")
+    return _enforce("OpaqueString", text, "resource")
 
 
 def _domain(text: str) -> str:
@@ -161,9 +166,9 @@ def _no_literal() -> str:
     raise _malformed("an address has a malformed IP literal") from None
 
 
-def _enforce(profile: Profile, text: str, part: str) -> str:
+def _enforce(name: str, text: str, part: str) -> str:
     try:
-        return _bounded(profile.enforce(text), part)
+        return _bounded(profile(name).enforce(text), part)
     except UnicodeError:
         raise _malformed(f"an address has a character in its {part} that is not allowed") from None
 
