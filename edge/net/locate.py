@@ -10,11 +10,10 @@ have published ourselves.
 import random
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.names import dns
 from twisted.python.failure import Failure
 
 from edge.codes import Code
@@ -22,8 +21,11 @@ from edge.domains import Domain
 from edge.domains import domain as canonical
 from edge.errors import RemoteProtocolError
 from edge.net.addresses import interleaved, is_public
-from edge.net.names import LocateError, Names
+from edge.net.names import NAPTR, SRV, LocateError, Names
 from edge.partners import HostPort, System
+
+if TYPE_CHECKING:
+    from twisted.names import dns
 
 LONGEST = 10.0  # seconds for everything, so that a message in the queue still hears of it
 TARGETS = 8  # SRV targets we look at; the records are written by others, and each costs two queries
@@ -111,7 +113,7 @@ class Locator:
         it federates.
         """
         try:
-            records = await self._names.ask(domain, dns.NAPTR)
+            records = await self._names.ask(domain, NAPTR)
         except LocateError:
             records = []  # there are name servers that do not know the type, and say nothing
         if not records:
@@ -133,11 +135,11 @@ class Locator:
         if system.hosts is not None:
             found = await self._addresses(system.hosts, public)
             return [each._replace(direct=only_direct) for each in found]
-        secure = Deferred.fromCoroutine(self._names.ask(f"_xmpps-server._tcp.{domain}", dns.SRV))
+        secure = Deferred.fromCoroutine(self._names.ask(f"_xmpps-server._tcp.{domain}", SRV))
         plain: list[dns.RRHeader] = []
         if not only_direct:
             secure.addErrback(_nothing)  # the other record is enough
-            plain = await self._names.ask(f"_xmpp-server._tcp.{domain}", dns.SRV)
+            plain = await self._names.ask(f"_xmpp-server._tcp.{domain}", SRV)
         records = await secure + plain
         if not records and not only_direct:
             try:
@@ -164,7 +166,7 @@ class Locator:
         return None if found is None else [place for place, _ in found]
 
     async def _ranked(self, name: str) -> _Ranked | None:
-        records = await self._names.ask(name, dns.SRV)
+        records = await self._names.ask(name, SRV)
         if not records:
             return None
         services = [cast("dns.Record_SRV", each.payload) for each in records]
@@ -222,7 +224,7 @@ def identities(system: System, domain: Domain, candidate: Candidate) -> frozense
     return frozenset((domain,))
 
 
-def ordered(records: Sequence[dns.Record_SRV], rng: random.Random) -> list[dns.Record_SRV]:
+def ordered(records: "Sequence[dns.Record_SRV]", rng: random.Random) -> "list[dns.Record_SRV]":
     """SRV records in the order to try them: by priority, among equals a draw by weight (RFC 2782)."""
     result = []
     for priority in sorted({record.priority for record in records}):
@@ -238,11 +240,11 @@ def ordered(records: Sequence[dns.Record_SRV], rng: random.Random) -> list[dns.R
     return result
 
 
-def _means_tls(record: dns.Record_NAPTR) -> bool:
+def _means_tls(record: "dns.Record_NAPTR") -> bool:
     return (record.service.string.upper(), record.flags.string.upper()) == (b"SIPS+D2T", b"S")
 
 
-def _place(record: dns.Record_SRV) -> HostPort | None:
+def _place(record: "dns.Record_SRV") -> HostPort | None:
     """The target of a record; None for "." or a name that cannot exist."""
     try:
         return HostPort(canonical(record.target.name.decode("ascii")), record.port)
@@ -250,7 +252,7 @@ def _place(record: dns.Record_SRV) -> HostPort | None:
         return None
 
 
-def _nothing(failure: Failure) -> list[dns.RRHeader]:
+def _nothing(failure: Failure) -> "list[dns.RRHeader]":
     failure.trap(LocateError)  # type: ignore[no-untyped-call]  # so Twisted has it
     return []
 
