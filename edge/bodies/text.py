@@ -80,8 +80,8 @@ def decode(body: bytes, charset: str = "") -> str:
         text = body.decode(codec)
     except UnicodeError:
         raise RemoteProtocolError("the text is not in the charset it claims", Code.S01, status=400) from None
-    if text.isprintable():
-        return text
+    if len(body.translate(None, _CONTROL_OCTETS)) == len(body) if text.isascii() else text.isprintable():
+        return text  # nearly all; for ASCII the octets are the quicker way to see it
     if codec == "iso8859-1" and _CONTROLS.search(text) is not None:
         text = _of_windows(body, text)
     return legal(lines(text.removeprefix("\ufeff")))
@@ -114,6 +114,7 @@ def language_tag(value: str) -> str:
 
 _EITHER_ORDER = {"utf-16": 2, "utf-32": 4}  # octets of a unit
 _CONTROLS = re.compile("[\x80-\x9f]")
+_CONTROL_OCTETS = bytes([*range(0x20), 0x7F])
 
 
 def _ordered(body: bytes, codec: str) -> str:

@@ -74,7 +74,8 @@ class Deliveries:
         page_type = "chat" if in_session else decision.recipient.page_type
         limit = decision.recipient.stanza_bytes
         try:
-            if PLAIN in request.headers.index.get(b"content-type", PLAIN):  # nearly all
+            media = request.headers.index.get(b"content-type", PLAIN)
+            if type(media) is bytes and media.find(PLAIN) >= 0:  # nearly all; `in` would try to read a number first
                 state = ""
                 if self._typists.talks and self._typists.showed(source.bare(), recipient.bare()):
                     state, page_type = "active", "chat"  # his client shows states in chats only

@@ -29,7 +29,17 @@ def stamp_of(time: float) -> str:
 
 def time_of_date(date: str) -> float | None:
     """Read a Date; SIP knows only GMT."""
-    return _time_of_date(date) if len(date) == DATE_LENGTH else None
+    if len(date) != DATE_LENGTH:
+        return None
+    match = _DATE.fullmatch(date)
+    if match is None:
+        return None
+    day, month, year, hour, minute, second = match.groups()
+    try:
+        time = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), 0, UTC)
+    except ValueError:
+        return None
+    return max(time.timestamp(), 0.0)
 
 
 def date_of(time: float) -> str:
@@ -41,19 +51,6 @@ def date_of(time: float) -> str:
 @lru_cache(CACHE)
 def _stamp_of(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@lru_cache(CACHE)
-def _time_of_date(date: str) -> float | None:
-    match = _DATE.fullmatch(date)
-    if match is None:
-        return None
-    day, month, year, hour, minute, second = match.groups()
-    try:
-        time = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), 0, UTC)
-    except ValueError:
-        return None
-    return max(time.timestamp(), 0.0)
 
 
 _END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # with any offset still a year of four digits

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edge.bodies import cpim, iscomposing, keyboard, text
 from edge.bodies.mime import Entity
@@ -11,9 +12,10 @@ from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.mapping import payloads
 from edge.mapping.addresses import uri_of
-from edge.mapping.dates import date_of, time_of_date
+from edge.mapping.dates import DATE_LENGTH, date_of, time_of_date
 from edge.mapping.said import Content, Receipt, Said
 from edge.sip.message import Request
+from edge.sip.values import media_type_of
 from edge.xmpp.jid import JID
 
 MAX_CALL_ID = 255  # characters of a thread that is used as a Call-ID; peers store Call-IDs in columns of this size
@@ -104,10 +106,9 @@ def plain_text(request: Request) -> str:
     index = request.headers.index
     if not request.body or _ENCODED in index or _TRANSFER in index:
         return ""
-    media = request.content_type
-    if media is None or media.type != "text/plain":
-        return ""
-    return text.decode(request.body, media.parameter("charset") or "" if media.parameters else "")
+    row = index.get(b"content-type")
+    charset = _plain_charset(row) if isinstance(row, bytes) else None
+    return "" if charset is None else text.decode(request.body, charset)
 
 
 def subject_and_language(request: Request) -> tuple[str, str]:
@@ -124,9 +125,10 @@ def times(request: Request, now: float, sent: float | None = None) -> tuple[floa
     """
     if not now:
         return None, None
-    headers = request.headers
-    dated = time_of_date(headers.get("Date") or "") if b"date" in headers.index else None
-    expires = request.expires
+    index = request.headers.index
+    row = index.get(b"date")
+    dated = None if row is None else _time_of_row(row if isinstance(row, bytes) else row[0])
+    expires = request.expires if b"expires" in index else None
     ends = None if expires is None else (now if dated is None else dated) + expires
     if ends is not None and ends <= now:
         raise RemoteProtocolError("the message has expired", Code.M02, status=480)
@@ -156,6 +158,25 @@ def is_call_id(thread: str) -> bool:
 _ENCODED = b"content-encoding"
 _TRANSFER = b"content-transfer-encoding"
 _LANGUAGE = b"content-language"
+
+CACHE = 256  # rows that are remembered: of Date those of the same few seconds, and few of Content-Type occur
+
+
+@lru_cache(CACHE)
+def _plain_charset(row: bytes) -> str | None:
+    """What `text/plain` has as its charset, "" if nothing; None for another type. Long rows are refused, not kept."""
+    media = media_type_of(row)
+    return (media.parameter("charset") or "") if media.type == "text/plain" else None
+
+
+def _time_of_row(row: bytes) -> float | None:
+    return _date(row) if len(row) <= 2 * DATE_LENGTH else None
+
+
+@lru_cache(CACHE)
+def _date(row: bytes) -> float | None:
+    return time_of_date(row.decode("utf-8", "replace").strip(" \t"))
+
 
 _NO_PARAMETERS: Mapping[str, str] = {}
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from itertools import islice
 
 from edge.errors import RemoteProtocolError
-from edge.sip.message import Request, Response
+from edge.sip.message import Request, Response, read_matched
 from edge.sip.transaction import TIMER_F
 
 CROWD = 100  # requests; as many users who do not answer would have to be written to within `TIMER_F`
 SLOW = 1.0  # seconds that each of a crowd has waited
 
 _BRANCH = b";branch="
-_ENDS = b"\r"  # of our own Via; another parameter may stand behind the branch
+_END = b"\r"  # of our own Via; another parameter may stand behind the branch
 
 
 class Pending:
@@ -42,16 +42,17 @@ class Pending:
     def asked(self, data: bytes) -> None:
         """A request of ours goes out."""
         start = data.find(_BRANCH) + len(_BRANCH)
-        branch, _, _ = data[start : data.find(_ENDS, start)].partition(b";")
-        self._asked[branch.decode("latin-1")] = self._now()
+        branch = data[start : data.find(_END, start)].decode("latin-1")
+        self._asked[branch.partition(";")[0] if ";" in branch else branch] = self._now()
 
     def answered(self, message: Request | Response) -> None:
         """This came in; it is an answer if it is a final response."""
-        if self._asked and isinstance(message, Response) and message.status >= 200:
+        if self._asked and type(message) is Response and message.status >= 200:
             try:
-                self._asked.pop(message.via.branch, None)
+                read_matched(message)
             except RemoteProtocolError:
-                return  # no Via that could be read: whoever delivers the message says so
+                return  # whoever delivers the message says so
+            self._asked.pop(message.via.branch, None)
 
     def forget(self) -> int:
         """Let go of what nobody waits for any more, and say how many these were. To be called now and then."""

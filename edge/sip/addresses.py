@@ -10,19 +10,38 @@ from typing import Final, NamedTuple
 
 from edge.errors import RemoteProtocolError
 from edge.sip import grammar
-from edge.sip.grammar import LWS, TOKEN_OCTETS, Parameters, other_parameters, parameters, parameters_text
+from edge.sip.grammar import LWS, SEMICOLON, TOKEN_OCTETS, Parameters, other_parameters, parameters, parameters_text
 from edge.sip.uri import SCHEMES, SipUri, port_number
 
 CACHE = 4096  # addresses and sent-by values; bounded, because peers choose them
 CACHED_LENGTH = 256  # octets; longer ones are parsed each time
 
 
-class NameAddr(NamedTuple):
-    """``"display" <uri>;parameters``. ``uri`` is the text of an absolute URI of any scheme."""
-
+class _NameAddr(NamedTuple):
     display: str
     uri: str
     parameters: Parameters
+    tag: str
+
+
+class _Via(NamedTuple):
+    transport: str
+    host: str
+    port: int | None
+    parameters: Parameters
+    branch: str
+
+
+class NameAddr(_NameAddr):
+    """``"display" <uri>;parameters``. ``uri`` is the text of an absolute URI of any scheme.
+
+    ``tag`` is the parameter of that name, "" if there is none (RFC 3261 §19.3).
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, display: str, uri: str, parameters: Parameters) -> "NameAddr":
+        return _new(cls, (display, uri, parameters, grammar.value_of(parameters, "tag") or ""))
 
     @classmethod
     def parse(cls, text: str) -> "NameAddr":
@@ -34,26 +53,21 @@ class NameAddr(NamedTuple):
         """The same from a raw row of a header that holds one address. Quick if it ends with the address or a tag
         follows: addresses and what stands behind the tag repeat from message to message, tags do not."""
         if len(row) <= CACHED_LENGTH:
-            if row.endswith(b">"):
+            address, found, rest = row.partition(b">;tag=")
+            if found:
+                tag, more, others = rest.partition(b";") if SEMICOLON in rest else (rest, b"", b"")
+                if TOKEN_OCTETS.fullmatch(tag) and (known := _address(address)) is not None:
+                    text = tag.decode("ascii")
+                    if not more:
+                        return _new(NameAddr, (known[0], known[1], (("tag", text),), text))
+                    behind = other_parameters(others)
+                    if behind is not None:
+                        return _new(NameAddr, (known[0], known[1], (("tag", text), *behind), text))
+            elif row.endswith(b">"):
                 known = _address(row[:-1])
                 if known is not None:
                     return known
-            address, found, rest = row.partition(b">;tag=")
-            if found:
-                tag, more, others = rest.partition(b";")
-                if tag and not tag.translate(None, TOKEN_OCTETS) and (known := _address(address)) is not None:
-                    behind = other_parameters(others) if more else ()
-                    if behind is not None:
-                        return _new(NameAddr, (known[0], known[1], (("tag", tag.decode("ascii")), *behind)))
         return _name_addr(row.decode("utf-8", "replace").strip(LWS))
-
-    @property
-    def tag(self) -> str:
-        """The tag, "" if there is none (RFC 3261 §19.3)."""
-        for name, value in self.parameters:
-            if name == "tag":
-                return value or ""
-        return ""
 
     @property
     def sip_uri(self) -> SipUri:
@@ -69,13 +83,17 @@ class NameAddr(NamedTuple):
         return f"{display}<{self.uri}>{parameters_text(self.parameters)}"
 
 
-class Via(NamedTuple):
-    """One hop. ``host`` is in lower case; parameter values stand as they came, quotes included."""
+class Via(_Via):
+    """One hop. ``host`` is in lower case; parameter values stand as they came, quotes included.
 
-    transport: str
-    host: str
-    port: int | None
-    parameters: Parameters
+    ``branch`` is the parameter of that name, "" if there is none.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, transport: str, host: str, port: int | None, parameters: Parameters) -> "Via":
+        branch = grammar.value_of(parameters, "branch") or ""
+        return _new(cls, (transport, host, port, parameters, branch))
 
     @classmethod
     def parse(cls, text: str) -> "Via":
@@ -88,20 +106,15 @@ class Via(NamedTuple):
         if len(octets) <= CACHED_LENGTH:
             sent, found, rest = octets.partition(b";branch=")
             if found:
-                branch, more, others = rest.partition(b";")
-                if branch and not branch.translate(None, TOKEN_OCTETS) and (known := _sent(sent)) is not None:
-                    behind = other_parameters(others) if more else ()
+                branch, more, others = rest.partition(b";") if SEMICOLON in rest else (rest, b"", b"")
+                if TOKEN_OCTETS.fullmatch(branch) and (known := _sent(sent)) is not None:
+                    text = branch.decode("ascii")
+                    if not more:
+                        return _new(Via, (*known, (("branch", text),), text))
+                    behind = other_parameters(others)
                     if behind is not None:
-                        return _new(Via, (*known, (("branch", branch.decode("ascii")), *behind)))
+                        return _new(Via, (*known, (("branch", text), *behind), text))
         return _via(octets.decode("utf-8", "replace"))
-
-    @property
-    def branch(self) -> str:
-        """The branch, "" if there is none."""
-        for name, value in self.parameters:
-            if name == "branch":
-                return value or ""
-        return ""
 
     @property
     def sent_by(self) -> str:

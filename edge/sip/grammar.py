@@ -18,7 +18,9 @@ LWS: Final = " \t"  # what is left of LWS once header lines are unfolded
 
 token_characters: Final = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN: Final = re.compile(rf"[{token_characters}]+")
-TOKEN_OCTETS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~"
+TOKEN_OCTETS: Final = re.compile(TOKEN.pattern.encode("ascii"))
+COMMA: Final = 0x2C  # for ``COMMA in octets``: Python tries first to read what is on the left as a number
+SEMICOLON: Final = 0x3B
 QUOTED_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # every control character but HT
 

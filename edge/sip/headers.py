@@ -175,7 +175,6 @@ def spelled(name: bytes) -> str:
 
 
 _CONTROL: Final = re.compile(grammar.CONTROL.pattern.encode("ascii"))
-_TOKEN: Final = re.compile(grammar.TOKEN.pattern.encode("ascii"))
 _STANDARD: Final = (
     b"Accept Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authorization Call-ID Call-Info "
     b"Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type CSeq Date "
@@ -240,7 +239,7 @@ def _unfold(lines: Sequence[bytes]) -> list[bytes]:
 
 def _learn(spelling: bytes) -> bytes:
     name = spelling.rstrip(b" \t").lower()
-    if _TOKEN.fullmatch(name) is None:
+    if grammar.TOKEN_OCTETS.fullmatch(name) is None:
         raise RemoteProtocolError("the name of a header is malformed")
     name = COMPACT.get(name, name)
     if len(_SPELLINGS) < SPELLINGS and len(spelling) <= SPELLING_LENGTH:

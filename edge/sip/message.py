@@ -6,12 +6,14 @@ nobody touches is not looked at.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.errors import RemoteProtocolError
 from edge.sip import grammar
 from edge.sip.addresses import NameAddr, Via, first_element
+from edge.sip.grammar import COMMA, TOKEN_OCTETS
 from edge.sip.headers import Headers, spelled, split_lines
 from edge.sip.serialise import request_bytes, response_bytes
 from edge.sip.uri import SipUri
@@ -29,8 +31,8 @@ from edge.sip.values import (
 )
 
 __all__ = [
-    "METHODS", "Message", "Request", "Response", "check_request", "check_response", "parse_message", "request_bytes",
-    "response_bytes",
+    "METHODS", "Message", "Request", "Response", "check_request", "check_response", "parse_message", "read_matched",
+    "request_bytes", "response_bytes",
 ]
 
 STATUS_LINES = 256  # status lines that are remembered; bounded, because peers choose the phrases
@@ -43,95 +45,41 @@ METHODS: Final = frozenset({
 
 
 class Message:
-    """What requests and responses have in common. Mandatory headers are kept once they have been read."""
+    """What requests and responses have in common.
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "headers")
+    Mandatory headers are read when they are asked for, and kept: ``via`` (the top one), ``from_``, ``to``, ``call_id``,
+    ``cseq``; and so is ``max_forwards``, 0 to 255 (RFC 3261 §20.22), None if there is none.
+    """
+
+    __slots__ = ("body", "call_id", "cseq", "from_", "headers", "max_forwards", "to", "via")
+
+    via: Via
+    from_: NameAddr
+    to: NameAddr
+    call_id: str
+    cseq: CSeq
+    max_forwards: int | None
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers = headers
         self.body = body
-        self._via: Via | None = None
-        self._from: NameAddr | None = None
-        self._to: NameAddr | None = None
-        self._call_id: str | None = None
-        self._cseq: CSeq | None = None
 
-    @property
-    def via(self) -> Via:
-        """The top Via."""
-        found = self._via
-        if found is None:
-            row = self.headers.index.get(b"via")
-            if row is None:
-                raise _fault(b"via", row)
-            if not isinstance(row, bytes):
-                row = row[0]
-            found = self._via = Via.of_element(first_element(row) if b"," in row else row)
-        return found
+    if not TYPE_CHECKING:  # who asks for an attribute that does not exist is found by the type checker
+
+        def __getattr__(self, name: str) -> object:
+            """What has not been read yet: half the time of a property when it has."""
+            read = _READERS.get(name)
+            if read is None:
+                raise AttributeError(name)
+            found = read(self)
+            setattr(self, name, found)
+            return found
 
     @property
     def vias(self) -> list[Via]:
         """All Vias, top first."""
         rows = self.headers.raw(b"via")
         return [Via.parse(element) for row in rows for element in grammar.elements(row.decode("utf-8", "replace"))]
-
-    @property
-    def from_(self) -> NameAddr:
-        """The From header."""
-        found = self._from
-        if found is None:
-            row = self.headers.index.get(b"from")
-            if not isinstance(row, bytes):
-                raise _fault(b"from", row)
-            found = self._from = NameAddr.of_row(row)
-        return found
-
-    @property
-    def to(self) -> NameAddr:
-        """The To header."""
-        found = self._to
-        if found is None:
-            row = self.headers.index.get(b"to")
-            if not isinstance(row, bytes):
-                raise _fault(b"to", row)
-            found = self._to = NameAddr.of_row(row)
-        return found
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        found = self._call_id
-        if found is None:
-            row = self.headers.index.get(b"call-id")
-            if not isinstance(row, bytes):
-                raise _fault(b"call-id", row)
-            row = row.strip(b" \t")
-            if not row or row.translate(None, _VISIBLE):
-                raise RemoteProtocolError("the Call-ID header is malformed")
-            found = self._call_id = row.decode("ascii")
-        return found
-
-    @property
-    def cseq(self) -> CSeq:
-        """The CSeq header."""
-        found = self._cseq
-        if found is None:
-            row = self.headers.index.get(b"cseq")
-            if not isinstance(row, bytes):
-                raise _fault(b"cseq", row)
-            found = self._cseq = cseq_of(row)
-        return found
-
-    @property
-    def max_forwards(self) -> int | None:
-        """Max-Forwards, 0 to 255 (RFC 3261 §20.22)."""
-        row = self._optional(b"max-forwards")
-        if row is None:
-            return None
-        found = number_of(row)
-        if found is None or found > 255:
-            raise RemoteProtocolError("the Max-Forwards header is larger than 255")
-        return found
 
     @property
     def expires(self) -> int | None:
@@ -153,7 +101,7 @@ class Message:
             return None
         if not isinstance(row, bytes):
             row = row[0]
-        return NameAddr.of_row(first_element(row) if b"," in row else row)
+        return NameAddr.of_row(first_element(row) if COMMA in row else row)
 
     @property
     def event(self) -> Event | None:
@@ -187,28 +135,20 @@ class Message:
 
 
 class Request(Message):
-    """A request. ``uri`` is the text of the Request-URI."""
+    """A request. ``uri`` is the text of the Request-URI, ``request_uri`` its parts, read as the headers are.
 
-    __slots__ = ("_request_uri", "method", "uri")
+    Header fields in a Request-URI are refused, never obeyed (RFC 3261 §19.1.5).
+    """
+
+    __slots__ = ("method", "request_uri", "uri")
+
+    request_uri: SipUri
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
         self.headers = headers
         self.body = body
-        self._via = self._from = self._to = self._call_id = self._cseq = None  # as above, without the call
         self.method = method
         self.uri = uri
-        self._request_uri: SipUri | None = None
-
-    @property
-    def request_uri(self) -> SipUri:
-        """The Request-URI in its parts. Headers in it are refused, never obeyed (RFC 3261 §19.1.5)."""
-        found = self._request_uri
-        if found is None:
-            found = SipUri.parse(self.uri)
-            if found.headers:
-                raise RemoteProtocolError("the Request-URI holds header fields")
-            self._request_uri = found
-        return found
 
     @property
     def branch(self) -> str:
@@ -224,7 +164,6 @@ class Response(Message):
     def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
         self.headers = headers
         self.body = body
-        self._via = self._from = self._to = self._call_id = self._cseq = None  # as above, without the call
         self.status = status
         self.reason = reason
 
@@ -256,19 +195,26 @@ def check_request(request: Request) -> None:
     """The checks that come before all others: mandatory headers present, single and well-formed (RFC 3261 §8.1.1),
     Request-URI well-formed, CSeq of this method. An unsupported URI scheme is no fault here."""
     method = request.method
-    cseq = request.cseq
-    request.call_id  # noqa: B018 - reading is checking
-    request.via  # noqa: B018
-    request.max_forwards  # noqa: B018
-    request.from_  # noqa: B018
-    request.to  # noqa: B018
+    request.cseq = cseq = _cseq(request)  # to check it is to read it
+    request.call_id = _call_id(request)
+    request.via = _via(request)
+    request.max_forwards = _max_forwards(request)
+    request.from_ = _from(request)
+    request.to = _to(request)
     try:
-        request.request_uri  # noqa: B018
+        request.request_uri = _request_uri(request)
     except RemoteProtocolError as error:
         if error.status != 416:
             raise
     if cseq.method != method and method in METHODS:
         raise RemoteProtocolError("the CSeq header names another method")
+
+
+def read_matched(response: Response) -> None:
+    """Read at once what an answer is matched by (RFC 3261 §17.1.3): top Via, CSeq and Call-ID. Raises as they would."""
+    response.via = _via(response)
+    response.cseq = _cseq(response)
+    response.call_id = _call_id(response)
 
 
 def check_response(response: Response) -> None:
@@ -281,11 +227,73 @@ def check_response(response: Response) -> None:
         raise RemoteProtocolError("a response does not have exactly one Via")
 
 
+def _via(message: Message) -> Via:
+    row = message.headers.index.get(b"via")
+    if row is None:
+        raise _fault(b"via", row)
+    if not isinstance(row, bytes):
+        row = row[0]
+    return Via.of_element(first_element(row) if COMMA in row else row)
+
+
+def _from(message: Message) -> NameAddr:
+    row = message.headers.index.get(b"from")
+    if not isinstance(row, bytes):
+        raise _fault(b"from", row)
+    return NameAddr.of_row(row)
+
+
+def _to(message: Message) -> NameAddr:
+    row = message.headers.index.get(b"to")
+    if not isinstance(row, bytes):
+        raise _fault(b"to", row)
+    return NameAddr.of_row(row)
+
+
+def _call_id(message: Message) -> str:
+    row = message.headers.index.get(b"call-id")
+    if not isinstance(row, bytes):
+        raise _fault(b"call-id", row)
+    row = row.strip(b" \t")
+    if _VISIBLE.fullmatch(row) is None:
+        raise RemoteProtocolError("the Call-ID header is malformed")
+    return row.decode("ascii")
+
+
+def _cseq(message: Message) -> CSeq:
+    row = message.headers.index.get(b"cseq")
+    if not isinstance(row, bytes):
+        raise _fault(b"cseq", row)
+    return cseq_of(row)
+
+
+def _max_forwards(message: Message) -> int | None:
+    row = message.headers.index.get(b"max-forwards")
+    if row is None:
+        return None
+    if not isinstance(row, bytes):
+        raise _fault(b"max-forwards", row)
+    found = number_of(row)
+    if found is None or found > 255:
+        raise RemoteProtocolError("the Max-Forwards header is larger than 255")
+    return found
+
+
+def _request_uri(request: Request) -> SipUri:
+    found = SipUri.parse(request.uri)
+    if found.headers:
+        raise RemoteProtocolError("the Request-URI holds header fields")
+    return found
+
+
+_READERS: Final[dict[str, Callable[[Any], object]]] = {
+    "via": _via, "from_": _from, "to": _to, "call_id": _call_id, "cseq": _cseq, "max_forwards": _max_forwards,
+    "request_uri": _request_uri,
+}
 _METHODS: Final = {method.encode("ascii"): method for method in METHODS}
 _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _VERSION: Final = re.compile(rb"SIP/[0-9]{1,9}\.[0-9]{1,9}", re.IGNORECASE)
-_TOKEN: Final = re.compile(grammar.TOKEN.pattern.encode("ascii"))
-_VISIBLE: Final = bytes(range(33, 127))
+_VISIBLE: Final = re.compile(rb"[!-~]+")
 _SECONDS: Final = re.compile(rb"[0-9]+")
 
 
@@ -300,6 +308,6 @@ def _fault(name: bytes, row: object) -> RemoteProtocolError:
 
 
 def _method(octets: bytes) -> str:
-    if _TOKEN.fullmatch(octets) is None:
+    if TOKEN_OCTETS.fullmatch(octets) is None:
         raise RemoteProtocolError("the method is malformed")
     return octets.decode("ascii")

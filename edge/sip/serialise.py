@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from edge.errors import LocalProtocolError, RemoteProtocolError
-from edge.sip.addresses import first_element
+from edge.sip.addresses import Via, first_element
+from edge.sip.grammar import COMMA
 from edge.sip.status import REASONS
 from edge.sip.status import reason as phrase
 
@@ -132,13 +133,15 @@ def _received(address: str) -> bytes:
 
 def _with_received(request: "Request", row: bytes, received: str) -> bytes:
     """The top Via row with ``received`` in its first element, in place of what its sender may have put there."""
+    if COMMA not in row and row.lower().find(b"received") < 0:
+        return row + _received(received)
     try:
         via = request.via
     except RemoteProtocolError:
         return row
     others = [item for item in via.parameters if item[0] != "received"]
-    if len(others) == len(via.parameters) and b"," not in row:
+    if len(others) == len(via.parameters) and COMMA not in row:
         return row + _received(received)
-    first = first_element(row) if b"," in row else row
-    top = str(via._replace(parameters=tuple(others))).encode()
+    first = first_element(row) if COMMA in row else row
+    top = str(Via(via.transport, via.host, via.port, tuple(others))).encode()
     return b" " + top + _received(received) + row[row.index(first) + len(first) :]
