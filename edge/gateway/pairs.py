@@ -5,7 +5,7 @@ user has of the contact's presence, which `edge.gateway.notifier` serves (SIP SU
 what the contact has of the user's, which `edge.gateway.subscriber` serves (the other way round).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from edge import domains
@@ -29,6 +29,8 @@ KINDS = (
 )
 ASLEEP, TO_SYSTEM, BY_SYSTEM = 0, 1, 3  # where they stand in KINDS
 MOST_PROFILES = 10_000  # of pairs of systems; then all are made anew, because discovered partners come and go
+
+Place = tuple[str, str]  # a domain of users and one of contacts, in the form that JIDs have
 
 
 class Pair:
@@ -74,6 +76,11 @@ class Pair:
         return pending_in(self.state)
 
     @property
+    def place(self) -> Place:
+        """The domains of the two."""
+        return self.user.domain, self.contact.domain
+
+    @property
     def paths(self) -> tuple[Path, Path]:
         """The ways on which the two can be reached."""
         remote = None if self.xmpp.link == "component" else self.contact.host
@@ -110,21 +117,21 @@ class Pairs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._pairs: dict[str, dict[JID, Pair | dict[JID, Pair]]] = {}  # by domain, by user, and by contact if several
+        self._pairs: dict[Place, dict[JID, Pair | dict[JID, Pair]]] = {}  # by user, and by contact if several
         self._number = 0
         self._behind: dict[Path, int] = {}  # how many pairs each path matters to
-        self._places: dict[tuple[System, str], int] = {}  # how many users' pairs there are of each system and domain
+        self._places: dict[System, dict[Place, int]] = {}  # where each system, of either protocol, has how many pairs
         self._profiles: dict[tuple[str, str], Profile] = {}  # one for each two systems at most
 
     def __len__(self) -> int:
         return self._number
 
     def __iter__(self) -> Iterator[Pair]:
-        for domain in self._pairs:
-            yield from self._of(domain)
+        for place in self._pairs:
+            yield from self._of(place)
 
     def get(self, user: JID, contact: JID) -> Pair | None:
-        users = self._pairs.get(user.domain)
+        users = self._pairs.get((user.domain, contact.domain))
         found = users.get(user) if users is not None else None
         if isinstance(found, dict):
             return found.get(contact)
@@ -162,16 +169,15 @@ class Pairs:
         return self._behind.get(path, 0)
 
     def behind(self, path: Path) -> list[Pair]:
-        """The pairs that a path matters to. All with the domains are looked at: outages are rare, pairs are many."""
+        """The pairs that a path matters to; hardly another one is looked at."""
         system = path.system
+        if path.remote is not None and path.local is not None:
+            return list(self._of((domains.unicode(path.local), domains.unicode(path.remote))))  # as JIDs have them
+        places: Iterable[Place] = self._places.get(system, ())
         if path.local is None:
-            places = [domain for of, domain in self._places if of is system]
-            return [pair for domain in places for pair in self._of(domain) if pair.sip is system]
-        local = domains.unicode(path.local)  # the form that JIDs have
-        if path.remote is None:
-            return [pair for pair in self._of(local) if pair.xmpp is system]
-        remote = domains.unicode(path.remote)
-        return [pair for pair in self._of(local) if pair.contact.domain == remote]
+            return [pair for place in places for pair in self._of(place) if pair.sip is system]
+        local = domains.unicode(path.local)
+        return [pair for place in places if place[0] == local for pair in self._of(place) if pair.xmpp is system]
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (SIP system, direction, state): the dialogs, and the watches of XMPP users."""
@@ -203,16 +209,15 @@ class Pairs:
             profile = self._profiles[key] = watcher.presence.over(presentity.presence)
         return profile
 
-    def _of(self, domain: str) -> Iterator[Pair]:
-        """The pairs of the users with a domain, in the form that JIDs have."""
-        for found in self._pairs.get(domain, {}).values():
+    def _of(self, place: Place) -> Iterator[Pair]:
+        for found in self._pairs.get(place, {}).values():
             if isinstance(found, Pair):
                 yield found
             else:
                 yield from found.values()
 
     def _add(self, pair: Pair) -> None:
-        users = self._pairs.setdefault(pair.user.domain, {})
+        users = self._pairs.setdefault(pair.place, {})
         found = users.get(pair.user)
         if found is None:
             users[pair.user] = pair  # most have one, who needs no dictionary and no key of two parts
@@ -225,28 +230,34 @@ class Pairs:
         self._number += 1
 
     def _remove(self, pair: Pair) -> None:
-        users = self._pairs[pair.user.domain]
+        users = self._pairs[pair.place]
         found = users[pair.user]
         if isinstance(found, dict):
             del found[pair.contact]
         if not found or found is pair:
             del users[pair.user]
             if not users:
-                del self._pairs[pair.user.domain]
+                del self._pairs[pair.place]
         self._number -= 1
 
     def _count(self, pair: Pair) -> None:
         for path in pair.paths:
             self._behind[path] = self._behind.get(path, 0) + 1
-        place = pair.sip, pair.user.domain
-        self._places[place] = self._places.get(place, 0) + 1
+        place = pair.place
+        for system in (pair.sip, pair.xmpp):
+            places = self._places.setdefault(system, {})
+            places[place] = places.get(place, 0) + 1
 
     def _discount(self, pair: Pair) -> None:
         for path in pair.paths:
             self._behind[path] -= 1
             if not self._behind[path]:
                 del self._behind[path]
-        place = pair.sip, pair.user.domain
-        self._places[place] -= 1
-        if not self._places[place]:
-            del self._places[place]
+        place = pair.place
+        for system in (pair.sip, pair.xmpp):
+            places = self._places[system]
+            places[place] -= 1
+            if not places[place]:
+                del places[place]
+                if not places:
+                    del self._places[system]

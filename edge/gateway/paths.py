@@ -5,7 +5,7 @@ with a note. When it comes up, what may have changed meanwhile is asked for anew
 (docs/decisions/0011-a-start-is-an-outage.md). Called by `edge.gateway.core`.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 
 from edge.codes import Code
 from edge.gateway.effects import Effect, Path, Reach, Report
@@ -18,7 +18,8 @@ from edge.timers import TICK, Slot, Wheel
 
 MOST_AT_ONCE = 250  # requests of all systems in one tick, about 20 ms of work: messages go on meanwhile
 FAREWELL = 0.25  # what a stanza that says that somebody is gone counts for, compared with a request
-MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing to do for; a few milliseconds
+MOST_LOOKED_AT = 5000  # pairs in one tick, most of which there may be nothing to do for, and those who may not get
+# anything yet; a few milliseconds
 NOTE = "Presence is not known: there is no connection to {domain}"
 
 # of `System`: what decides what its users are told
@@ -48,7 +49,7 @@ class Outage:
 class Work:
     """Pairs behind a path, all of the same two systems, for which one kind of thing is done, a few in each tick."""
 
-    __slots__ = ("path", "sip", "xmpp", "kind", "pairs")
+    __slots__ = ("path", "sip", "xmpp", "kind", "pairs", "asks")
 
     def __init__(self, path: Path, pair: Pair, kind: str) -> None:
         self.path = path
@@ -56,9 +57,9 @@ class Work:
         self.xmpp = pair.xmpp
         self.kind = kind
         self.pairs: deque[Pair] = deque()
+        self.asks = self._asks()
 
-    @property
-    def asks(self) -> tuple[System, ...]:
+    def _asks(self) -> tuple[System, ...]:
         """The systems that get a request for each pair: both when it is taken up, none from a stanza of farewell."""
         if self.kind == RESUME:
             return self.sip, self.xmpp
@@ -76,8 +77,10 @@ class Paths:
         self._subscribers = subscribers
         self._notifiers = notifiers
         self._outages: dict[Path, Outage] = {}
-        self._work: deque[Work] = deque()  # for each path one for each system on its other side: none waits for another
-        self._allowance: dict[str, float] = {}  # by system: requests that it may get now
+        self._work: OrderedDict[Work, None] = OrderedDict()  # who is served first in the next tick is first
+        self._works: dict[Path, dict[Work, None]] = {}  # one for each system on its other side: none waits for another
+        self._allowance: dict[str, tuple[int, float]] = {}  # by system: requests that it may get, as of which tick
+        self._ticks = 0
         self._ticking = False
 
     def lost(self, path: Path, orderly: bool) -> list[Effect]:
@@ -134,21 +137,31 @@ class Paths:
     def expire(self, timer: str) -> list[Effect]:
         """One tick's worth of work is done."""
         self._ticking = False
-        self._allow()
+        self._ticks += 1
         effects: list[Effect] = []
         left, looked = float(MOST_AT_ONCE), MOST_LOOKED_AT
+        seen: list[Work] = []
         for work in self._work:
+            if left <= 0 or not looked:
+                break
+            seen.append(work)
             asks = work.asks
-            while work.pairs and left > 0 and looked and all(self._allowance[each.name] >= 1 for each in asks):
+            while work.pairs and left > 0 and looked:
                 looked -= 1
+                if not all(self._allowed(each) for each in asks):
+                    break
                 done = self._do(work, work.pairs.popleft())
                 if done:
                     effects += done
                     left -= 1 if asks else FAREWELL
                     for each in asks:
-                        self._allowance[each.name] -= 1
-        self._work = deque(work for work in self._work if work.pairs)
-        self._work.rotate(-1)  # who was first is last in the next tick
+                        self._spend(each)
+        # who was first is last in the next tick; if it was all spent on looking, so are those before the last looked at
+        for number, work in enumerate(seen):
+            if not work.pairs:
+                self._finish(work)
+            elif not number or (not looked and work is not seen[-1]):
+                self._work.move_to_end(work)
         if self._work:
             self._tick()
         else:
@@ -219,20 +232,39 @@ class Paths:
                 name = pair.xmpp.name if pair.sip is path.system else pair.sip.name
                 work = found.setdefault(name, Work(path, pair, kind))
             work.pairs.append(pair)
-        self._work.extend(found.values())
+        works = self._works[path] = dict.fromkeys(found.values())
+        for work in works:
+            self._work[work] = None
+            for system in work.asks:
+                self._allowance.setdefault(system.name, (self._ticks, 0.0))
         self._tick()
         fields: dict[str, object] = {"partner": path.system.name, "pairs": len(pairs)}
         return [Report(f"presence.{kind}", Code.P03 if kind == WITHDRAW else None, fields)]
 
     def _abandon(self, path: Path) -> None:
-        if self._work:
-            self._work = deque(work for work in self._work if work.path != path)
+        for work in self._works.pop(path, ()):
+            del self._work[work]
 
-    def _allow(self) -> None:
-        """What each system may get in one tick; what it did not take in the one before is not added up."""
-        for system in {each for work in self._work for each in work.asks}:
+    def _finish(self, work: Work) -> None:
+        """There is nothing left in it."""
+        del self._work[work]
+        works = self._works[work.path]
+        del works[work]
+        if not works:
+            del self._works[work.path]
+
+    def _allowed(self, system: System) -> bool:
+        """Whether a system may get one more now; what it did not take in the ticks before is not added up."""
+        tick, left = self._allowance[system.name]
+        if tick < self._ticks:
             pace = system.resume_per_s * TICK
-            self._allowance[system.name] = min(self._allowance.get(system.name, 0.0) + pace, max(pace, 1.0))
+            left = min(left + pace * (self._ticks - tick), max(pace, 1.0))
+            self._allowance[system.name] = self._ticks, left
+        return left >= 1
+
+    def _spend(self, system: System) -> None:
+        tick, left = self._allowance[system.name]
+        self._allowance[system.name] = tick, left - 1
 
     def _do(self, work: Work, pair: Pair) -> list[Effect]:
         subscribers, notifiers = self._subscribers, self._notifiers

@@ -202,6 +202,23 @@ def test_stream_matters_to_those_of_its_two_domains() -> None:
     assert bench.gateway.pairs.behind(Path(xmpp, domain("sip.example"), domain("else.example"))) == []
 
 
+def test_pairs_of_other_streams_are_not_looked_at() -> None:
+    """A thousand streams may come up together, and our domain may have a million pairs."""
+    bench = Bench()
+    sip, _, xmpp, second = bench.node.directory.systems
+    for system in (xmpp, second):
+        object.__setattr__(system, "link", "s2s")
+    pairs = bench.gateway.pairs
+    for number in range(20):
+        pairs.open(ROMEO_JID, JID.parse(f"nurse@{number}.second.example"), sip, second)
+    pair = pairs.open(*PEOPLE, sip, xmpp)
+    looked, whole = [], pairs._of
+    pairs._of = lambda place: looked.append(place) or whole(place)  # type: ignore[method-assign, func-returns-value]
+    assert pairs.behind(pair.paths[1]) == [pair]
+    assert pairs.behind(Path(xmpp, domain("sip.example"))) == [pair]
+    assert looked == [pair.place, pair.place]
+
+
 def test_subscriptions_are_counted_by_partner_direction_and_state() -> None:
     scene = Scene(State.BOTH)
     scene.subscribes()

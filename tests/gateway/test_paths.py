@@ -237,6 +237,63 @@ class TestAgain:
         assert events(scene.gateway.path_up(path)) == ["presence.resumed"]
 
 
+class TestTurns:
+    """What has its turn when there is more to do than one tick has room for."""
+
+    @pytest.fixture
+    def scene(self) -> Scene:
+        """Two systems, each with work for two ticks of a gateway that does three things in one."""
+        scene = Scene(many=6, others=6)
+        for path in (scene.sip, scene.other, scene.xmpp):
+            scene.pace(path, 1000)
+        return scene
+
+    @pytest.fixture(autouse=True)
+    def _few_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(paths, "MOST_AT_ONCE", 3)
+
+    def served(self, scene: Scene, ticks: int) -> list[str]:
+        """Whose users were asked for in each tick."""
+        found = [requested(scene.bench.passes(TICK), "SUBSCRIBE") for _ in range(ticks)]
+        return ["+".join(sorted({str(each.to.sip_uri.host)[:3] for each in tick})) for tick in found]
+
+    def test_goes_round(self, scene: Scene) -> None:
+        scene.gateway.path_up(scene.sip)
+        scene.gateway.path_up(scene.other)
+        assert self.served(scene, 5) == ["sip", "oth", "sip", "oth", ""]
+
+    def test_who_begins_anew_is_last(self, scene: Scene) -> None:
+        scene.gateway.path_up(scene.sip)
+        scene.gateway.path_up(scene.other)
+        scene.gateway.path_failed(scene.sip)
+        scene.gateway.path_up(scene.sip)
+        assert self.served(scene, 2) == ["oth", "sip"]
+
+    def test_what_is_given_up_leaves_the_others_their_turn(self, scene: Scene) -> None:
+        scene.gateway.path_up(scene.other)
+        scene.gateway.path_up(scene.sip)
+        assert self.served(scene, 1) == ["oth"]
+        scene.gateway.path_failed(scene.other)
+        assert self.served(scene, 3) == ["sip", "sip", ""]
+
+    def test_many_who_may_not_get_anything_yet_do_not_hold_up_the_rest(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(paths, "MOST_LOOKED_AT", 1)
+        scene.pace(scene.sip, 0.01)
+        scene.gateway.path_up(scene.sip)
+        scene.gateway.path_up(scene.other)
+        assert self.served(scene, 4) == ["", "oth", "", "oth"]
+
+    def test_slow_system_gains_by_time_and_not_by_looks(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The others take all there is, so that nobody looks whether it may have something."""
+        monkeypatch.setattr(paths, "MOST_AT_ONCE", 1)
+        scene.pace(scene.sip, 1)
+        scene.gateway.path_up(scene.other)
+        scene.gateway.path_up(scene.sip)
+        assert self.served(scene, 8) == ["oth", "oth", "oth", "sip", "oth", "oth", "oth", "sip"]
+
+
 class TestBug:
     """One in a pair costs that pair."""
 
