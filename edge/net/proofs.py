@@ -6,11 +6,10 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.names import dns
 from twisted.python.failure import Failure
 
 from edge.certificates import posh, tlsa
@@ -21,8 +20,13 @@ from edge.domains import Domain
 from edge.domains import domain as canonical
 from edge.errors import RemoteProtocolError
 from edge.net.addresses import is_public
-from edge.net.secured import Secured
+from edge.net.names import SRV
 from edge.partners import HostPort
+
+if TYPE_CHECKING:
+    from twisted.names import dns
+
+    from edge.net.secured import Secured
 
 POSH, DANE = "posh", "dane"
 WELL_KNOWN = "https://{}/.well-known/posh/xmpp-server.json"  # RFC 7712 §5.2
@@ -65,7 +69,7 @@ class Proofs:
         self,
         reactor: IReactorTime,
         addresses: Addresses,
-        secured: Secured | None = None,
+        secured: "Secured | None" = None,
         is_allowed: Callable[[str], bool] = is_public,
         report: Report = lambda name, **facts: None,
     ) -> None:
@@ -186,7 +190,7 @@ class Proofs:
         assert self.secured is not None
         services = []
         for service in ("_xmpps-server", "_xmpp-server"):
-            services += await self.secured.ask(f"{service}._tcp.{remote}", dns.SRV)
+            services += await self.secured.ask(f"{service}._tcp.{remote}", SRV)
         places = dict.fromkeys(place for each in services if (place := _place(each)) is not None)
         asked = [Deferred.fromCoroutine(self._server(*place)) for place in list(places)[:TARGETS]]
         servers = tuple(server for server in await gatherResults(asked) if server.records)
@@ -205,14 +209,17 @@ def proofs(
     reactor: IReactorTime, addresses: Addresses, validators: Sequence[HostPort] | None, report: Report
 ) -> Proofs:
     """As configured: ``validators`` validate, and nobody is between them and us; None if that cannot be said."""
-    secured = None if validators is None else Secured(reactor, validators)
-    return Proofs(reactor, addresses, secured, report=report)
+    if validators is None:
+        return Proofs(reactor, addresses, report=report)
+    from edge.net.secured import Secured  # here, because with Twisted's DNS it takes 1.1 MB
+
+    return Proofs(reactor, addresses, Secured(reactor, validators), report=report)
 
 
 # -- private ---------------------------------------------------------------------------------------------------------
 
 
-def _place(record: dns.Record_SRV) -> tuple[Domain, int] | None:
+def _place(record: "dns.Record_SRV") -> tuple[Domain, int] | None:
     try:
         return canonical(record.target.name.decode("ascii")), record.port
     except (RemoteProtocolError, UnicodeError):
