@@ -46,6 +46,7 @@ class Node:
     requests have in common. ``wall`` is the time of day (seconds of the Unix epoch) for documents; protocol timers use
     ``wheel.now``.
     ``unsaved`` is what has changed since the store was told: each once, however often it changed.
+    ``standing`` is how many subscriptions there are now, by SIP system and kind (`edge.gateway.pairs`).
     """
 
     name: Domain
@@ -60,6 +61,7 @@ class Node:
     verbose: bool = False  # whether a message that has arrived is worth an event, too
     counters: Counters = field(default_factory=Counters)
     unsaved: dict[Saved, None] = field(default_factory=dict)
+    standing: dict[str, list[int]] = field(default_factory=dict)
     agent: UserAgent = field(init=False)
 
     def __post_init__(self) -> None:

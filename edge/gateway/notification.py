@@ -76,7 +76,7 @@ class Notifications:
     def add(self, view: View, usage: Notifier) -> Notification:
         """A new dialog."""
         notification = Notification(self, view, usage)
-        view.notifications += (notification,)
+        view.add(notification)
         self._usages[usage.dialog.local_tag] = notification
         self._node.unsaved[notification] = None
         return notification
@@ -94,7 +94,7 @@ class Notifications:
             state, expires_at = _LEAVING, node.wheel.now
         usage = Notifier(node.agent, dialog_of(record.dialog), record.event, state, expires_at, record.content_type)
         notification = Notification(self, view := self.view_of(pair), usage)
-        view.notifications += (notification,)
+        view.add(notification)
         self._usages[usage.dialog.local_tag] = notification
         notification.start(node.wheel, max(expires_at - node.wheel.now, LATE_SECONDS), EXPIRY)
 
@@ -324,5 +324,5 @@ class Notifications:
         view = notification.view
         if self._usages.pop(notification.usage.dialog.local_tag, None) is not None:
             self._node.unsaved[notification] = None
-        view.notifications = tuple([each for each in view.notifications if each is not notification])
+        view.remove(notification)
         self.forget_idle(view)

@@ -88,16 +88,45 @@ class Pair:
 
     def step(self, given: Input) -> Action:
         """Move the authorization; what is new is remembered."""
-        before = self.state
-        self.state, action = step(before, given)
-        if self.state is not before:
+        after, action = step(self.state, given)
+        if after is not self.state:
+            self._become(after)
             self._node.unsaved[self] = None
         return action
 
     def void(self) -> None:
         """There is no authorization any more, and nobody is told."""
-        self.state = State.NONE
+        self._become(State.NONE)
         self._node.unsaved[self] = None
+
+    def restore(self, state: State, asked_at: float) -> None:
+        """What it was in an earlier life."""
+        self._become(state)
+        self.asked_at = asked_at
+
+    def watched_by(self, watch: "Watch | None") -> None:
+        """The contact begins to watch, or does not any more."""
+        self.tally(-1)
+        self.watch = watch
+        self.tally(1)
+
+    def tally(self, number: int) -> None:
+        """Count its subscriptions up (1) or down (-1): down before one of them changes, up when it has.
+
+        So a scrape looks at no pair, of which there may be a million.
+        """
+        standing = self._node.standing.get(self.sip.name)
+        if standing is None:
+            standing = self._node.standing[self.sip.name] = [0] * len(KINDS)
+        if self.watch is not None:
+            standing[ASLEEP if self.watch.usage is None else TO_SYSTEM + (self.state >= State.FROM)] += number
+        if self.view is not None:
+            standing[BY_SYSTEM + (self.state % 3 == 2)] += number * len(self.view.notifications)
+
+    def _become(self, state: State) -> None:
+        self.tally(-1)
+        self.state = state
+        self.tally(1)
 
     @property
     def is_empty(self) -> bool:
@@ -155,9 +184,11 @@ class Pairs:
 
     def move(self, pair: Pair, sip: System, xmpp: System) -> None:
         """The two are of other systems now."""
+        pair.tally(-1)
         self._discount(pair)
         pair.sip, pair.xmpp = sip, xmpp
         self._count(pair)
+        pair.tally(1)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -181,18 +212,10 @@ class Pairs:
 
     def subscriptions(self) -> dict[tuple[str, str, str], int]:
         """How many there are now, by (SIP system, direction, state): the dialogs, and the watches of XMPP users."""
-        counts: dict[str, list[int]] = {}
-        for pair in self:
-            of_system = counts.get(pair.sip.name)
-            if of_system is None:
-                of_system = counts[pair.sip.name] = [0] * len(KINDS)
-            if pair.watch is not None:
-                of_system[ASLEEP if pair.watch.usage is None else TO_SYSTEM + (pair.state >= State.FROM)] += 1
-            if pair.view is not None:
-                of_system[BY_SYSTEM + (pair.state % 3 == 2)] += len(pair.view.notifications)
         return {
             (name, *kind): number
-            for name, of_system in counts.items() for kind, number in zip(KINDS, of_system, strict=True) if number
+            for name, standing in self._node.standing.items()
+            for kind, number in zip(KINDS, standing, strict=True) if number
         }
 
     def forget_profiles(self) -> None:
@@ -261,3 +284,5 @@ class Pairs:
                 del places[place]
                 if not places:
                     del self._places[system]
+                    if not any(self._node.standing.get(system.name, ())):
+                        self._node.standing.pop(system.name, None)  # strangers come and go

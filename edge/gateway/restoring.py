@@ -87,7 +87,7 @@ class Restoring:
         if record.state not in STATES:
             raise Unusable(record.state)
         pair = self._pair(record.user, record.contact)
-        pair.state, pair.asked_at = State(record.state), record.asked_at
+        pair.restore(State(record.state), record.asked_at)
         if record.watch is not None and (pair.contact_sees or pair.contact_asked):
             self._subscribers.restore(pair, record.watch)
         self._node.unsaved.pop(pair, None)  # nothing has changed

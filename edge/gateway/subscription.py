@@ -74,7 +74,7 @@ class Subscriptions:
         return self._watched.get(contact, 0) < most and self._quota.count(system.name) < most_of_all
 
     def add(self, pair: Pair) -> Watch:
-        watch = pair.watch = Watch(self, pair, self._node.wheel.now)
+        pair.watched_by(watch := Watch(self, pair, self._node.wheel.now))
         self._watched[pair.contact] = self._watched.get(pair.contact, 0) + 1
         self._quota.take(pair.xmpp.name, MAX_OF_OURS)
         self._pacing.joins(pair)
@@ -98,7 +98,7 @@ class Subscriptions:
             accept = ", ".join(formats(pair.sip))
             usage = Subscriber(node.agent, dialog_of(record.dialog), record.expires, state, accept)
             usage.expires_at, usage.since, usage.was_active = node.moment_of(record.expires_at), 0.0, record.active
-            watch.usage = usage
+            watch.serve(usage)
             self._usages[usage.dialog.local_tag] = watch
 
     def subscribe(self, watch: Watch) -> list[Effect]:
@@ -110,11 +110,11 @@ class Subscriptions:
         if self.is_resting(pair):
             self._start(watch, self._pacing.rest_of(pair))
             return []
-        expires = node.presence.expires
         accept = ", ".join(formats(pair.sip))
-        watch.usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), expires, accept)
-        self._usages[watch.usage.dialog.local_tag] = watch
-        return self.follow(watch, watch.usage.subscribe(node.wheel.now))
+        usage = Subscriber.open(node.agent, uri_of(pair.contact), uri_of(pair.user), node.presence.expires, accept)
+        watch.serve(usage)
+        self._usages[usage.dialog.local_tag] = watch
+        return self.follow(watch, usage.subscribe(node.wheel.now))
 
     def refresh(self, watch: Watch) -> list[Effect]:
         """Subscribe again within the dialog, if that is not under way."""
@@ -370,7 +370,7 @@ class Subscriptions:
         pair = watch.pair
         if pair.watch is not watch:
             return
-        pair.watch = None
+        pair.watched_by(None)
         self._quota.give(pair.xmpp.name)
         self._pacing.leaves(pair)
         left = self._watched[pair.contact] - 1
@@ -384,7 +384,7 @@ class Subscriptions:
     def drop(self, watch: Watch) -> None:
         if watch.usage is not None:
             self._usages.pop(watch.usage.dialog.local_tag, None)
-            watch.usage = None
+            watch.serve(None)
 
     def is_resting(self, pair: Pair) -> bool:
         return self._pacing.is_resting(pair)

@@ -96,6 +96,19 @@ class View:
         self.notifications: tuple[Notification, ...] = ()
         self.probe: Probe | None = None
 
+    def add(self, notification: Notification) -> None:
+        """One dialog more."""
+        self._have((*self.notifications, notification))
+
+    def remove(self, notification: Notification) -> None:
+        """A dialog is no more."""
+        self._have(tuple([each for each in self.notifications if each is not notification]))
+
+    def _have(self, notifications: tuple[Notification, ...]) -> None:
+        self.pair.tally(-1)
+        self.notifications = notifications
+        self.pair.tally(1)
+
     def forget(self) -> None:
         """What was known is worth nothing any more."""
         self.snapshot = None

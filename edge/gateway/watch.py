@@ -65,6 +65,12 @@ class Watch:
         self.active_at = now
         self.slot: Slot[object] | None = None
 
+    def serve(self, usage: Subscriber | None) -> None:
+        """There is another dialog, or none any more."""
+        self.pair.tally(-1)
+        self.usage = usage
+        self.pair.tally(1)
+
     def answered(self, transaction: ClientTransaction, response: Response) -> list[Effect]:
         return self._subscriptions.answered(self, response)
 

@@ -28,7 +28,7 @@ def office(tmp_path: Path) -> Office:
 
 def watch(office: Office, record: WatchRecord, state: State = State.FROM) -> None:
     pair = office.pair(state)
-    pair.watch = None
+    pair.watched_by(None)
     office.gateway.subscribers.restore(pair, record)
 
 

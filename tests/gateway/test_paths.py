@@ -82,8 +82,8 @@ class TestReach:
     def test_nobody_is_dialled_for_who_has_gone_meanwhile(self, scene: Scene) -> None:
         scene.gateway.path_failed(scene.sip)
         (pair,) = scene.gateway.pairs
-        pair.watch = None
-        pair.state = State.NONE
+        pair.watched_by(None)
+        pair.void()
         scene.gateway.pairs.release(pair)
         assert reached(scene.gateway.path_failed(scene.sip)) == []
         assert events(scene.bench.passes(61)) == []
