@@ -23,6 +23,7 @@ from edge.net.locate import Locator
 from edge.net.offer import has_seen_ours
 from edge.net.pace import Pace
 from edge.net.paths import Path
+from edge.net.places import FULL, made_room
 from edge.net.relisting import Relisting
 from edge.net.retiring import Retiring
 from edge.net.sink import Sink
@@ -39,7 +40,6 @@ from edge.sip.transaction import TIMER_F
 
 ACCEPTED_UNPROVED = 200  # connections that have proved nothing (yet); each costs about 60 kB while in its handshake
 SIP_TLS_PORT = 5061  # RFC 3261 §19.1.2
-PLACES = 5000  # of which those that are idle are forgotten then; behind a wildcard anybody's users may name new ones
 ANSWERED = TIMER_F  # seconds without a message, before a link is closed that goes elsewhere than the next: as long may
 # an answer take to what the peer has asked on it
 CLOSING = 2.0  # seconds that peers have to close their side when we stop
@@ -72,7 +72,7 @@ class SipPool:
         self._rng = rng
         self._keep_alive = keep_alive
         self._ports: list[IListeningPort] = []
-        self._places: dict[tuple[str, Domain | None], Lanes] = {}
+        self._places: dict[str, dict[Domain | None, Lanes]] = {}  # by system, and where DNS says where he is by domain
         self._links: set[SipLink] = set()
         self._retiring = Retiring(reactor, ANSWERED)
         lookups, opened, retire = Lookups(reactor, locator), self._links.add, self._retiring.retire
@@ -92,7 +92,7 @@ class SipPool:
     @property
     def routes(self) -> list[tuple[str, Domain | None, Route[SipLink]]]:
         """Every way to a partner, by his name and, where DNS says where he is, one of his domains."""
-        return [(*place, route) for place, lanes in self._places.items() for route in lanes.routes]
+        return [(name, domain, route) for name, domain, lanes in self._all() for route in lanes.routes]
 
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept connections on one address; raises `CannotListenError` when it is taken."""
@@ -104,11 +104,16 @@ class SipPool:
 
     def send(self, system: System, domain: Domain, data: bytes, token: object) -> None:
         """Send a request to ``domain`` of ``system``. Exactly one of `Sink.sip_sent` and `Sink.unsent` follows."""
-        self._place(system, domain).send(data, token)
+        lanes = self._place(system, domain)
+        if lanes is None:
+            self._unsent(token, *FULL)
+        else:
+            lanes.send(data, token)
 
     def reach(self, system: System, domain: Domain) -> None:
         """Make a link for requests to ``domain`` if there is none, and go on dialling until there is one."""
-        self._place(system, domain).reach()
+        if (lanes := self._place(system, domain)) is not None:
+            lanes.reach()
 
     def respond(self, link: OpaqueLink, data: bytes) -> None:
         """Send a response on the link of its request, or if that is gone on our own to the same partner.
@@ -132,13 +137,14 @@ class SipPool:
         who is said to be elsewhere is dialled there at once.
         """
         new = Relisting(self._directory, changes)
-        for key in [key for key in self._places if not self._is_place(*key, new)]:
-            self._places.pop(key).stop(new.cause(self._paths[key[0]].system))
-        for key in [key for key in self._places if key[1] is None and key[0] in new.regrouped]:
-            self._regroup(key, new)
+        for name, domain, lanes in self._all():
+            if not self._is_place(name, domain, new):
+                self._forget(name, domain).stop(new.cause(self._paths[name].system))
+            elif domain is None and name in new.regrouped:
+                self._regroup(name, lanes, new)
         for name in new.gone & self._paths.keys():
             self._paths.pop(name).stop()
-        places = set(map(id, self._places.values()))
+        places = {id(lanes) for _, _, lanes in self._all()}
         for link in self._links:
             if isinstance(link.key, Use):
                 link.key.places = [lanes for lanes in link.key.places if id(lanes) in places]
@@ -149,7 +155,7 @@ class SipPool:
                 link.retire()
             else:
                 link.close(Cause(link.peer.fault or Code.A01, "it proves nothing any more"))
-        for (name, _), lanes in list(self._places.items()):
+        for name, _, lanes in self._all():
             system = self._paths[name].system
             lanes.bound(system.pending_messages, system.pending_seconds)
             if name in new.moved | new.judged:
@@ -158,12 +164,12 @@ class SipPool:
 
     def holds(self, system: System) -> bool:
         """`edge.partners.discovery.Holder`"""
-        lanes = self._places.get((system.name, system.domains[0]))
-        return self._accepted[system.name] > 0 or (lanes is not None and not lanes.is_idle)
+        places = self._places.get(system.name, {})
+        return self._accepted[system.name] > 0 or not all(lanes.is_idle for lanes in places.values())
 
     def forget(self, system: System) -> None:
         """`edge.partners.discovery.Holder`"""
-        if (lanes := self._places.pop((system.name, system.domains[0]), None)) is not None:
+        for lanes in self._places.pop(system.name, {}).values():
             lanes.stop()
         self._paths.pop(system.name, None)
         del self._accepted[system.name]
@@ -177,7 +183,7 @@ class SipPool:
         self._retiring.stop()
         for path in self._paths.values():
             path.stop()
-        for lanes in list(self._places.values()):
+        for _, _, lanes in self._all():
             lanes.stop()
         if self._links:
             self._empty = Deferred()
@@ -268,12 +274,22 @@ class SipPool:
             return False
         return domain is None or self._directory.system_of(domain) is system
 
-    def _regroup(self, key: tuple[str, Domain | None], new: Relisting) -> None:
+    def _regroup(self, name: str, lanes: Lanes, new: Relisting) -> None:
         """Other domains go to the hosts of a partner: what waits may be for one that is his no more, and comes back."""
-        if sum(map(len, self._places[key].routes)):
-            system = self._paths[key[0]].system
-            self._places.pop(key).stop(new.cause(system))
+        if sum(map(len, lanes.routes)):
+            system = self._paths[name].system
+            self._forget(name, None).stop(new.cause(system))
             self.reach(system, system.reached[0])
+
+    def _all(self) -> list[tuple[str, Domain | None, Lanes]]:
+        return [(name, domain, lanes) for name, places in self._places.items() for domain, lanes in places.items()]
+
+    def _forget(self, name: str, domain: Domain | None) -> Lanes:
+        places = self._places[name]
+        lanes = places.pop(domain)
+        if not places:
+            del self._places[name]
+        return lanes
 
     def _is_over(self, link: SipLink, new: Relisting) -> bool:
         """Whether a link is of no use any more. One that is, and has to prove more, has done so."""
@@ -306,21 +322,27 @@ class SipPool:
 
     def _wake(self, peer: Peer) -> None:
         """Who comes to us can be reached again."""
-        for (system, _), lanes in self._places.items():
-            if system in peer.systems:
+        for name in peer.systems:
+            for lanes in self._places.get(name, {}).values():
                 lanes.wake()
 
     # --- dialling -------------------------------------------------------------------------------------------
 
-    def _place(self, system: System, domain: Domain) -> Lanes:
-        """The one way to a system whose hosts are known; for others each of their domains is another place."""
-        key = (system.name, domain if system.hosts is None else None)
-        lanes = self._places.get(key)
-        return self._new_place(key, system, domain if key[1] else system.reached[0]) if lanes is None else lanes
+    def _place(self, system: System, domain: Domain) -> Lanes | None:
+        """The one way to a system whose hosts are known; for others each of their domains is another place.
 
-    def _new_place(self, key: tuple[str, Domain | None], system: System, domain: Domain) -> Lanes:
-        if len(self._places) >= PLACES:
-            self._places = {each: lanes for each, lanes in self._places.items() if not lanes.is_idle}
+        None if it has too many.
+        """
+        place = domain if system.hosts is None else None
+        places = self._places.get(system.name)
+        lanes = None if places is None else places.get(place)
+        return self._new_place(system, place) if lanes is None else lanes
+
+    def _new_place(self, system: System, place: Domain | None) -> Lanes | None:
+        places = self._places.setdefault(system.name, {})
+        if place not in (None, *system.domains) and not made_room(places, lambda lanes: lanes.is_idle, Lanes.stop):
+            return None
+        domain = place or system.reached[0]
         path = self._paths.get(system.name)
         if path is None:
             path = self._paths[system.name] = Path(self._sink, system)
@@ -336,7 +358,7 @@ class SipPool:
                 rng=self._rng,
             )
 
-        lanes = self._places[key] = Lanes(
+        lanes = places[place] = Lanes(
             self._reactor,
             path,
             make,

@@ -6,7 +6,7 @@ from twisted.internet.task import deferLater
 from demo.authority import Authority
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import links, sip_link, sip_pool
+from edge.net import links, places, sip_link
 from edge.net.locate import Candidate
 from edge.partners import HostPort
 from edge.sip.message import Request, Response, response_bytes
@@ -244,7 +244,7 @@ class Finding(Base):
         assert all(link.peer.systems == {"lync"} for _, link in setting.sink.sent)
 
     async def test_places_that_are_idle_are_forgotten_when_there_are_many(self) -> None:
-        self.patch(sip_pool, "PLACES", 3)
+        self.patch(places, "PLACES", 3)
         self.patch(links, "FIRST_PAUSE", 0.01)
         setting = self.setting(partner(hosts=None), found={})
         for number in range(20):
@@ -252,7 +252,19 @@ class Finding(Base):
             setting.pool.send(setting.systems["lync"], name, request(), name)
             await setting.sink.until(lambda number=number: len(setting.sink.back) == number + 1)
             await deferLater(reactor, 0.02, lambda: None)
-        assert len(setting.pool._places) <= 3
+        assert len(setting.pool.routes) <= 3
+
+    async def test_places_behind_a_wildcard_are_bounded_and_those_listed_by_name_are_not(self) -> None:
+        self.patch(places, "PLACES", 3)
+        setting = self.setting(partner(hosts=None, wildcards=(Domain("lync.example"),)), found={})
+        for number in range(5):
+            name = Domain(f"tenant{number}.lync.example")
+            setting.pool.send(setting.systems["lync"], name, request(), number)
+        setting.send("named")
+        await setting.sink.until(lambda: len(setting.sink.back) == 6)
+        refused = [(token, code) for token, code, _ in setting.sink.back if code is not Code.D01]
+        assert refused == [(3, Code.M01), (4, Code.M01)]
+        assert len(setting.pool.routes) == 4
 
     async def test_server_outside_the_domain_does_not_prove_it(self) -> None:
         server = self.served(PUBLIC.issue(dns=["host.elsewhere.example"]))
