@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -14,6 +13,7 @@ from twisted.internet.defer import Deferred
 from edge.certificates.identity import Identity
 from edge.certificates.peers import judge
 from edge.codes import Code
+from edge.values import dataclass
 
 MAX_STAPLE = 1 << 16  # bytes of a stapled OCSP response; the public ones have 500
 

@@ -3,7 +3,7 @@
 Made by `edge.config.loading`, used by the subscribers and notifiers of `edge.gateway`.
 """
 
-from dataclasses import dataclass
+from edge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

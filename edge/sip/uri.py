@@ -5,7 +5,6 @@ address is translated. Called for Request-URIs, From, To and Contact.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
@@ -14,6 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 from edge.domains import Domain, domain
 from edge.errors import RemoteProtocolError
 from edge.sip.grammar import Parameters, parameters_text, value_of
+from edge.values import dataclass
 
 SCHEMES: Final = frozenset({"sip", "sips", "im", "pres"})
 
