@@ -10,6 +10,7 @@ have published ourselves.
 import random
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LONGEST = 10.0  # seconds for everything, so that a message in the queue still hears of it
 TARGETS = 8  # SRV targets we look at; the records are written by others, and each costs two queries
+RECORDS = 50  # SRV records we draw from, the best priorities first: an answer can hold 3,000, and a service has a few;
+# each draw looks at all that are left
 REPLACEMENTS = 2  # NAPTR records we follow, for the same reason
 XMPP_PORT = 5269  # RFC 6120 §14.7
 
@@ -169,9 +172,8 @@ class Locator:
         records = await self._names.ask(name, SRV)
         if not records:
             return None
-        services = [cast("dns.Record_SRV", each.payload) for each in records]
-        ranks = sorted({record.priority for record in services})
-        drawn = ordered(services, self._rng)
+        drawn = ordered([cast("dns.Record_SRV", each.payload) for each in records], self._rng)
+        ranks = sorted({record.priority for record in drawn})
         return [(place, ranks.index(each.priority)) for each in drawn if (place := _place(each))][:TARGETS]
 
     async def _addresses(
@@ -227,8 +229,9 @@ def identities(system: System, domain: Domain, candidate: Candidate) -> frozense
 def ordered(records: "Sequence[dns.Record_SRV]", rng: random.Random) -> "list[dns.Record_SRV]":
     """SRV records in the order to try them: by priority, among equals a draw by weight (RFC 2782)."""
     result = []
-    for priority in sorted({record.priority for record in records}):
-        left = sorted((record for record in records if record.priority == priority), key=lambda record: record.weight)
+    best = sorted(records, key=lambda record: record.priority)[:RECORDS]
+    for _, equals in groupby(best, key=lambda record: record.priority):
+        left = sorted(equals, key=lambda record: record.weight)
         while left:
             drawn = rng.randint(0, sum(record.weight for record in left))
             for record in left:

@@ -292,6 +292,15 @@ def test_order_among_equals_is_drawn_by_weight() -> None:
     assert first[1] < 150, "a record of weight 0 is hardly ever drawn first"
 
 
+def test_no_more_records_are_drawn_from_than_a_service_needs_the_best_priorities_first() -> None:
+    """Whoever writes them decides how many there are, and a draw looks at all that are left."""
+    records = [srv(number % 2, 10, number, "x.test") for number in range(3000)]
+    result = ordered(records, random.Random(3))
+    assert len(result) == locate.RECORDS and {record.priority for record in result} == {0}
+    result = ordered([*records[1::2], srv(0, 0, 9999, "x.test")], random.Random(3))
+    assert result[0].port == 9999 and len(result) == locate.RECORDS
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
