@@ -5,6 +5,7 @@ body formats for the text inside them.
 """
 
 import re
+from functools import lru_cache
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
@@ -106,11 +107,21 @@ def legal(text: str) -> str:
 
 def language_tag(value: str) -> str:
     """Return the first tag of ``value``, a Content-Language or an xml:lang; empty if that is no language tag."""
+    return _language_tag_cached(value) if len(value) <= CACHED_LENGTH else _language_tag(value)
+
+
+# --- private ----------------------------------------------------------------------------------------------------------
+
+CACHE = 256  # values that are remembered: there are few languages
+CACHED_LENGTH = 64  # characters; longer ones are read each time, because peers choose them
+
+
+def _language_tag(value: str) -> str:
     tag = value.partition(",")[0].strip()
     return tag if _LANGUAGE.fullmatch(tag) else ""
 
 
-# --- private ----------------------------------------------------------------------------------------------------------
+_language_tag_cached = lru_cache(CACHE)(_language_tag)
 
 _EITHER_ORDER = {"utf-16": 2, "utf-32": 4}  # octets of a unit
 _CONTROLS = re.compile("[\x80-\x9f]")

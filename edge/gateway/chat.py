@@ -15,7 +15,7 @@ from edge.gateway.delivery import Deliveries
 from edge.gateway.effects import Effect, Report, SendSip
 from edge.gateway.farewell import Farewell
 from edge.gateway.modes import PAGE, SESSION, Modes
-from edge.gateway.node import Node, performed
+from edge.gateway.node import Node
 from edge.gateway.pager import Pager
 from edge.gateway.receipts import wraps
 from edge.gateway.submission import Aside, Submission, Submissions
@@ -270,9 +270,9 @@ class Chats:
             elif isinstance(output, SendAck):
                 effects.append(SendSip(chat.sip, chat.user.host, output.data, None))
             elif isinstance(output, Cancel):
-                effects += performed(node.layer.cancel(output.branch))
+                effects += node.layer.cancel(output.branch)
             elif isinstance(output, Repeat):
-                effects += performed(node.layer.repeat(output.transaction))
+                effects += node.layer.repeat(output.transaction)
             elif isinstance(output, Opened):
                 chat.tries = 0
                 if chat.call is not call:

@@ -238,7 +238,7 @@ class Gateway:
                 if isinstance(output, Deliver):
                     effects += self._request(output.transaction)
                 elif isinstance(output, Send):
-                    effects.append(RespondSip(cast(SipLink, output.link), output.data))
+                    effects.append(output)
                 elif isinstance(output, Answer):
                     effects += cast(Usage, output.transaction.user).answered(output.transaction, output.response)
                 elif isinstance(output, Failed):

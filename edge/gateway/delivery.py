@@ -13,7 +13,7 @@ from edge.errors import RemoteProtocolError
 from edge.gateway.counters import DELIVERED, FAILED, LATE, REJECTED
 from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.journal import Kept
-from edge.gateway.node import ALLOW, Node, is_aside, performed
+from edge.gateway.node import ALLOW, Node, is_aside
 from edge.gateway.quota import Quota
 from edge.gateway.receipts import Receipts
 from edge.gateway.terms import formatted
@@ -136,7 +136,7 @@ class Deliveries:
             if isinstance(token, Delivery):
                 if not self._closed(token, DELIVERED):
                     continue
-                effects += performed(respond(token.transaction, 200))
+                effects += respond(token.transaction, 200)
                 if self._node.verbose:
                     took = round((self._node.wheel.now - token.began) * 1000)
                     fields = {"partner": token.decision.sender.name, "duration_ms": took, "xmpp_id": token.stanza_id}

@@ -4,12 +4,14 @@
 than frozen, because every message makes two of them (docs/decisions/0002-effects-are-not-frozen.md).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol
 
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Peer, System
+from edge.sip.layer import Send
+from edge.values import dataclass
 
 
 class SipLink(Protocol):
@@ -47,12 +49,9 @@ class SendSip:
     token: object
 
 
-@dataclass(slots=True)
-class RespondSip:
-    """A response, on the link its request came on (RFC 3261 §18.2.2)."""
-
-    link: SipLink
-    data: bytes
+RespondSip = Send
+"""What the transaction layer sends itself, on a link: mostly a response, where its request came from
+(RFC 3261 §18.2.2). Its ``link`` is a `SipLink`."""
 
 
 @dataclass(slots=True)

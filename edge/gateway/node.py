@@ -1,6 +1,6 @@
 """What every part of the gateway knows about the node it runs on, and the few things all parts say."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from traceback import walk_tb
 from typing import Protocol, cast
 
@@ -14,13 +14,14 @@ from edge.identifiers import Identifiers
 from edge.mapping.dates import time_of_date
 from edge.partners import Directory
 from edge.sip.answers import reasons, refusal_bytes
-from edge.sip.layer import Output, Refused, Send, TransactionLayer
+from edge.sip.layer import Refused, TransactionLayer
 from edge.sip.message import Request
 from edge.sip.microsoft import DIAGNOSTICS, UNANSWERED, plain_diagnostics
 from edge.sip.session import IDLE
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
+from edge.values import dataclass
 from edge.xmpp.stanzas import Stanza, error_bytes
 
 METHODS = frozenset(  # what a UAS behind this edge understands
@@ -103,7 +104,7 @@ class Node:
         """Answer a request. Every failure says why, also one that needs no reason code."""
         if status >= 300 and all(name != DIAGNOSTICS for name, _ in headers):
             headers = [*headers, plain_diagnostics(status)]
-        return performed(self.layer.respond(transaction, status, headers=headers, reason=reason, body=body))
+        return [*self.layer.respond(transaction, status, headers=headers, reason=reason, body=body)]
 
     def refuse(
         self,
@@ -155,11 +156,6 @@ class Node:
 def is_aside(id: str) -> bool:
     """Whether a stanza of ours was no message of anybody."""
     return id.endswith(ASIDE)
-
-
-def performed(outputs: list[Output]) -> list[Effect]:
-    """Turn what the transaction layer sends by itself into effects; nothing else may be among the outputs."""
-    return [RespondSip(cast(SipLink, output.link), output.data) for output in outputs if type(output) is Send]
 
 
 def speaker(transaction: ServerTransaction) -> str:

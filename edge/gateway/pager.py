@@ -6,6 +6,7 @@ One MESSAGE at a time goes to each SIP user, the others wait in order (RFC 3428 
 
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from edge.codes import Code
@@ -20,14 +21,13 @@ from edge.gateway.submission import Submission, Submissions
 from edge.gateway.terms import Readers, formatted
 from edge.mapping.addresses import SipsNotAllowed, jid_of, uri_of
 from edge.mapping.messages import MessageFacts
-from edge.mapping.requests import PLAIN_HEADERS
 from edge.partners import Admit
 from edge.sip.message import Response
 from edge.sip.serialise import head_bytes
 from edge.sip.transaction import ClientTransaction, ServerTransaction
 from edge.sip.uri import SipUri
 
-PLAIN = "".join(f"{name}: {value}\r\n" for name, value in PLAIN_HEADERS)  # of nearly all messages
+CACHE = 256  # headers about a body that are remembered: only the language differs, mostly
 HEAD_LINES = 9  # of a MESSAGE of ours, but for the headers about its body
 PATIENCE = 30.0  # seconds an XMPP sender waits for the SIP answer; a little less than Timer F
 ANSWER_PATIENCE = 5.0  # of these, for the answer of who has been waited for as long as may be
@@ -201,7 +201,8 @@ class Pager:
         elif not plain and submission.content is not None and stanza.to is not None:
             form = self._submissions.formed(submission, self._readers.forms(stanza.to.bare()))
         facts: Submission | MessageFacts = submission if form is None else form
-        more = PLAIN if facts.headers is PLAIN_HEADERS else _lines(facts.headers)
+        headers = facts.headers
+        more = _same_lines(headers) if type(headers) is tuple else _lines(headers)
         head = (
             f"MESSAGE {target} SIP/2.0\r\nVia: {node.agent.via(branch)}\r\nMax-Forwards: 70\r\n"
             f"From: <{uri_of(stanza.from_)}>;tag={submission.tag or branch[7:]}\r\nTo: <{target}>\r\n"
@@ -232,6 +233,12 @@ class Pager:
         following = waiting.popleft()
         self._submissions.goes(following.submission)
         return self._send(following)
+
+
+@lru_cache(CACHE)
+def _same_lines(headers: Sequence[tuple[str, str]]) -> str:
+    """What nearly all messages have: the type of plain text, and the language."""
+    return _lines(headers)
 
 
 def _lines(headers: Sequence[tuple[str, str]]) -> str:

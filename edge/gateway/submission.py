@@ -46,10 +46,14 @@ class Submission:
     it says, if that has a form; ``aside`` is set if it is no message, but a state or a receipt.
     """
 
-    __slots__ = (
-        "stanza", "decision", "target", "headers", "body", "call_id", "aside", "asking", "content", "was_tried",
-        "was_turned", "is_long", "began", "number", "tag", "kept", "until",
-    )
+    asking: MessageFacts | None = None
+    content: Content | None = None
+    was_tried = False  # in a session that turned out to be over
+    is_long = False  # too long to go by itself
+    number = 0  # in the order in which they came
+    tag = ""  # of From, if that must be the same as in an earlier life
+    kept: Kept | None = None  # in the store
+    until = 0.0  # the time of day until which it may wait, if it has waited in an earlier life already
 
     def __init__(
         self, stanza: Message, decision: Admit, target: str, headers: Sequence[tuple[str, str]], body: bytes,
@@ -62,15 +66,7 @@ class Submission:
         self.body = body
         self.call_id = call_id
         self.aside = aside
-        self.asking: MessageFacts | None = None
-        self.content: Content | None = None
-        self.was_tried = False  # in a session that turned out to be over
         self.was_turned = aside is not None  # to the other mode, because the first one was refused or too narrow
-        self.is_long = False  # too long to go by itself
-        self.number = 0  # in the order in which they came
-        self.tag = ""  # of From, if that must be the same as in an earlier life
-        self.kept: Kept | None = None  # in the store
-        self.until = 0.0  # the time of day until which it may wait, if it has waited in an earlier life already
         self.began = began  # when it came, on the wheel
 
 
@@ -151,7 +147,8 @@ class Submissions:
             self.typists.wrote(stanza, state, decision)
         now = self._node.wheel.now
         submission = Submission(stanza, decision, target, facts.headers, facts.body, facts.call_id, None, now)
-        submission.asking, submission.content = asking, content
+        if asking is not None or content is not None:
+            submission.asking, submission.content = asking, content
         self._count = submission.number = self._count + 1
         return submission
 

@@ -119,11 +119,12 @@ class Typists:
     def wrote(self, stanza: Message, state: str, decision: Admit) -> None:
         """A message, and the state in it: whoever has it knows that its sender writes no more."""
         assert stanza.from_ is not None and stanza.to is not None
-        talk = self.talks.get((stanza.to.bare(), stanza.from_.bare()))
+        key = stanza.to.bare(), stanza.from_.bare()
+        talk = self.talks.get(key)
         if talk is None:
             if not state:
                 return
-            talk = self._talk(stanza, decision)
+            talk = self._new_talk(key, decision)
         talk.address = stanza.from_ if state and state != "gone" else None
         self._silence(talk)
 
@@ -189,9 +190,12 @@ class Typists:
         assert stanza.from_ is not None and stanza.to is not None
         key = stanza.to.bare(), stanza.from_.bare()
         talk = self.talks.get(key)
-        if talk is not None:
-            self.talks.move_to_end(key)
-            return talk
+        if talk is None:
+            return self._new_talk(key, decision)
+        self.talks.move_to_end(key)
+        return talk
+
+    def _new_talk(self, key: tuple[JID, JID], decision: Admit) -> Talk:
         if len(self.talks) >= MAX_TALKS:
             _, oldest = self.talks.popitem(last=False)
             self._silence(oldest)
@@ -249,8 +253,9 @@ class Typists:
     def _silence(self, talk: Talk) -> None:
         """The user need not be told anything."""
         talk.until, talk.told = 0.0, False
-        Wheel.stop(talk.tell_slot or {}, (talk, TELL))
-        talk.tell_slot = None
+        if talk.tell_slot is not None:
+            talk.tell_slot.pop((talk, TELL), None)
+            talk.tell_slot = None
 
     def _show(self, talk: Talk, state: str) -> list[Effect]:
         """The user writes no more: tell the contact, if he was told otherwise."""
@@ -260,8 +265,9 @@ class Typists:
 
     def _hide(self, talk: Talk) -> None:
         talk.shown = False
-        Wheel.stop(talk.shown_slot or {}, (talk, SHOWN))
-        talk.shown_slot = None
+        if talk.shown_slot is not None:
+            talk.shown_slot.pop((talk, SHOWN), None)
+            talk.shown_slot = None
 
     def _stanza(self, talk: Talk, state: str) -> list[Effect]:
         address = talk.address

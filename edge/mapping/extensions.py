@@ -31,22 +31,18 @@ MAX_ID = 256  # characters of the id of a message that a receipt may name; longe
 class Extensions:
     """What the extensions of one stanza say. Of two that say the same the first counts."""
 
-    __slots__ = (
-        "call", "delivered", "displayed", "encrypted", "inviter", "markable", "payload", "request", "room", "sent",
-        "state", "url", "xhtml",
-    )
+    state = ""
+    request = markable = False
+    delivered = displayed = ""  # ids of messages
+    sent: float | None = None
+    url = ""
+    encrypted = ""  # what it is encrypted with, for people
+    payload = False  # there is encrypted content, not only a key
+    xhtml: Element | None = None
+    inviter: JID | None = None  # who invites to a room, through it
+    room = call = ""  # why an invitation to one is in vain
 
     def __init__(self, elements: tuple[Element, ...]) -> None:
-        self.state = ""
-        self.request = self.markable = False
-        self.delivered = self.displayed = ""  # ids of messages
-        self.sent: float | None = None
-        self.url = ""
-        self.encrypted = ""  # what it is encrypted with, for people
-        self.payload = False  # there is encrypted content, not only a key
-        self.xhtml: Element | None = None
-        self.inviter: JID | None = None  # who invites to a room, through it
-        self.room = self.call = ""  # why an invitation to one is in vain
         for element in elements:
             read = _READERS.get(element.namespace)
             if read is not None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import lru_cache
 
 from edge.bodies import cpim, iscomposing, keyboard, text
@@ -16,6 +15,7 @@ from edge.mapping.dates import DATE_LENGTH, date_of, time_of_date
 from edge.mapping.said import Content, Receipt, Said
 from edge.sip.message import Request
 from edge.sip.values import media_type_of
+from edge.values import dataclass
 from edge.xmpp.jid import JID
 
 MAX_CALL_ID = 255  # characters of a thread that is used as a Call-ID; peers store Call-IDs in columns of this size
@@ -136,8 +136,10 @@ def times(request: Request, now: float, sent: float | None = None) -> tuple[floa
     return (None if sent is not None and sent > now - LATE else sent), ends
 
 
-def with_texts(begin: Sequence[tuple[str, str]], lang: str, subject: str) -> list[tuple[str, str]]:
+def with_texts(begin: Sequence[tuple[str, str]], lang: str, subject: str) -> Sequence[tuple[str, str]]:
     """``begin`` with Content-Language and Subject; a subject is one line, whatever it was."""
+    if begin is PLAIN_HEADERS and not subject:
+        return _plain_headers(lang)
     headers = [*begin]
     if lang:
         headers.append(("Content-Language", lang))
@@ -160,6 +162,12 @@ _TRANSFER = b"content-transfer-encoding"
 _LANGUAGE = b"content-language"
 
 CACHE = 256  # rows that are remembered: of Date those of the same few seconds, and few of Content-Type occur
+
+
+@lru_cache(CACHE)
+def _plain_headers(lang: str) -> Sequence[tuple[str, str]]:
+    """Those of nearly all texts."""
+    return (*PLAIN_HEADERS, ("Content-Language", lang)) if lang else PLAIN_HEADERS
 
 
 @lru_cache(CACHE)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from edge.errors import RemoteProtocolError
-from edge.sip.message import Request, Response, read_matched
+from edge.sip.message import Response, read_matched
 from edge.sip.transaction import TIMER_F
 
 CROWD = 100  # requests; as many users who do not answer would have to be written to within `TIMER_F`
@@ -45,9 +45,9 @@ class Pending:
         branch = data[start : data.find(_END, start)].decode("latin-1")
         self._asked[branch.partition(";")[0] if ";" in branch else branch] = self._now()
 
-    def answered(self, message: Request | Response) -> None:
+    def answered(self, message: Response) -> None:
         """This came in; it is an answer if it is a final response."""
-        if self._asked and type(message) is Response and message.status >= 200:
+        if self._asked and message.status >= 200:
             try:
                 read_matched(message)
             except RemoteProtocolError:

@@ -279,17 +279,17 @@ class SipLink(Protocol):
             messages: list[Request | Response] = []
             ending: Cause | None = None
             for message in self._framer.feed(data):
-                if isinstance(message, Ping):
+                if type(message) is Ping:
                     self.write(PONG)
                     continue
                 self.progress += 1
-                if isinstance(message, Garbled):
+                if type(message) is Garbled:
                     ending = self._garbled(message) or ending
-                elif trusted or (self.peer.open and self._is_discovered(message)):
-                    trusted = True
-                    self.pending.answered(message)
+                elif trusted or (trusted := self.peer.open and self._is_discovered(message)):
+                    if type(message) is Response:
+                        self.pending.answered(message)
                     messages.append(message)
-                elif isinstance(message, Request) and self._refusals > 0:
+                elif type(message) is Request and self._refusals > 0:
                     self._refusals -= 1
                     messages.append(message)
             if messages:

@@ -18,13 +18,12 @@ from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.net.locate import TARGETS, Candidate, Locator
 from edge.net.names import LocateError
-from edge.net.paths import Path
 from edge.partners import Admit, Directory, Peer, System
 from edge.sip.message import Request
 
 if TYPE_CHECKING:
-    from edge.net.xmpp_link import XmppLink
-    from edge.net.xmpp_route import StreamRoute
+    from edge.net.xmpp_streams import Streams
+    from edge.net.xmpp_ways import Ways
 
 AT_ONCE = 50  # look-ups under way; each costs some twenty queries of ours, to name servers of a stranger's choice
 AGAIN = 60.0  # seconds for which a domain without servers is not looked up once more
@@ -79,33 +78,20 @@ def _first(found: list[Candidate]) -> list[Candidate]:
 class Strangers:
     """`edge.partners.discovery.Holder` for the streams that an `edge.net.xmpp_pool.XmppPool` has."""
 
-    def __init__(
-        self,
-        links: "set[XmppLink]",
-        routes: "dict[tuple[Domain, Domain | str], StreamRoute]",
-        paths: "dict[tuple[Domain, Domain | str], Path]",
-        ways: "dict[tuple[Domain, Domain], StreamRoute]",
-    ) -> None:
+    def __init__(self, links: "Streams", ways: "Ways") -> None:
         self._links = links
-        self._routes = routes
-        self._paths = paths
         self._ways = ways
 
     def holds(self, system: System) -> bool:
         """Whether there is a stream with it, or something that waits for one."""
-        domain = system.domains[0]
-        if any(there == domain and route.state != "idle" for (_, there), route in self._routes.items()):
+        name, domain = system.name, system.domains[0]
+        if any(way.route.state != "idle" for way in self._ways.of(name)):
             return True
-        return any(system.name in link.peer.systems or link.negotiation.remote == domain for link in self._links)
+        return any(name in each.peer.systems or each.negotiation.remote == domain for each in self._links.of(name))
 
     def forget(self, system: System) -> None:
         """Its ways are not needed any more."""
-        domain = system.domains[0]
-        for place in [place for place in self._routes if place[1] == domain]:
-            self._routes.pop(place).stop()
-            self._paths.pop(place).stop()
-        for way in [way for way in self._ways if way[1] == domain]:
-            del self._ways[way]
+        self._ways.forget(system.name)
 
 
 def discovered(directory: Directory, peer: Peer, request: Request) -> Peer:

@@ -22,6 +22,7 @@ from edge.net.locate import Candidate, Locator
 from edge.net.outbox import Outbox
 from edge.net.pace import Pace, Paced
 from edge.net.paths import Path
+from edge.net.places import FULL
 from edge.net.relisting import Relisting
 from edge.net.retiring import Retiring
 from edge.net.sink import Sink
@@ -34,8 +35,10 @@ from edge.net.xmpp_pings import Pings
 from edge.net.xmpp_relisting import end, is_over
 from edge.net.xmpp_route import StreamRoute
 from edge.net.xmpp_security import Certificates
+from edge.net.xmpp_streams import Streams
 from edge.net.xmpp_trust import Trust, Verdict
 from edge.net.xmpp_verifier import Verifier
+from edge.net.xmpp_ways import Place, Way, Ways
 from edge.partners import Changes, Directory, Peer, System
 from edge.xmpp.component import Component
 from edge.xmpp.dialback import Dialback, Keys
@@ -48,8 +51,6 @@ UNPROVED = 200  # accepted connections that have not authenticated (yet); each c
 CONNECTIONS = 1000  # accepted connections in all, as Microsoft's gateway has it; most are streams of one partner each
 CLOSING = 2.0  # seconds that the peers have to close their side when we stop
 TICK = 1.0  # seconds between two looks at the deadlines of the links, which are all longer than 5 s
-
-Place = tuple[Domain, Domain | str]  # our domain; their domain, or the name of a system with a component link
 
 
 class XmppPool:
@@ -82,15 +83,14 @@ class XmppPool:
         self._certificates = Certificates()
         self._verifier = Verifier(reactor, locator, self._connect, self._link)
         self._ports: list[IListeningPort] = []
-        self._ways: dict[tuple[Domain, Domain], StreamRoute] = {}  # several may share a route
-        self._routes: dict[Place, StreamRoute] = {}
-        self._components: dict[Place, StreamRoute] = {}
+        self._ways = Ways()
+        self._to = self._ways.to
+        self._components: dict[Domain, dict[str, StreamRoute]] = {}  # by our domain and their system
         self._ours: dict[str, frozenset[Domain]] = {}  # by system: our domains with a component connection to it
         self._had: dict[str, set[Domain]] = {}  # the same and all that there ever were: a stanza may be under way
         self._count_components()
-        self._paths: dict[Place, Path] = {}
-        self._links: set[XmppLink] = set()
-        self.strangers = Strangers(self._links, self._routes, self._paths, self._ways)
+        self._links = Streams()
+        self.strangers = Strangers(self._links, self._ways)
         self._entrance = Entrance(reactor, sink, UNPROVED, connections=CONNECTIONS)
         self._pace = Pace(reactor)
         self.pings = Pings(reactor, sink)
@@ -108,7 +108,7 @@ class XmppPool:
     @property
     def routes(self) -> list[tuple[Place, StreamRoute]]:
         """Every way to a server."""
-        return list(self._routes.items())
+        return [(way.place, way.route) for way in self._ways.all()]
 
     def listen(self, host: str, port: int) -> IListeningPort:
         """Accept streams on one address; raises `OSError` when it is taken."""
@@ -123,18 +123,19 @@ class XmppPool:
 
     def send(self, sender: Domain, recipient: Domain, data: bytes, token: object | None) -> None:
         """Send a stanza. A ``token`` comes back by `Sink.taken` or `Sink.unsent`, exactly one of them."""
-        route: StreamRoute | Code | None = self._ways.get((sender, recipient))
+        routes = self._to.get(recipient)
+        route: StreamRoute | Cause | None = None if routes is None else routes.get(sender)
         if route is None:
             route = self._route(sender, recipient)
-        if isinstance(route, Code):
-            self._unsent(token, route, route.sentence)
+        if isinstance(route, Cause):
+            self._unsent(token, *route)
         else:
             route.send(data, token)
 
     def reach(self, local: Domain, remote: Domain) -> None:
         """Open the stream for stanzas from ``local`` to ``remote`` if there is none; go on dialling until it is up."""
         route = self._route(local, remote)
-        if not isinstance(route, Code):
+        if not isinstance(route, Cause):
             route.reach()
 
     def relisted(self, changes: Changes) -> int:
@@ -145,17 +146,19 @@ class XmppPool:
         """
         new = Relisting(self._directory, changes)
         self._count_components()
-        self._ways.clear()  # they are found again from the routes that are left
-        for place in [place for place in self._routes if not self._is_place(place, new)]:
-            path = self._paths.pop(place)
-            path.stop()
-            self._components.pop(place, None)
-            self._routes.pop(place).stop(new.cause(path.system))
+        for way in self._ways.all():
+            if not self._is_place(way, new):
+                local, there = way.place
+                self._components.get(local, {}).pop(there, None)
+                self._ways.remove(way, new.cause(way.path.system))
+        self._ways.find_again()
         closing = [link for link in self._links if is_over(link, new, self._trust, self._ours, changes.moved)]
         for link in closing:
             end(link, new, self._retiring)
-        for place, route in list(self._routes.items()):
-            system = self._paths[place].system
+        for link in self._links:
+            self._met(link)
+        for _, route, path in self._ways.all():
+            system = path.system
             route.bound(system.pending_messages, system.pending_seconds)
             if system.name in new.moved | new.judged:
                 route.redial()
@@ -163,9 +166,9 @@ class XmppPool:
             self._connect_components()
         return len(closing)
 
-    def _is_place(self, place: Place, new: Relisting) -> bool:
-        (local, there), system = place, self._paths[place].system
-        if not new.has(system) or place in self._components:
+    def _is_place(self, way: Way, new: Relisting) -> bool:
+        (local, there), system = way.place, way.path.system
+        if not new.has(system) or there in self._components.get(local, ()):
             return new.has(system) and local in self._ours.get(there, ())
         return self._directory.system_of(Domain(there)) is system and self._trust.may_talk(local, Domain(there))
 
@@ -178,12 +181,14 @@ class XmppPool:
     def _connect_components(self) -> None:
         for system in [each for each in self._directory.systems if each.link == "component"]:
             for local in self._directory.opposite(system):
-                self._components[local, system.name] = self._way(local, system.domains[0], system)
+                route = self._way(local, system.domains[0], system)
+                assert not isinstance(route, Cause), "there is always room for components"
+                self._components.setdefault(local, {})[system.name] = route
 
-    def _component_of(self, local: Domain) -> StreamRoute | Code:
+    def _component_of(self, local: Domain) -> StreamRoute | Cause:
         """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
-        routes = [route for (ours, _), route in self._components.items() if ours == local]
-        return routes[0] if len(routes) == 1 else Code.A01
+        routes = self._components.get(local, {})
+        return next(iter(routes.values())) if len(routes) == 1 else Cause(Code.A01, Code.A01.sentence)
 
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
@@ -194,10 +199,7 @@ class XmppPool:
         self._ports.clear()
         self._stopped = True
         self._entrance.stop()
-        for path in self._paths.values():
-            path.stop()
-        for route in list(self._routes.values()):
-            route.stop()
+        self._ways.stop()
         if self._links:
             self._empty = Deferred()
             late = self._reactor.callLater(CLOSING, self._abort_all)
@@ -223,7 +225,8 @@ class XmppPool:
 
     def judge(self, link: XmppLink, claim: Verify, handshake: Handshake) -> Verdict:
         """`edge.net.xmpp_owner.Owner`: who the far end is, and what it may do."""
-        verdict = self._trust.judge(claim.remote, claim.local, handshake, () if link.key else self._links)
+        self._links.meet(link, (claim.remote,))
+        verdict = self._trust.judge(claim.remote, claim.local, handshake, None if link.key else self._links)
         if verdict.peer.fault is None:
             self._certificates.seen(claim.remote, link.security)
         return verdict
@@ -234,7 +237,9 @@ class XmppPool:
 
     def proved(self, link: XmppLink, verdict: Peer, proof: Proved) -> Peer:
         """`edge.net.xmpp_owner.Owner`: who the far end is now."""
-        return self._trust.proved(link.peer, verdict, proof)
+        link.peer = self._trust.proved(link.peer, verdict, proof)
+        self._met(link)
+        return link.peer
 
     def link_ready(self, link: XmppLink) -> int:
         """`edge.net.xmpp_owner.Owner`: the stream is authenticated."""
@@ -257,13 +262,11 @@ class XmppPool:
         system = self._trust.system_of(negotiation.remote)
         if negotiation.sends and system is not None and not self._stopped:
             route = self._way(negotiation.local, negotiation.remote, system)
-            dial = Dial(negotiation.local, negotiation.remote, system, route)
-            link.key = dial
-            if not route.adopt(link):
-                link.key = None
-        for (_, theirs), route in list(self._ways.items()):
-            if theirs in link.peer.names:
-                route.wake()  # who comes to us can be reached again
+            if not isinstance(route, Cause):
+                link.key = Dial(negotiation.local, negotiation.remote, system, route)
+                if not route.adopt(link):
+                    link.key = None
+        self._ways.wake(link.peer.names)  # who comes to us can be reached again
 
     def link_closing(self, link: XmppLink, cause: Cause) -> None:
         """`edge.net.xmpp_link.Owner`: nothing more can be sent on it."""
@@ -281,24 +284,34 @@ class XmppPool:
 
     # --- dialling -----------------------------------------------------------------------------------------
 
-    def _route(self, local: Domain, remote: Domain) -> StreamRoute | Code:
+    def _met(self, link: XmppLink) -> None:
+        """It is known whose ``link`` is."""
+        self._links.meet(link, link.peer.systems)
+        if isinstance(link.negotiation, Receiving):
+            noted = self._links.strangers.add if self._trust.is_discovered(link.peer) else self._links.strangers.discard
+            noted(link)
+
+    def _route(self, local: Domain, remote: Domain) -> StreamRoute | Cause:
         """The route from ``local`` to ``remote``, or why there is none."""
         system = self._directory.system_of(remote)
         if system is None:
             return self._component_of(local)  # not remembered: strangers have no end
+        code = None
         if system.protocol != "xmpp":
-            return Code.A01
-        if not self._trust.may_talk(local, remote):
-            return Code.A08
-        if system.link == "component" and local not in self._ours.get(system.name, ()):
-            return Code.N04  # its server knows us only by the names that are listed one by one
-        return self._way(local, remote, system)
+            code = Code.A01
+        elif not self._trust.may_talk(local, remote):
+            code = Code.A08
+        elif system.link == "component" and local not in self._ours.get(system.name, ()):
+            code = Code.N04  # its server knows us only by the names that are listed one by one
+        return self._way(local, remote, system) if code is None else Cause(code, code.sentence)
 
-    def _way(self, local: Domain, remote: Domain, system: System) -> StreamRoute:
+    def _way(self, local: Domain, remote: Domain, system: System) -> StreamRoute | Cause:
         """The route from ``local`` to ``remote``: its own, or that of the component connection for ``local``."""
         place: Place = (local, system.name if system.link == "component" else remote)
-        route = self._routes.get(place)
+        route = self._ways.get(system, place)
         if route is None:
+            if not (self._is_named(local, remote) or self._ways.has_room(system)):
+                return FULL
             name = system.domains[0] if system.link == "component" else remote
 
             def dial() -> "Deferred[XmppLink]":
@@ -306,8 +319,7 @@ class XmppPool:
                 return work.addTimeout(DIAL, self._reactor)
 
             path = Path(self._sink, system, local, None if system.link == "component" else remote)
-            self._paths[place] = path
-            route = self._routes[place] = StreamRoute(
+            route = StreamRoute(
                 self._reactor,
                 dial,
                 self._unsent,
@@ -316,11 +328,17 @@ class XmppPool:
                 seconds=system.pending_seconds,
                 rng=self._rng,
             )
+            self._ways.add(system, Way(place, route, path))
             if self._stopped:
                 path.stop()
                 route.stop()
-        self._ways[local, remote] = route
+        self._ways.find(local, remote, route)
         return route
+
+    def _is_named(self, *domains: Domain) -> bool:
+        """Whether none of them is there because of a wildcard alone."""
+        systems = [self._directory.system_of(domain) for domain in domains]
+        return all(each is not None and name in each.domains for each, name in zip(systems, domains, strict=True))
 
     def _unsent(self, token: object, code: Code, text: str) -> None:
         if token is not None:
@@ -333,7 +351,7 @@ class XmppPool:
         except DialError as problem:
             self._complain(system, Cause(problem.code, str(problem)))
             raise
-        dial = Dial(local, remote, system, self._routes[place])
+        dial = Dial(local, remote, system, self._ways.get(system, place))
         return await first_link(candidates, lambda each: reached(self._connect, dial, each, self._dialled))
 
     def _connect(self, dial: Dial, candidate: Candidate, make: Make) -> "Deferred[XmppLink]":
@@ -346,6 +364,7 @@ class XmppPool:
         link.give(self._outbox(link, system))
         if system.link == "component":
             link.peer = self._directory.identify("xmpp", frozenset(system.domains))
+            self._met(link)
         return link
 
     def _negotiation(self, dial: Dial) -> Negotiation:
@@ -358,6 +377,7 @@ class XmppPool:
         link = XmppLink(self._reactor, self, self._sink, self._turn, negotiation, ready)
         link.key = dial
         self._links.add(link)
+        self._links.meet(link, (dial.remote,))
         return link
 
     def _outbox(self, link: XmppLink, system: System) -> Outbox:
@@ -387,9 +407,10 @@ class XmppPool:
         now = self._reactor.seconds()
         for link in list(self._links):
             link.tick(now)
-        for route in self._components.values():
-            if route.state == "idle":
-                route.send(b"", None)  # nothing to say, but the route dials
+        for routes in self._components.values():
+            for route in routes.values():
+                if route.state == "idle":
+                    route.send(b"", None)  # nothing to say, but the route dials
 
     def _abort_all(self) -> None:
         for link in list(self._links):

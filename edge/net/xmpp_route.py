@@ -41,6 +41,11 @@ class StreamRoute(Route[XmppLink]):
         self._until = 0.0
         self._come: XmppLink | None = None  # by itself, meanwhile
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no link, and nothing that waits for one or remembers one."""
+        return self.state == "idle" and not self._unsettled()
+
     def leave(self, link: XmppLink) -> None:
         """Send nothing more on ``link``, if it is ours. What was sent on it may still be answered."""
         if link is self.link:

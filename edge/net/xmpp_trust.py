@@ -5,7 +5,7 @@ for each dialback. A certificate proves a name by its issuer, or by what the dom
 RFC 7712), and without any of these there is dialback.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from edge.xmpp.receiving import Receiving
 
 if TYPE_CHECKING:
     from edge.net.xmpp_link import XmppLink
+    from edge.net.xmpp_streams import Streams
 
 STRANGERS = 500  # streams of discovered partners that come in: half of all there may be (`edge.net.xmpp_pool`)
 NOTHING = Allowed(external=False)
@@ -52,7 +53,7 @@ class Trust:
         self._above = above
 
     def judge(
-        self, remote: Domain, local: Domain, handshake: Handshake, others: "Collection[XmppLink]" = ()
+        self, remote: Domain, local: Domain, handshake: Handshake, others: "Streams | None" = None
     ) -> Verdict:
         """Say who the far end is that says it is ``remote``, or that we dialled as that, and what it may do.
 
@@ -69,10 +70,7 @@ class Trust:
             peer = self._directory.identify("xmpp", peer.names)
         if system is None:
             return Verdict(Peer("xmpp", peer.names, frozenset(), peer.fault or Code.A01), NOTHING)
-        accepted = [each for each in others if isinstance(each.negotiation, Receiving)]
-        if sum(system.name in each.peer.systems for each in accepted) >= system.connections_in or (
-            system.discovered and sum(self._is_discovered(each.peer) for each in accepted) >= STRANGERS
-        ):
+        if others is not None and self._has_enough(system, others):
             self._above(system)
             return Verdict(Peer("xmpp", peer.names, frozenset(), Code.L03), NOTHING)
         streams = system.streams
@@ -146,7 +144,15 @@ class Trust:
         fault = verdict.proved_fault(system, handshake, self._contexts, proof)
         return fault is None and self.policy(remote, local) is None
 
-    def _is_discovered(self, peer: Peer) -> bool:
+    def _has_enough(self, system: System, links: "Streams") -> bool:
+        """Whether a partner has opened as many streams as he may."""
+        own = [each for each in links.of(system.name) if isinstance(each.negotiation, Receiving)]
+        if sum(system.name in each.peer.systems for each in own) >= system.connections_in:
+            return True
+        return system.discovered and len(links.strangers) >= STRANGERS
+
+    def is_discovered(self, peer: Peer) -> bool:
+        """Whether any of those it proved to be is on no list."""
         return any((system := self._directory.named(name)) and system.discovered for name in peer.systems)
 
     def _wants_further(self, system: System, remote: Domain, handshake: Handshake) -> bool:

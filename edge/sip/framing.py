@@ -6,7 +6,7 @@ with the answer to send; where the end of a message cannot be found, the stream 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 from zlib import crc32
 
 from edge.codes import Code
@@ -20,6 +20,7 @@ MAX_HEAD = 65536  # octets; Microsoft edges send 6 kB and more, every hop adds a
 MAX_BODY = 262144  # octets; far above any presence document or page-mode message
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Garbled:
     """What could not be read. ``answer`` is a complete response, ``close`` says that nothing can follow."""
@@ -30,6 +31,7 @@ class Garbled:
     code: Code = Code.S01
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Ping:
     """CRLF CRLF between messages: the owner answers one CRLF."""

@@ -7,6 +7,7 @@ that comes back in `Send`, and its only clock is the `Wheel`, whose due items co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edge.codes import Code
 from edge.errors import LocalProtocolError, RemoteProtocolError
@@ -67,7 +68,7 @@ NOT_CANCELLED = ("MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INFO", "BYE", "PU
 class Send:
     """Write ``data`` on ``link``, or, if it is gone, where RFC 3261 §18.2.2 says."""
 
-    link: object
+    link: Any  # opaque here
     data: bytes
 
 
@@ -216,7 +217,7 @@ class TransactionLayer:
     def respond(
         self, transaction: ServerTransaction, status: int, *, reason: str | None = None,
         headers: Sequence[tuple[str, str]] = (), body: bytes = b"",
-    ) -> list[Output]:
+    ) -> list[Send]:
         """Answer a request. Answering once more, or too late, is harmless and sends nothing.
 
         To a request other than INVITE only final responses are given, and never 408 (RFC 4320 §4).
@@ -239,7 +240,7 @@ class TransactionLayer:
                 self._rearm(transaction, TIMER_H if action is ServerAction.SEND_AND_AWAIT_ACK else TIMER_L)
         return [Send(transaction.link, data)]
 
-    def repeat(self, transaction: ServerTransaction) -> list[Output]:
+    def repeat(self, transaction: ServerTransaction) -> list[Send]:
         """Send the 2xx to an INVITE once more, because no ACK has come (RFC 3261 §13.3.1.4)."""
         is_accepted = transaction.state is InviteServer.ACCEPTED
         return [Send(transaction.link, transaction.sent)] if is_accepted else []
@@ -261,7 +262,7 @@ class TransactionLayer:
         transaction.slot = self._wheel.start(seconds or (TIMER_B if invite else TIMER_F), transaction)
         return transaction
 
-    def cancel(self, branch: str) -> list[Output]:
+    def cancel(self, branch: str) -> list[Send]:
         """Cancel an INVITE of ours that has had a provisional answer; its final one is waited for 64*T1 more.
 
         The CANCEL goes where the INVITE went. Its own answer tells nothing, and finds no transaction (RFC 3261 §9.1).

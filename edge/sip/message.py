@@ -195,12 +195,15 @@ def check_request(request: Request) -> None:
     """The checks that come before all others: mandatory headers present, single and well-formed (RFC 3261 §8.1.1),
     Request-URI well-formed, CSeq of this method. An unsupported URI scheme is no fault here."""
     method = request.method
+    index = request.headers.index
     request.cseq = cseq = _cseq(request)  # to check it is to read it
     request.call_id = _call_id(request)
-    request.via = _via(request)
-    request.max_forwards = _max_forwards(request)
-    request.from_ = _from(request)
-    request.to = _to(request)
+    via, max_forwards = index.get(b"via"), index.get(b"max-forwards")
+    request.via = Via.of_element(via) if type(via) is bytes and COMMA not in via else _via(request)
+    request.max_forwards = None if max_forwards is None else _max_forwards(request)
+    from_, to = index.get(b"from"), index.get(b"to")
+    request.from_ = NameAddr.of_row(from_) if type(from_) is bytes else _from(request)
+    request.to = NameAddr.of_row(to) if type(to) is bytes else _to(request)
     try:
         request.request_uri = _request_uri(request)
     except RemoteProtocolError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from edge.xmpp.conditions import StreamError
-from edge.xmpp.element import LANG, NS_STREAMS, Element
+from edge.xmpp.element import LANG, NS_STREAMS, NS_XML, Element
 from edge.xmpp.markup import Tag
 
 MAX_TAG = 16_384  # octets of one tag: two addresses of 3071 octets, escaped, find room
@@ -189,7 +189,7 @@ class Document:
     def _await_stanzas(self) -> None:
         """Install the callbacks that build stanzas. Closures: this is the hottest code of the XMPP side."""
         stack, text, events, names = self._stack, self._text, self._events, _Names()
-        parser, limits, separator = self._parser, self._limits, _SEPARATOR
+        parser, limits, separator, lang = self._parser, self._limits, _SEPARATOR, _LANG
         max_depth, max_attributes, max_elements = limits.max_depth, limits.max_attributes, limits.max_elements
         elements = 0
 
@@ -199,10 +199,10 @@ class Document:
             if attributes:
                 if len(attributes) > max_attributes:
                     raise StreamError("policy-violation", "an element has too many attributes")
-                for key in attributes:
-                    if separator in key:
-                        attributes = _qualified(attributes)
-                        break
+                if lang in attributes:
+                    attributes[LANG] = attributes.pop(lang)
+                if separator in "".join(attributes):
+                    attributes = _qualified(attributes)
             element = Element(local, namespace, attributes)
             if stack:
                 siblings = stack[-1].children
@@ -244,6 +244,7 @@ class Document:
         parser.CharacterDataHandler = text.append
 
 
+_LANG = f"{NS_XML}\x1flang"  # the one attribute with a namespace that every client writes
 _SEPARATOR = "\x1f"  # between namespace and local name; no XML document can hold it, so nobody can forge a name
 
 # By the numbers of expat's errors; all others are not-well-formed.

@@ -8,10 +8,11 @@ texts are. Domains are IDNA2008 (`edge.domains`): ``faß.de`` is not ``fass.de``
 import re
 from functools import cache, lru_cache
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edge import domains
 from edge.codes import Code
+from edge.domains import Domain
 from edge.errors import RemoteProtocolError
 from edge.xmpp.element import escape_attribute
 
@@ -24,26 +25,38 @@ CACHE = 4096  # addresses; bounded, because peers choose them
 CACHED_LENGTH = 256  # characters; longer ones are rare, and would make the cache's memory the peer's choice
 
 
-class JID:
+class JID(str):
     """A canonical address, which never changes. Made by `parse` and `build` alone.
 
+    It is its own text: most of what happens here is that something is looked up by an address, and Python looks a text
+    up without a call (docs/decisions/0019-addresses-are-texts.md).
+
     The parts are what PRECIS and IDNA made of them. ``domain`` is in U-labels, as RFC 7622 §3.2.1 demands; `host` gives
-    the same name in A-labels. ``quoted`` is the whole address ready to stand in an XML attribute. Not a frozen
-    dataclass, because several are made for each subscription (docs/decisions/0002-effects-are-not-frozen.md).
+    the same name in A-labels. ``quoted`` is the whole address ready to stand in an XML attribute.
     """
 
-    __slots__ = ("_bare", "_text", "domain", "host", "local", "quoted", "resource")
+    __slots__ = ("_bare", "domain", "host", "local", "quoted", "resource")
 
-    def __init__(self, local: str, domain: str, resource: str = "") -> None:
-        self.local: Final = local
-        self.domain: Final = domain
-        self.resource: Final = resource
-        self.host: Final = domains.domain(domain)
-        """The domain in the form that everything but XMPP uses."""
-        self._bare: JID | None = None
+    local: str
+    domain: str
+    resource: str
+    host: Domain
+    """The domain in the form that everything but XMPP uses."""
+    quoted: str
+    _bare: "JID | None"
+
+    def __new__(cls, local: str, domain: str, resource: str = "") -> "JID":
         text = f"{local}@{domain}" if local else domain
-        self._text: Final = f"{text}/{resource}" if resource else text
-        self.quoted: Final = escape_attribute(self._text)
+        if resource:
+            text = f"{text}/{resource}"
+        self = str.__new__(cls, text)
+        self.local = local
+        self.domain = domain
+        self.resource = resource
+        self.host = domains.domain(domain)
+        self._bare = None
+        self.quoted = escape_attribute(text)
+        return self
 
     @classmethod
     def parse(cls, text: str) -> "JID":
@@ -73,17 +86,8 @@ class JID:
             jid._bare = self.bare()
         return jid
 
-    def __str__(self) -> str:
-        return self._text
-
     def __repr__(self) -> str:
-        return f"JID({self._text!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, JID) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
+        return f"JID({str(self)!r})"
 
 
 @cache

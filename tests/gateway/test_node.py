@@ -8,10 +8,10 @@ from edge.codes import Code
 from edge.domains import domain
 from edge.gateway import core
 from edge.gateway.effects import Effect, Forget, Path, RespondSip
-from edge.gateway.node import ALLOW, bug, performed, refused_below, speaker
+from edge.gateway.node import ALLOW, bug, refused_below, speaker
 from edge.mapping.dates import date_of
 from edge.partners import Changes, Peer
-from edge.sip.layer import Deliver, Refused, Send
+from edge.sip.layer import Deliver, Refused
 from edge.sip.transaction import ServerTransaction
 from edge.timers import TICK
 from tests.gateway.bench import Bench, Link, events, message, reports, responses, sends
@@ -79,12 +79,6 @@ def test_failure_without_a_code_says_what_its_status_means(bench: Bench) -> None
 def test_success_needs_no_reason(bench: Bench) -> None:
     (answer,) = responses(bench.node.respond(delivered(bench), 200))
     assert b"ms-diagnostics-public" not in answer.headers
-
-
-def test_only_what_is_sent_is_performed(bench: Bench) -> None:
-    transaction = delivered(bench)
-    effects = performed([Deliver(transaction), Send(bench.link, b"x")])
-    assert effects == [RespondSip(bench.link, b"x")]
 
 
 def test_speaker_names_every_system_of_the_link_in_order(bench: Bench) -> None:

@@ -42,7 +42,6 @@ def test_request_waits_for_its_final_response(pending: Pending) -> None:
         response(2),
         response(1).replace(b"200 OK", b"180 Ringing"),
         response(1).replace(b"Via: SIP", b"Via: \xff"),
-        request(1),
     ],
 )
 def test_request_is_not_answered_by_something_else(pending: Pending, data: bytes) -> None:

@@ -115,7 +115,7 @@ def test_document_may_lead_to_one_other_but_not_into_our_network(net: Net) -> No
     assert net.proof() == "", "the shorter of the two times counts"
 
 
-@pytest.mark.parametrize("page", [reference(), b"<html>", document(OTHER)])
+@pytest.mark.parametrize("page", [reference(), b"<html>", document(OTHER)], ids=["reference", "markup", "another"])
 def test_document_that_leads_on_or_says_nothing_proves_nothing(net: Net, page: bytes) -> None:
     net.pages |= {OURS: reference(), THEIRS: page}
     net.waits()

@@ -154,9 +154,10 @@ def test_quoted_can_stand_in_an_attribute() -> None:
     assert JID.parse("a@b.example/<'&\">").quoted == "a@b.example/&lt;&apos;&amp;&quot;&gt;"
 
 
-def test_jid_differs_from_its_text_and_from_another_resource() -> None:
-    jid: object = JID.parse("a@b.example")
-    assert jid != "a@b.example"
+def test_jid_is_its_text_and_no_other_address() -> None:
+    jid = JID.parse("a@b.example")
+    assert jid == "a@b.example" == str(jid) == f"{jid}"
+    assert type(str(jid)) is type(f"{jid}") is str
     assert jid != JID.parse("a@b.example/c")
     assert repr(jid) == "JID('a@b.example')"
 
