@@ -199,6 +199,10 @@ class Pairs:
         """How many pairs a path matters to."""
         return self._behind.get(path, 0)
 
+    def has(self, system: System) -> bool:
+        """Whether one of the two is of ``system`` in any pair."""
+        return system in self._places
+
     def behind(self, path: Path) -> list[Pair]:
         """The pairs that a path matters to; hardly another one is looked at."""
         system = path.system

@@ -10,7 +10,7 @@ from math import ceil
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.gateway.counters import REJECTED
-from edge.gateway.effects import Effect, Path, Report, SendStanza
+from edge.gateway.effects import Effect, Report, SendStanza
 from edge.gateway.guard import Guard, Limit
 from edge.gateway.limits import Rates
 from edge.gateway.node import Node
@@ -107,10 +107,7 @@ class Policy:
 
     def holds(self, system: System) -> bool:
         """`edge.partners.discovery.Holder`: whether somebody sees somebody there, or wants to."""
-        if system.protocol == "sip":
-            return bool(self._pairs.count(Path(system)))
-        (domain,) = system.domains
-        return any(self._pairs.count(Path(system, ours, domain)) for ours in self._node.directory.opposite(system))
+        return self._pairs.has(system)
 
     def forget(self, system: System) -> None:
         """`edge.partners.discovery.Holder`: also for one that is taken off the list."""

@@ -323,7 +323,7 @@ class SipPool:
     def _wake(self, peer: Peer) -> None:
         """Who comes to us can be reached again."""
         for name in peer.systems:
-            for lanes in self._places.get(name, {}).values():
+            for lanes in list(self._places.get(name, {}).values()):
                 lanes.wake()
 
     # --- dialling -------------------------------------------------------------------------------------------

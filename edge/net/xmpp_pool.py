@@ -29,6 +29,7 @@ from edge.net.sink import Sink
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.turn import Turn
 from edge.net.unlisted import Lookups, Strangers
+from edge.net.xmpp_components import Components
 from edge.net.xmpp_dialling import ALPN, Accepting, Dial, Make, Served, connect, reached
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_pings import Pings
@@ -85,10 +86,7 @@ class XmppPool:
         self._ports: list[IListeningPort] = []
         self._ways = Ways()
         self._to = self._ways.to
-        self._components: dict[Domain, dict[str, StreamRoute]] = {}  # by our domain and their system
-        self._ours: dict[str, frozenset[Domain]] = {}  # by system: our domains with a component connection to it
-        self._had: dict[str, set[Domain]] = {}  # the same and all that there ever were: a stanza may be under way
-        self._count_components()
+        self._components = Components(directory)
         self._links = Streams()
         self.strangers = Strangers(self._links, self._ways)
         self._entrance = Entrance(reactor, sink, UNPROVED, connections=CONNECTIONS)
@@ -145,14 +143,15 @@ class XmppPool:
         our components follow the domains that there are now.
         """
         new = Relisting(self._directory, changes)
-        self._count_components()
+        self._components.count()
+        self._to.clear()
         for way in self._ways.all():
             if not self._is_place(way, new):
-                local, there = way.place
-                self._components.get(local, {}).pop(there, None)
+                self._components.remove(*way.place)
                 self._ways.remove(way, new.cause(way.path.system))
         self._ways.find_again()
-        closing = [link for link in self._links if is_over(link, new, self._trust, self._ours, changes.moved)]
+        ours = self._components.ours
+        closing = [link for link in self._links if is_over(link, new, self._trust, ours, changes.moved)]
         for link in closing:
             end(link, new, self._retiring)
         for link in self._links:
@@ -168,27 +167,15 @@ class XmppPool:
 
     def _is_place(self, way: Way, new: Relisting) -> bool:
         (local, there), system = way.place, way.path.system
-        if not new.has(system) or there in self._components.get(local, ()):
-            return new.has(system) and local in self._ours.get(there, ())
+        if not new.has(system) or self._components.has(local, there):
+            return new.has(system) and local in self._components.ours.get(there, ())
         return self._directory.system_of(Domain(there)) is system and self._trust.may_talk(local, Domain(there))
 
-    def _count_components(self) -> None:
-        systems = [system for system in self._directory.systems if system.link == "component"]
-        self._ours = {system.name: frozenset(self._directory.opposite(system)) for system in systems}
-        for name, ours in self._ours.items():
-            self._had.setdefault(name, set()).update(ours)
-
     def _connect_components(self) -> None:
-        for system in [each for each in self._directory.systems if each.link == "component"]:
-            for local in self._directory.opposite(system):
-                route = self._way(local, system.domains[0], system)
-                assert not isinstance(route, Cause), "there is always room for components"
-                self._components.setdefault(local, {})[system.name] = route
-
-    def _component_of(self, local: Domain) -> StreamRoute | Cause:
-        """The connection of the component ``local``: its server routes strangers to us, and our refusals to them."""
-        routes = self._components.get(local, {})
-        return next(iter(routes.values())) if len(routes) == 1 else Cause(Code.A01, Code.A01.sentence)
+        for local, system in self._components.wanted():
+            route = self._way(local, system.domains[0], system)
+            assert not isinstance(route, Cause), "there is always room for components"
+            self._components.add(local, system, route)
 
     def stop(self) -> "Deferred[None]":
         """Accept nothing more, give back what waits, close all streams; fires when they are closed."""
@@ -288,20 +275,19 @@ class XmppPool:
         """It is known whose ``link`` is."""
         self._links.meet(link, link.peer.systems)
         if isinstance(link.negotiation, Receiving):
-            noted = self._links.strangers.add if self._trust.is_discovered(link.peer) else self._links.strangers.discard
-            noted(link)
+            self._links.note(link, self._trust.is_discovered(link.peer))
 
     def _route(self, local: Domain, remote: Domain) -> StreamRoute | Cause:
         """The route from ``local`` to ``remote``, or why there is none."""
         system = self._directory.system_of(remote)
         if system is None:
-            return self._component_of(local)  # not remembered: strangers have no end
+            return self._components.of(local)  # not remembered: strangers have no end
         code = None
         if system.protocol != "xmpp":
             code = Code.A01
         elif not self._trust.may_talk(local, remote):
             code = Code.A08
-        elif system.link == "component" and local not in self._ours.get(system.name, ()):
+        elif system.link == "component" and local not in self._components.ours.get(system.name, ()):
             code = Code.N04  # its server knows us only by the names that are listed one by one
         return self._way(local, remote, system) if code is None else Cause(code, code.sentence)
 
@@ -370,7 +356,7 @@ class XmppPool:
     def _negotiation(self, dial: Dial) -> Negotiation:
         local, remote, system = dial.local, dial.remote, dial.system
         if system.link == "component":
-            return Component(local, remote, system.secret, self._had[system.name])
+            return Component(local, remote, system.secret, self._components.had(system))
         return Initiating(local, remote, system.confirm == "ack", self._keys, dial.direct, dial.external)
 
     def _link(self, dial: Dial, negotiation: Negotiation, ready: "Deferred[XmppLink]") -> XmppLink:
@@ -407,10 +393,7 @@ class XmppPool:
         now = self._reactor.seconds()
         for link in list(self._links):
             link.tick(now)
-        for routes in self._components.values():
-            for route in routes.values():
-                if route.state == "idle":
-                    route.send(b"", None)  # nothing to say, but the route dials
+        self._components.connect()
 
     def _abort_all(self) -> None:
         for link in list(self._links):

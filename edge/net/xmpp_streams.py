@@ -41,6 +41,10 @@ class Streams:
                 self._all[link] += (name,)
                 self._of.setdefault(name, {})[link] = None
 
+    def note(self, link: "XmppLink", stranger: bool) -> None:
+        """Whether its peer is on no list."""
+        (self.strangers.add if stranger else self.strangers.discard)(link)
+
     def discard(self, link: "XmppLink") -> None:
         """It is gone."""
         for name in self._all.pop(link, ()):

@@ -62,7 +62,7 @@ class Ways:
     def wake(self, names: Iterable[Domain]) -> None:
         """The servers of these domains can be reached again."""
         for name in names:
-            for route in self.to.get(name, {}).values():
+            for route in list(self.to.get(name, {}).values()):
                 route.wake()
 
     def remove(self, way: Way, cause: Cause = STOPPING) -> None:
@@ -79,8 +79,7 @@ class Ways:
             self.remove(way)
 
     def find_again(self) -> None:
-        """Domains may be those of other systems now."""
-        self.to.clear()
+        """`to` was cleared, because domains may be those of other systems now."""
         for way in self.all():
             if way.path.system.link != "component":
                 local, remote = way.place

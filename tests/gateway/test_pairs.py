@@ -182,9 +182,11 @@ class TestPaths:
         assert len(pairs.paths) == 5
         for pair in self.pairs:
             assert all(pairs.count(path) for path in pair.paths)
+            assert pairs.has(pair.sip) and pairs.has(pair.xmpp)
             pairs.release(pair)
             pairs.release(pair)
         assert (len(pairs.paths), len(pairs)) == (0, 0)
+        assert not any(pairs.has(system) for system in bench.node.directory.systems)
 
     def test_pair_that_is_opened_twice_is_one(self, bench: Bench) -> None:
         pair = self.pairs[0]

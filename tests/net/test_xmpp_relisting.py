@@ -206,7 +206,8 @@ def test_domain_that_is_anothers_now_is_reached_there(world: World) -> None:
     assert out.hears().endswith(b"</stream:stream>")
     world.send("next")
     assert world.pool.routes[-1][1].state == "connecting" and len(world.dials) == 2
-    assert world.pool._paths[US, THEM].system.name == "capulet"
+    (way,) = world.pool._ways.of("capulet")
+    assert way.place == (US, THEM)
 
 
 def test_less_may_wait_from_now_on(world: World) -> None:
