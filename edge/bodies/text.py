@@ -81,7 +81,7 @@ def decode(body: bytes, charset: str = "") -> str:
         text = body.decode(codec)
     except UnicodeError:
         raise RemoteProtocolError("the text is not in the charset it claims", Code.S01, status=400) from None
-    if len(body.translate(None, _CONTROL_OCTETS)) == len(body) if text.isascii() else text.isprintable():
+    if body.translate(_WITHOUT_CONTROLS) == body if text.isascii() else text.isprintable():
         return text  # nearly all; for ASCII the octets are the quicker way to see it
     if codec == "iso8859-1" and _CONTROLS.search(text) is not None:
         text = _of_windows(body, text)
@@ -125,7 +125,7 @@ _language_tag_cached = lru_cache(CACHE)(_language_tag)
 
 _EITHER_ORDER = {"utf-16": 2, "utf-32": 4}  # octets of a unit
 _CONTROLS = re.compile("[\x80-\x9f]")
-_CONTROL_OCTETS = bytes([*range(0x20), 0x7F])
+_WITHOUT_CONTROLS = bytes.maketrans(bytes([*range(0x20), 0x7F]), b"?" * 0x21)
 
 
 def _ordered(body: bytes, codec: str) -> str:

@@ -112,7 +112,7 @@ class Gateway:
         layer = self.node.layer
         for message in messages:
             try:
-                if type(message) is Request:
+                if isinstance(message, Request):
                     if self.node.directory.blocks and self.policy.silences(message):
                         effects.append(silenced(link, message))
                         continue
@@ -123,11 +123,10 @@ class Gateway:
                         continue
                     self._follow(layer.receive_request(link, message, link.address), effects)
                 else:
-                    assert isinstance(message, Response)
                     self._follow(layer.receive_response(message), effects)
             except Exception as error:  # a bug must not cost the other messages of the chunk, nor the link
                 effects.append(bug(error))
-                if type(message) is Request and message.method not in microsoft.UNANSWERED:
+                if isinstance(message, Request) and message.method not in microsoft.UNANSWERED:
                     headers = [microsoft.plain_diagnostics(500)]
                     effects.append(RespondSip(link, response_bytes(message, 500, headers=headers)))
         return self._saved(effects)

@@ -286,10 +286,10 @@ class SipLink(Protocol):
                 if type(message) is Garbled:
                     ending = self._garbled(message) or ending
                 elif trusted or (trusted := self.peer.open and self._is_discovered(message)):
-                    if type(message) is Response:
+                    if isinstance(message, Response):
                         self.pending.answered(message)
                     messages.append(message)
-                elif type(message) is Request and self._refusals > 0:
+                elif isinstance(message, Request) and self._refusals > 0:
                     self._refusals -= 1
                     messages.append(message)
             if messages:

@@ -12,7 +12,7 @@ from zlib import crc32
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.sip.headers import MAX_LINE, Headers, split_lines
-from edge.sip.message import Request, Response, parse_message, response_bytes
+from edge.sip.message import Request, Response, UnreadRequest, parse_message, response_bytes
 from edge.sip.microsoft import diagnostics, quotable
 from edge.sip.values import number_of
 
@@ -199,7 +199,7 @@ def _answer(head: bytes, error: RemoteProtocolError, name: str) -> bytes | None:
     """
     if head[:9].upper().startswith((b"SIP/", b"ACK ", b"BENOTIFY ")):
         return None
-    request = Request("", "", Headers.salvage(head, _COPIED))
+    request = UnreadRequest("", "", Headers.salvage(head, _COPIED))
     if b"via" not in request.headers:
         return None
     said = [("Warning", f'399 {name} "{error.code} {quotable(str(error))}"'), diagnostics(error.code, str(error))]

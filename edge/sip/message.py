@@ -31,8 +31,8 @@ from edge.sip.values import (
 )
 
 __all__ = [
-    "METHODS", "Message", "Request", "Response", "check_request", "check_response", "parse_message", "read_matched",
-    "request_bytes", "response_bytes",
+    "METHODS", "Message", "Request", "Response", "UnreadRequest", "UnreadResponse", "check_request", "check_response",
+    "parse_message", "read_matched", "request_bytes", "response_bytes",
 ]
 
 STATUS_LINES = 256  # status lines that are remembered; bounded, because peers choose the phrases
@@ -48,7 +48,8 @@ class Message:
     """What requests and responses have in common.
 
     Mandatory headers are read when they are asked for, and kept: ``via`` (the top one), ``from_``, ``to``, ``call_id``,
-    ``cseq``; and so is ``max_forwards``, 0 to 255 (RFC 3261 §20.22), None if there is none.
+    ``cseq``; and so is ``max_forwards``, 0 to 255 (RFC 3261 §20.22), None if there is none. What comes from the network
+    is therefore an `Unread` request or response, until all of it has been read.
     """
 
     __slots__ = ("body", "call_id", "cseq", "from_", "headers", "max_forwards", "to", "via")
@@ -63,17 +64,6 @@ class Message:
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers = headers
         self.body = body
-
-    if not TYPE_CHECKING:  # who asks for an attribute that does not exist is found by the type checker
-
-        def __getattr__(self, name: str) -> object:
-            """What has not been read yet: half the time of a property when it has."""
-            read = _READERS.get(name)
-            if read is None:
-                raise AttributeError(name)
-            found = read(self)
-            setattr(self, name, found)
-            return found
 
     @property
     def vias(self) -> list[Via]:
@@ -168,6 +158,35 @@ class Response(Message):
         self.reason = reason
 
 
+class Unread:
+    """Reads what is asked for, and keeps it. What has been read is a plain attribute, and `check_request` reads it all:
+    from then on a request is no more than a `Request`, whose attributes Python finds without asking."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # who asks for an attribute that does not exist is found by the type checker
+
+        def __getattr__(self, name: str) -> object:
+            read = _READERS.get(name)
+            if read is None:
+                raise AttributeError(name)
+            found = read(self)
+            setattr(self, name, found)
+            return found
+
+
+class UnreadRequest(Unread, Request):
+    """A request as it has come."""
+
+    __slots__ = ()
+
+
+class UnreadResponse(Unread, Response):
+    """A response as it has come."""
+
+    __slots__ = ()
+
+
 def parse_message(head: bytes, body: bytes) -> Request | Response:
     """Read a message from its head, without the empty line. `RemoteProtocolError` with status 400, 505 or 513."""
     lines = split_lines(head)
@@ -179,10 +198,10 @@ def parse_message(head: bytes, body: bytes) -> Request | Response:
         method, uri = _METHODS.get(parts[0]) or _method(parts[0]), parts[1]
         if not uri.isascii():
             raise RemoteProtocolError("the Request-URI is not ASCII")
-        return Request(method, uri.decode("ascii"), Headers(lines), body)
+        return UnreadRequest(method, uri.decode("ascii"), Headers(lines), body)
     status = _status_line(start)
     if status is not None:
-        return Response(*status, Headers(lines), body)
+        return UnreadResponse(*status, Headers(lines), body)
     version = _VERSION.fullmatch(parts[0] if len(parts) < 3 or parts[0][:4].upper() == b"SIP/" else parts[-1])
     if version is not None and version[0].upper() != b"SIP/2.0":
         raise RemoteProtocolError("the SIP version is not supported", status=505)
@@ -206,6 +225,7 @@ def check_request(request: Request) -> None:
     request.to = NameAddr.of_row(to) if type(to) is bytes else _to(request)
     try:
         request.request_uri = _request_uri(request)
+        request.__class__ = Request
     except RemoteProtocolError as error:
         if error.status != 416:
             raise

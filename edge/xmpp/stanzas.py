@@ -169,7 +169,7 @@ def message_bytes(
         data = text.encode()
     except UnicodeEncodeError:  # lone surrogates
         return legal(text).encode()
-    if len(data.translate(None, _CONTROLS)) == len(data) and (0xEF not in data or b"\xef\xbf" not in data):
+    if data.translate(_WITHOUT_CONTROLS) == data and (0xEF not in data or b"\xef\xbf" not in data):
         return data
     return legal(text).encode()
 
@@ -187,6 +187,7 @@ def error_bytes(stanza: Stanza, condition: str, text: str, type: str = "", *, ad
 
 
 _CONTROLS = bytes(sorted(set(range(0x20)) - {0x09, 0x0A, 0x0D}))  # illegal in XML 1.0, as U+FFFE and U+FFFF are
+_WITHOUT_CONTROLS = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))  # what has none of them comes back as it is
 
 
 def _begin(name: str, from_: JID | None, to: JID | None, id: str, type: str, lang: str) -> str:

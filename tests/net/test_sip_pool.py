@@ -6,7 +6,7 @@ from demo.authority import Issued
 from edge.codes import Code
 from edge.net import sip_link, sip_pool
 from edge.net.sip_link import SipLink
-from edge.sip.message import Request, Response, response_bytes
+from edge.sip.message import Request, Response, UnreadRequest, response_bytes
 from tests.net.loopback import BAD, LYNC, OTHER, PUBLIC, Base, Creator, Far, Setting, partner, request, response
 
 
@@ -92,7 +92,7 @@ class Accepting(Base):
         setting, far = await self.come_in(OTHER)
         far.transport.write(response() + request())
         await setting.sink.until(lambda: setting.sink.received)
-        assert [type(message) for message in setting.sink.received[0][1]] == [Request]
+        assert [type(message) for message in setting.sink.received[0][1]] == [UnreadRequest]
 
     async def test_unproved_peer_is_closed_after_a_while(self) -> None:
         self.patch(sip_link, "UNPROVED", 0.1)

@@ -9,7 +9,7 @@ from edge.domains import Domain
 from edge.net import links, places, sip_link
 from edge.net.locate import Candidate
 from edge.partners import HostPort
-from edge.sip.message import Request, Response, response_bytes
+from edge.sip.message import Request, UnreadRequest, UnreadResponse, response_bytes
 from tests.net.loopback import (
     BAD,
     LYNC,
@@ -180,7 +180,7 @@ class Dialling(Base):
         far.transport.write(response(1) + request(2))
         await setting.sink.until(lambda: setting.sink.received)
         link, messages = setting.sink.received[0]
-        assert [type(message) for message in messages] == [Response, Request]
+        assert [type(message) for message in messages] == [UnreadResponse, UnreadRequest]
         assert link.peer.systems == {"lync"}
 
     async def test_response_takes_our_own_link_when_that_of_the_request_is_gone(self) -> None:

@@ -9,7 +9,7 @@ from edge.domains import Domain
 from edge.net import links, pending, race, sip_link
 from edge.net.locate import Candidate
 from edge.partners import Changes, HostPort
-from edge.sip.message import Request, Response
+from edge.sip.message import UnreadRequest, UnreadResponse
 from tests.net.loopback import (
     LYNC,
     PUBLIC,
@@ -124,7 +124,7 @@ class Offering(Base):
         far.transport.write(response(1) + request(7))
         await setting.sink.until(lambda: setting.sink.received)
         (link, messages) = setting.sink.received[0]
-        assert [type(each) for each in messages] == [Response, Request] and link.outbound
+        assert [type(each) for each in messages] == [UnreadResponse, UnreadRequest] and link.outbound
         assert not link.pending, "the answer is known by its branch as before"
         setting.pool.respond(link, response(7))
         await far.until(lambda: far.data.endswith(response(7)))

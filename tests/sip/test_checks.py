@@ -5,7 +5,7 @@ import pytest
 from edge.codes import Code
 from edge.sip.checks import refusal
 from edge.sip.headers import Headers
-from edge.sip.message import Request
+from edge.sip.message import Request, UnreadRequest
 
 METHODS = frozenset({"MESSAGE", "OPTIONS", "SUBSCRIBE"})
 EXTENSIONS = frozenset({"eventlist"})
@@ -15,7 +15,7 @@ ALLOW = [("Allow", "MESSAGE, OPTIONS, SUBSCRIBE")]
 def request(
     method: str = "MESSAGE", uri: str = "sip:a@b.example", *lines: str, to: str = "<sip:a@b.example>"
 ) -> Request:
-    return Request(method, uri, Headers.parse("\r\n".join([f"To: {to}", *lines]).encode()))
+    return UnreadRequest(method, uri, Headers.parse("\r\n".join([f"To: {to}", *lines]).encode()))
 
 
 def judge(found: Request) -> tuple[int, list[tuple[str, str]], Code] | None:

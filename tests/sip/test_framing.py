@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge.codes import Code
 from edge.sip.framing import PING, Framed, Framer, Garbled, Ping
 from edge.sip.headers import MAX_HEADERS, MAX_LINE
-from edge.sip.message import Request, Response
+from edge.sip.message import Request, Response, UnreadRequest, UnreadResponse
 from tests.sip.strategies import MANY
 
 BASIC = (
@@ -63,7 +63,7 @@ def garbled(found: list[Framed]) -> Garbled:
 def test_messages_of_one_chunk_come_in_order() -> None:
     framer = Framer()
     found = framer.feed(message(b"one") + RESPONSE + message(b"three") + message(b"")[:-1])
-    assert [type(item) for item in found] == [Request, Response, Request]
+    assert [type(item) for item in found] == [UnreadRequest, UnreadResponse, UnreadRequest]
     assert [item.body for item in found if isinstance(item, Request)] == [b"one", b"three"]
     assert framer.buffered == len(message(b"")) - 1
     assert [item.body for item in framer.feed(b"\n") if isinstance(item, Request)] == [b""]
@@ -111,7 +111,7 @@ def test_ping_is_two_empty_lines_between_messages(data: bytes, pings: int) -> No
 
 def test_ping_stands_between_the_messages_it_came_between() -> None:
     found = Framer().feed(b"\r\n" + message() + b"\r\n\r\n" + message() + b"\r\n")
-    assert [type(item) for item in found] == [Request, Ping, Request]
+    assert [type(item) for item in found] == [UnreadRequest, Ping, UnreadRequest]
 
 
 def test_empty_lines_inside_a_body_are_no_ping() -> None:
@@ -157,7 +157,7 @@ def test_answer_to_the_same_garbage_has_the_same_tag() -> None:
 def test_stream_goes_on_behind_a_garbled_start_line() -> None:
     framer = Framer()
     found = framer.feed(message(b"skipped", b"MESSAGE\r\n") + message(b"next"))
-    assert [type(item) for item in found] == [Garbled, Request]
+    assert [type(item) for item in found] == [Garbled, UnreadRequest]
     assert not framer.closed
 
 
@@ -167,7 +167,7 @@ def test_body_of_a_garbled_message_is_skipped_over_chunks() -> None:
     found = [item for octet in range(len(data)) for item in framer.feed(data[octet : octet + 1])]
     assert [type(item) for item in found] == [Garbled]
     assert framer.buffered == 0
-    assert [type(item) for item in framer.feed(message())] == [Request]
+    assert [type(item) for item in framer.feed(message())] == [UnreadRequest]
 
 
 @pytest.mark.parametrize(

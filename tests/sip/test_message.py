@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from edge.errors import RemoteProtocolError
 from edge.sip.addresses import NameAddr, Via
 from edge.sip.headers import Headers
-from edge.sip.message import METHODS, Request, Response, check_request, check_response, parse_message
+from edge.sip.message import (
+    METHODS,
+    Request,
+    Response,
+    UnreadRequest,
+    UnreadResponse,
+    check_request,
+    check_response,
+    parse_message,
+)
 from edge.sip.values import CSeq, Event, MediaType, SubscriptionState
 from tests.sip.strategies import MANY
 
@@ -266,9 +275,9 @@ def test_response_is_checked_like_a_request() -> None:
 
 
 def test_message_can_be_made_of_parts() -> None:
-    found = Request("OPTIONS", "sip:b.example", Headers.parse(b"To: <sip:b.example>"))
+    found = UnreadRequest("OPTIONS", "sip:b.example", Headers.parse(b"To: <sip:b.example>"))
     assert (found.body, found.to.uri) == (b"", "sip:b.example")
-    assert Response(200, "OK", found.headers).to.uri == "sip:b.example"
+    assert UnreadResponse(200, "OK", found.headers).to.uri == "sip:b.example"
 
 
 @given(st.binary(max_size=120) | st.text("SIP/2.0 sip:a@b\r\nTVFomCSeqall-ID;,<>\"\t", max_size=120).map(str.encode))

@@ -5,7 +5,7 @@ import pytest
 from edge.codes import Code
 from edge.sip.framing import MAX_HEAD, Framer, Garbled
 from edge.sip.headers import Headers
-from edge.sip.message import Request
+from edge.sip.message import Request, UnreadRequest
 from edge.sip.microsoft import (
     BLOCK,
     DIAGNOSTICS,
@@ -23,7 +23,7 @@ from tests.sip.microsoft_samples import invite
 
 
 def request(*lines: str, method: str = "INVITE") -> Request:
-    return Request(method, "sip:juliet@xmpp.example", Headers.parse("\r\n".join(["X: y", *lines]).encode()))
+    return UnreadRequest(method, "sip:juliet@xmpp.example", Headers.parse("\r\n".join(["X: y", *lines]).encode()))
 
 
 class TestDiagnostics:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge.errors import LocalProtocolError
 from edge.sip.headers import Headers
-from edge.sip.message import Request, Response, check_request, parse_message
+from edge.sip.message import Request, Response, UnreadRequest, check_request, parse_message
 from edge.sip.serialise import head_bytes, request_bytes, response_bytes
 from tests.sip.strategies import MANY
 
@@ -24,7 +24,7 @@ TEXTS = st.text(max_size=20)
 
 
 def request(block: bytes = BLOCK) -> Request:
-    return Request("MESSAGE", "sip:juliet@xmpp.example", Headers.parse(block))
+    return UnreadRequest("MESSAGE", "sip:juliet@xmpp.example", Headers.parse(block))
 
 
 def changed(name: bytes, row: bytes) -> Request:
