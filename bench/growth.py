@@ -88,14 +88,18 @@ def run_s2s() -> Iterator[Grown]:
     """A component link, or s2s with TLS, SASL EXTERNAL, XEP-0198 and a stream for each direction: flat out."""
     loop = Loop()
     with ExitStack() as stack:
-        sides = [started(stack, loop, 1, link) for link in ("component", "s2s")]
+        kinds = {"component": ("component", True), "s2s": ("s2s", True), "s2s, a record each": ("s2s", False)}
+        sides = [started(stack, loop, 1, *kind) for kind in kinds.values()]
         for name, way in (("SIP->XMPP", ToXmpp), ("XMPP->SIP", ToSip)):
             slices = [partial(some_messages, setting, measured, way) for setting, measured in sides]
-            yield from grown([f"{name}, {link}" for link in ("component", "s2s")], in_turn(slices, TURNS))
+            yield from grown([f"{name}, {kind}" for kind in kinds], in_turn(slices, TURNS))
 
 
-def started(stack: ExitStack, loop: Loop, partners: int, link: str = "component") -> tuple[Setting, Measured]:
-    setting = stack.enter_context(Setting(partners=partners, link=link, apart=link == "component", loop=loop))
+def started(
+    stack: ExitStack, loop: Loop, partners: int, link: str = "component", fills: bool = True
+) -> tuple[Setting, Measured]:
+    apart = link == "component"
+    setting = stack.enter_context(Setting(partners=partners, link=link, apart=apart, loop=loop, fills=fills))
     return setting, stack.enter_context(setting.start())
 
 

@@ -84,10 +84,17 @@ class ComponentSide:
 
 
 class ServerSide:
-    """A server that speaks s2s: TLS at once (XEP-0368), SASL EXTERNAL and XEP-0198 on one stream for each direction."""
+    """A server that speaks s2s: TLS at once (XEP-0368), SASL EXTERNAL and XEP-0198 on one stream for each direction.
 
-    def __init__(self, loop: Loop, stanzas: Callable[[bytes], None], domain: str, context: ssl.SSLContext) -> None:
+    One that ``fills`` its TLS records writes in one piece what it has gathered in one turn of its loop, as Prosody
+    does; others write each stanza by itself, as ejabberd does.
+    """
+
+    def __init__(
+        self, loop: Loop, stanzas: Callable[[bytes], None], domain: str, context: ssl.SSLContext, fills: bool = False
+    ) -> None:
         self._loop = loop
+        self._fills = fills
         self.stanzas = stanzas  # called with all bytes but pings and XEP-0198
         self.wires: dict[str, Wire] = {}
         self._domain = domain.encode()
@@ -97,6 +104,7 @@ class ServerSide:
         """The gateway's stream to us."""
         steps = self._steps_in()
         wire = Wire(self._loop, connection, lambda data: None)
+        wire.fills = self._fills
         wire.received = walk(steps, wire, lambda: self._received(wire))
 
     def connect(self, context: ssl.SSLContext, port: int, domain: str) -> None:
@@ -104,6 +112,7 @@ class ServerSide:
         raw = socket.create_connection(("127.0.0.1", port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire = Managed(self._loop, context.wrap_socket(raw, server_hostname=domain), lambda data: None)
+        wire.fills = self._fills
 
         def opened() -> Callable[[bytes], None]:
             wire.count = 0

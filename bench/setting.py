@@ -39,7 +39,8 @@ def free_port() -> int:
 class Setting:
     """Certificates, configuration and the two far sides; `command` is what is measured.
 
-    ``link`` is how the XMPP server is linked: "component", or "s2s" with TLS; `component` is that server in any case.
+    ``link`` is how the XMPP server is linked: "component", or "s2s" with TLS; `component` is that server in any case,
+    and ``fills`` says whether it fills TLS records.
     ``apart``: each partner has a certificate and a listener of his own, and not all the same ones. ``sampled`` is for
     `bench.profile`; ``tree`` is where the gateway's code is, if not here. With one ``loop`` for several, none of their
     gateways is left without answers while another one is measured.
@@ -48,7 +49,7 @@ class Setting:
     def __init__(
         self, floor: bool = False, partners: int = 1, im_mode: str = "page", sampled: bool = False,
         tree: Path | None = None, link: str = "component", apart: bool = False,
-        loop: Loop | None = None,
+        loop: Loop | None = None, fills: bool = True,
     ) -> None:
         self.sip_domains = [SIP_DOMAIN, *(f"sip{number}.bench.example" for number in range(1, partners))]
         self._folder = tempfile.TemporaryDirectory(prefix="edge-bench-")
@@ -78,7 +79,7 @@ class Setting:
             server, _ = authority.issue(XMPP_DOMAIN, dns=[XMPP_DOMAIN]).write(folder, "server")
             self._server_context = tls_context(ssl.Purpose.SERVER_AUTH, server, self.ca)
             context = tls_context(ssl.Purpose.CLIENT_AUTH, server, self.ca)
-            self.component = ServerSide(self.loop, lambda data: self.on_stanzas(data), XMPP_DOMAIN, context)
+            self.component = ServerSide(self.loop, lambda data: self.on_stanzas(data), XMPP_DOMAIN, context, fills)
         else:
             self.component = ComponentSide(self.loop, lambda data: self.on_stanzas(data), "bench-secret")
         self.im_mode = im_mode

@@ -19,7 +19,12 @@ LENGTH = re.compile(rb"\r\nContent-Length: *(\d+)", re.I)
 
 
 class Wire:
-    """One connection: ``received(data)`` for each chunk, `write` gathers until `flush`. Each write is a message."""
+    """One connection: ``received(data)`` for each chunk, `write` gathers until `flush`. Each write is a message.
+
+    Over TLS each of them is a record of its own, unless the wire `fills` its records.
+    """
+
+    fills = False
 
     def __init__(self, loop: "Loop", connection: socket.socket, received: Callable[[bytes], None]) -> None:
         self.socket = connection
@@ -39,7 +44,7 @@ class Wire:
     def flush(self) -> None:
         if self.socket.fileno() < 0:
             return
-        if len(self._out) > 1 and not isinstance(self.socket, ssl.SSLSocket):
+        if len(self._out) > 1 and (self.fills or not isinstance(self.socket, ssl.SSLSocket)):
             self._out = deque([b"".join(self._out)])
         while self._out:
             try:

@@ -14,6 +14,7 @@ from edge.net.sink import Sink
 from edge.net.xmpp_answers import Answers
 from edge.net.xmpp_owner import Owner
 from edge.xmpp.element import Element
+from edge.xmpp.management import SM
 from edge.xmpp.negotiation import SERVER, Output
 from edge.xmpp.screening import Misaddressed, screen
 from edge.xmpp.stanzas import Iq, Stanza
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edge.net.xmpp_link import XmppLink
 
 STANZAS = frozenset(("message", "presence", "iq"))
+REQUEST = SM, "r"
 
 
 class Inbox:
@@ -46,9 +48,14 @@ class Inbox:
         self._perform = perform
 
     def follow(self, events: Iterable[Event]) -> None:
-        """Events in their order: stanzas are gathered, everything else is a matter of the stream itself."""
+        """Events in their order: stanzas are gathered, everything else is a matter of the stream itself.
+
+        A peer that asks after every few stanzas what we have counted (XEP-0198 §4) gets one answer behind all of them.
+        """
         negotiation = self._link.negotiation
+        is_component = negotiation.namespace != SERVER
         stanzas: list[Stanza] = []
+        asked: Event | None = None
         try:
             for event in events:
                 if type(event) is Element and negotiation.ready and negotiation.receives and event.name in STANZAS:
@@ -58,7 +65,7 @@ class Inbox:
                     if isinstance(stanza, Misaddressed):
                         self._give_back(stanza)
                         continue
-                    if negotiation.namespace != SERVER:
+                    if is_component:
                         self._owner.pings.heard(self._link, stanza)
                     if type(stanza) is Iq and stanza.type in ("result", "error"):
                         settle = self._owner.pings.answer(self._link, stanza)
@@ -69,6 +76,8 @@ class Inbox:
                             settle()
                             continue
                     stanzas.append(stanza)
+                elif self.answers is not None and type(event) is Element and (event.namespace, event.name) == REQUEST:
+                    asked = event
                 else:
                     self._deliver(stanzas)
                     self._perform(negotiation.receive(event))
@@ -76,6 +85,8 @@ class Inbox:
                         return
         finally:
             self._deliver(stanzas)
+            if asked is not None and not negotiation.ended:
+                self._perform(negotiation.receive(asked))
 
     def _deliver(self, stanzas: list[Stanza]) -> None:
         if stanzas:

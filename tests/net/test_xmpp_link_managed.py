@@ -255,6 +255,19 @@ def test_stanzas_count_from_the_moment_that_they_are_to_be_counted(world: World)
     assert far.says(ASK) == ack(3).encode()
 
 
+def test_one_who_asks_after_each_stanza_is_answered_once_and_cuts_nothing_apart(world: World) -> None:
+    far = world.come_in()
+    far.says(ENABLE)
+    assert far.says(message("1") + ASK + message("2") + ASK + message("3")) == ack(3).encode()
+    assert [[stanza.id for stanza in stanzas] for _, stanzas in world.sink.chunks] == [["1", "2", "3"]]
+
+
+def test_one_who_asks_and_ends_the_stream_is_answered_before_its_end(world: World) -> None:
+    far = world.come_in()
+    far.says(ENABLE)
+    assert far.says(message("1") + ASK + message("2") + "</stream:stream>") == ack(2).encode() + b"</stream:stream>"
+
+
 def test_misaddressed_stanzas_and_answers_to_pings_count_too(world: World) -> None:
     far = world.come_in()
     far.says(ENABLE)
