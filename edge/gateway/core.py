@@ -9,7 +9,7 @@ told if he waits for an answer, it is reported as ``internal.error``, and what c
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from edge.codes import Code
 from edge.domains import Domain
@@ -239,7 +239,8 @@ class Gateway:
                 elif isinstance(output, Send):
                     effects.append(output)
                 elif isinstance(output, Answer):
-                    effects += cast(Usage, output.transaction.user).answered(output.transaction, output.response)
+                    usage: Any = output.transaction.user  # a `Usage`
+                    effects += usage.answered(output.transaction, output.response)
                 elif isinstance(output, Failed):
                     code = FAILED.get(output.status, Code.N03)
                     effects += cast(Usage, output.transaction.user).failed(output.transaction, code, code.sentence)
@@ -274,7 +275,8 @@ class Gateway:
             recipient = request.to.sip_uri.host if inside_dialog else target.host
         except RemoteProtocolError as error:
             fault, recipient = error, node.name
-        decision = node.directory.admit(cast(SipLink, transaction.link).peer, sender.host, recipient)
+        link: Any = transaction.link  # a `SipLink`
+        decision = node.directory.admit(link.peer, sender.host, recipient)
         if isinstance(decision, Refuse) and not decision.of_recipient:
             return node.refuse(transaction, decision.code, 403)
         failure = refusal(request, methods=METHODS, extensions=microsoft.extensions(request.method))

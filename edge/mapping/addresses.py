@@ -32,9 +32,11 @@ def jid_of(uri: SipUri) -> JID:
     Port, parameters but `gr`, and headers are dropped. Raises `RemoteProtocolError`: 404 for an address that no JID
     can express, 400 for one with a password, `SipsNotAllowed` for `sips:`.
     """
-    if len(uri.user) + len(uri.parameters) * 64 > CACHED_LENGTH:
-        return _jid_of(uri)
-    return _jid_of_cached(uri)
+    found: JID | None = uri.translated
+    if found is None:
+        found = _jid_of(uri)
+        object.__setattr__(uri, "translated", found)
+    return found
 
 
 def uri_of(jid: JID, scheme: str = "sip") -> str:
@@ -120,9 +122,6 @@ def _jid_of(uri: SipUri) -> JID:
     if jid.local != local:  # as when a combining character meets the last letter of an escape sequence
         raise _unmappable("the address does not survive the preparation of XMPP addresses")
     return jid
-
-
-_jid_of_cached = lru_cache(CACHE)(_jid_of)
 
 
 def _local_of(user: str) -> str:

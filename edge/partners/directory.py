@@ -17,6 +17,8 @@ from edge.values import dataclass
 
 DECISIONS = 16384  # remembered decisions; only pairs of listed domains are remembered, so that strangers cannot fill it
 
+PEERS = 16384  # that are remembered: only what proves a partner, so there are as many as partners have certificates
+
 KINDS_REFUSED = {"im-only": (None, Code.A04), "presence-only": (Code.A04, None), "all": (None, None)}
 
 
@@ -111,6 +113,7 @@ class Directory:
         self.over: tuple[System, ...] = ()
         self.discovered = Discovered(template)
         self._decisions: dict[tuple[Peer, Domain, Domain], Admit | Refuse] = {}
+        self._peers: dict[Peer, Peer] = {}  # all links of one partner have the same object, which is found at a glance
         self._fill(tuple(systems), tuple(blocks), tuple(over))
 
     def become(self, other: "Directory") -> Changes:
@@ -241,7 +244,8 @@ class Directory:
         }
         if fault is None and not proved and not in_part and self.blocks and any(map(self._blocked.find, names)):
             fault = Code.A02
-        return Peer(protocol, names, frozenset(proved | in_part), fault, frozenset(in_part))
+        peer = Peer(protocol, names, frozenset(proved | in_part), fault, frozenset(in_part))
+        return self._peers.setdefault(peer, peer) if peer.systems and len(self._peers) < PEERS else peer
 
     def admit(self, peer: Peer, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:
         """Decide whether ``peer`` may send from ``from_domain`` to ``to_domain``; the first refusal wins.
@@ -299,6 +303,7 @@ class Directory:
         self.systems, self.blocks, self.over = systems, blocks, over
         self._by_name, self._by_domain, self._blocked = by_name, by_domain, blocked
         self._decisions.clear()
+        self._peers.clear()
 
     def _decide(self, peer: Peer, from_domain: Domain, to_domain: Domain) -> Admit | Refuse:
         block = self._blocked.find(from_domain)

@@ -79,10 +79,9 @@ class Headers:
                         _repeat(line, name, row)
                 else:
                     name, row = known
-                if name in index:
-                    _append(index, name, row)
-                else:
-                    index[name] = row
+                index[name] = row
+            if len(index) != len(lines):  # a header stands in several rows
+                index = _index_slowly(lines)
         except (KeyError, ValueError):
             index = _index_slowly(lines)
         self.index = index
@@ -207,7 +206,8 @@ def _append(index: dict[bytes, bytes | list[bytes]], name: bytes, row: bytes) ->
 
 
 def _index_slowly(lines: Sequence[bytes]) -> dict[bytes, bytes | list[bytes]]:
-    """The way of a message with folded lines or spellings not met before; refuses what is no header line."""
+    """The way of a message with folded lines, spellings not met before, or several rows of one header; refuses what is
+    no header line."""
     index: dict[bytes, bytes | list[bytes]] = {}
     for line in _unfold(lines):
         spelling, colon, row = line.partition(b":")

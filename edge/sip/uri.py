@@ -5,9 +5,10 @@ address is translated. Called for Request-URIs, From, To and Contact.
 """
 
 import re
+from dataclasses import field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from edge.domains import Domain, domain
@@ -45,6 +46,8 @@ class SipUri:
     port: int | None
     parameters: Parameters
     headers: str
+    translated: Any = field(default=None, init=False, repr=False, compare=False)
+    """The address in the other world, once `edge.mapping.addresses` has made it of this URI."""
 
     @classmethod
     def parse(cls, text: str) -> "SipUri":

@@ -202,11 +202,17 @@ def test_escape_local_knows_the_ten_sequences_and_no_other() -> None:
         assert (unescape_local(sequence) != sequence) == (sequence in TEN.values() or sequence == "\\5c")
 
 
-def test_caches_are_bounded() -> None:
+def test_cache_is_bounded() -> None:
     from edge.mapping import addresses
 
-    for cache in (addresses._jid_of_cached, addresses._uri_of_cached):
-        assert cache.cache_parameters()["maxsize"] == CACHE
+    assert addresses._uri_of_cached.cache_parameters()["maxsize"] == CACHE
+
+
+def test_uri_knows_its_jid_and_is_no_other_uri_for_that() -> None:
+    uri = SipUri.parse("sip:romeo@sip.example")
+    fresh = SipUri("sip", "romeo", None, uri.host, None, (), "")
+    assert jid_of(uri) is jid_of(uri) is uri.translated
+    assert fresh.translated is None and fresh == uri and repr(fresh) == repr(uri)
 
 
 # Text full of what is special: escapes, look-alikes of escapes, wide forms, letters that combine.
