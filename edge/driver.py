@@ -272,27 +272,27 @@ class Driver:
                     if recorder is not None:
                         recorder.sip_out(",".join(sorted(effect.link.peer.systems)), effect.data)
                     self._sip.respond(effect.link, effect.data)
-                elif isinstance(effect, SendStanza):
+                elif type(effect) is SendStanza:
                     if recorder is not None:
                         recorder.xmpp_out(effect.sender, effect.recipient, effect.data)
                     self._xmpp.send(effect.sender, effect.recipient, effect.data, effect.token)
-                elif isinstance(effect, SendSip):
+                elif type(effect) is SendSip:
                     if recorder is not None:
                         recorder.sip_out(effect.system.name, effect.data)
                     self._sip.send(effect.system, effect.domain, effect.data, effect.token)
-                elif isinstance(effect, Hold):
+                elif type(effect) is Hold:
                     cast(Ticket, effect.ticket).hold()
-                elif isinstance(effect, Release):
+                elif type(effect) is Release:
                     cast(Ticket, effect.ticket).release()
-                elif isinstance(effect, Remember):
+                elif type(effect) is Remember:
                     self._store.remember(Record(effect.kind, effect.key, effect.due, effect.data))
                     self._unsaved = True
-                elif isinstance(effect, Forget):
+                elif type(effect) is Forget:
                     self._store.forget(effect.kind, effect.key)
                     self._unsaved = True
-                elif isinstance(effect, Reach):
+                elif type(effect) is Reach:
                     self._reach(effect.path)
-                elif isinstance(effect, Report):
+                elif type(effect) is Report:
                     self._report(effect)
                 else:
                     assert_never(effect)

@@ -5,7 +5,7 @@ than frozen, because every message makes two of them (docs/decisions/0002-effect
 """
 
 from dataclasses import field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, final
 
 from edge.codes import Code
 from edge.domains import Domain
@@ -36,6 +36,7 @@ class XmppLink(Protocol):
     def peer(self) -> Peer: ...
 
 
+@final
 @dataclass(slots=True)
 class SendSip:
     """A request to the SIP system that serves ``domain``.
@@ -54,6 +55,7 @@ RespondSip = Send
 (RFC 3261 §18.2.2). Its ``link`` is a `SipLink`."""
 
 
+@final
 @dataclass(slots=True)
 class SendStanza:
     """A stanza from one of the domains we stand for to an XMPP domain.
@@ -68,6 +70,7 @@ class SendStanza:
     token: object | None = None
 
 
+@final
 @dataclass(slots=True)
 class Report:
     """One event for the log and the counters. ``fields`` hold no body and no address, only domains.
@@ -82,6 +85,7 @@ class Report:
     about: object = field(default=None, compare=False, repr=False)
 
 
+@final
 @dataclass(slots=True)
 class Remember:
     """Keep ``data`` in the store, under ``kind`` and ``key``, before anything of this turn is sent.
@@ -95,6 +99,7 @@ class Remember:
     data: bytes
 
 
+@final
 @dataclass(slots=True)
 class Forget:
     """The record is needed no more."""
@@ -103,6 +108,7 @@ class Forget:
     key: str
 
 
+@final
 @dataclass(slots=True)
 class Hold:
     """The message that came with this ticket (`edge.xmpp.stanzas.Message`) is not settled when this input ends.
@@ -113,6 +119,7 @@ class Hold:
     ticket: object
 
 
+@final
 @dataclass(slots=True)
 class Release:
     """The held message is settled: somebody has it, or its sender has been told that nobody does."""
@@ -120,6 +127,7 @@ class Release:
     ticket: object
 
 
+@final
 @dataclass(slots=True)
 class Reach:
     """Go on dialling this path until it is up (`edge.gateway.paths`)."""

@@ -7,7 +7,7 @@ that comes back in `Send`, and its only clock is the `Wheel`, whose due items co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 from edge.codes import Code
 from edge.errors import LocalProtocolError, RemoteProtocolError
@@ -64,6 +64,7 @@ NOTHING_TO_CANCEL = "there is no such transaction"
 NOT_CANCELLED = ("MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "INFO", "BYE", "PUBLISH", "REFER", "UPDATE", "PRACK")
 
 
+@final
 @dataclass(slots=True)
 class Send:
     """Write ``data`` on ``link``, or, if it is gone, where RFC 3261 §18.2.2 says."""

@@ -218,11 +218,11 @@ def check_request(request: Request) -> None:
     request.cseq = cseq = _cseq(request)  # to check it is to read it
     request.call_id = _call_id(request)
     via, max_forwards = index.get(b"via"), index.get(b"max-forwards")
-    request.via = Via.of_element(via) if type(via) is bytes and COMMA not in via else _via(request)
+    request.via = _via_of(via) if type(via) is bytes and COMMA not in via else _via(request)
     request.max_forwards = None if max_forwards is None else _max_forwards(request)
     from_, to = index.get(b"from"), index.get(b"to")
-    request.from_ = NameAddr.of_row(from_) if type(from_) is bytes else _from(request)
-    request.to = NameAddr.of_row(to) if type(to) is bytes else _to(request)
+    request.from_ = _address_of(from_) if type(from_) is bytes else _from(request)
+    request.to = _address_of(to) if type(to) is bytes else _to(request)
     try:
         request.request_uri = _request_uri(request)
         request.__class__ = Request
@@ -256,21 +256,21 @@ def _via(message: Message) -> Via:
         raise _fault(b"via", row)
     if not isinstance(row, bytes):
         row = row[0]
-    return Via.of_element(first_element(row) if COMMA in row else row)
+    return _via_of(first_element(row) if COMMA in row else row)
 
 
 def _from(message: Message) -> NameAddr:
     row = message.headers.index.get(b"from")
     if not isinstance(row, bytes):
         raise _fault(b"from", row)
-    return NameAddr.of_row(row)
+    return _address_of(row)
 
 
 def _to(message: Message) -> NameAddr:
     row = message.headers.index.get(b"to")
     if not isinstance(row, bytes):
         raise _fault(b"to", row)
-    return NameAddr.of_row(row)
+    return _address_of(row)
 
 
 def _call_id(message: Message) -> str:
@@ -303,12 +303,15 @@ def _max_forwards(message: Message) -> int | None:
 
 
 def _request_uri(request: Request) -> SipUri:
-    found = SipUri.parse(request.uri)
+    found = _uri_of(request.uri)
     if found.headers:
         raise RemoteProtocolError("the Request-URI holds header fields")
     return found
 
 
+_via_of: Final = Via.of_element  # bound once: Python binds a method of a class anew for each call
+_address_of: Final = NameAddr.of_row
+_uri_of: Final = SipUri.parse
 _READERS: Final[dict[str, Callable[[Any], object]]] = {
     "via": _via, "from_": _from, "to": _to, "call_id": _call_id, "cseq": _cseq, "max_forwards": _max_forwards,
     "request_uri": _request_uri,

@@ -55,7 +55,7 @@ class JID(str):
         self.resource = resource
         self.host = domains.domain(domain)
         self._bare = None
-        self.quoted = escape_attribute(text)
+        self.quoted = escape_attribute(text) if resource else text  # nothing else may hold what must be escaped
         return self
 
     @classmethod

@@ -122,6 +122,8 @@ class Iq:
 
 Stanza = Message | Presence | Iq
 
+_jid_of = JID.parse  # bound once: Python binds a method of a class anew for each call
+
 
 def parse_stanza(element: Element) -> Stanza:
     """Return the stanza that a first-level element is; `StreamError` if it is none, or not addressed."""
@@ -130,8 +132,8 @@ def parse_stanza(element: Element) -> Stanza:
     attributes = element.attributes
     get = attributes.get
     try:
-        from_ = JID.parse(attributes["from"])
-        to = JID.parse(attributes["to"])
+        from_ = _jid_of(attributes["from"])
+        to = _jid_of(attributes["to"])
     except KeyError:
         raise StreamError("improper-addressing", "a stanza lacks its from or its to") from None
     except RemoteProtocolError as error:
