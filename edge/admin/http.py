@@ -7,15 +7,18 @@ not be reached from elsewhere: the configuration takes no other address.
 import json
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.web.http import Request as HttpRequest
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from edge.admin.metrics import pieces
 from edge.admin.readiness import Readiness
 from edge.net import tcp
 
@@ -31,7 +34,7 @@ def listen(
 ) -> "Listener":
     """Begin to listen. Raises `CannotListenError`."""
     site = QuietSite(  # type: ignore[no-untyped-call]  # Twisted's own
-        _Root(registry, readiness), parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
+        _Root(reactor, registry, readiness), parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
     )
     connections = Connections(site)
     return Listener(tcp.listen(reactor, host, port, connections), connections)
@@ -58,19 +61,22 @@ class _Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, registry: CollectorRegistry, readiness: Callable[[], Readiness]) -> None:
+    def __init__(
+        self, reactor: tcp.Reactor, registry: CollectorRegistry, readiness: Callable[[], Readiness]
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's own
+        self._reactor = reactor
         self._registry = registry
         self._readiness = readiness
 
-    def render(self, request: Request) -> bytes:
-        kind, body, headers = TEXT, b"", request.responseHeaders
+    def render(self, request: Request) -> bytes | int:
+        kind, body = TEXT, b""
         if request.path not in (b"/metrics", b"/healthz", b"/readyz"):
             request.setResponseCode(404)
             body = b"there are /metrics, /healthz and /readyz\n"
         elif request.method not in (b"GET", b"HEAD"):
             request.setResponseCode(405)
-            headers.setRawHeaders("allow", ["GET, HEAD"])
+            request.responseHeaders.setRawHeaders("allow", ["GET, HEAD"])
             body = b"only GET and HEAD\n"
         elif request.path == b"/healthz":
             body = b"ok\n"
@@ -79,13 +85,34 @@ class _Root(Resource):
             request.setResponseCode(200 if answer["ready"] else 503)
             kind, body = JSON, json.dumps(answer).encode() + b"\n"
         else:
-            kind, body = CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
+            telling = Deferred.fromCoroutine(self._tell(request)).addErrback(_failed, request)
+            request.notifyFinish().addErrback(lambda gone: telling.cancel())
+            return NOT_DONE_YET
+        return self._answer(request, kind, body)
+
+    async def _tell(self, request: Request) -> None:
+        """All metrics, of which there are many with many partners: messages go on meanwhile."""
+        text = []
+        for piece in pieces(self._registry):
+            text.append(piece)
+            await deferLater(self._reactor, 0)
+        request.write(  # type: ignore[no-untyped-call]  # Twisted's own
+            self._answer(request, CONTENT_TYPE_PLAIN_0_0_4, b"".join(text))
+        )
+        request.finish()  # type: ignore[no-untyped-call]  # Twisted's own
+
+    def _answer(self, request: Request, kind: str, body: bytes) -> bytes:
+        headers = request.responseHeaders
         for name, value in (("server", "edge"), ("cache-control", "no-store"), ("content-type", kind)):
             headers.setRawHeaders(name, [value])
-        if request.method != b"HEAD":
-            return body
         headers.setRawHeaders("content-length", [str(len(body))])
-        return b""
+        return b"" if request.method == b"HEAD" else body
+
+
+def _failed(failure: Failure, request: Request) -> None:
+    """The scraper has gone meanwhile; or it is a bug."""
+    if not isinstance(failure.value, CancelledError):
+        request.processingFailed(failure)  # type: ignore[no-untyped-call]  # Twisted's own
 
 
 class QuietSite(Site):

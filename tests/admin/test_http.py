@@ -137,6 +137,31 @@ class Listening(TestCase):
         await self.listener.stop()
         await scraper.lost
 
+    def _many(self) -> None:
+        for number in range(10_000):
+            self.counters.updates[f"partner{number}", OUT] += 1
+
+    async def test_others_are_answered_while_many_metrics_are_told(self) -> None:
+        self._many()
+        one, other = await self.connect(), await self.connect()
+        one.ask("GET", "/metrics", "Connection: close")
+        other.ask("GET", "/healthz", "Connection: close")
+        await other.until(b"ok\n")
+        assert one.received == b""
+        await one.lost
+        await other.lost
+        assert one.received.count(b"partner=") == 10_001
+
+    async def test_scraper_that_does_not_wait_leaves_nothing(self) -> None:
+        self._many()
+        one, other = await self.connect(), await self.connect()
+        one.ask("GET", "/metrics")
+        other.ask("GET", "/healthz", "Connection: close")
+        await other.lost
+        one.transport.abortConnection()
+        await one.lost
+        assert (await self.asked("GET", "/healthz"))[0] == 200
+
     async def test_error_is_told_as_one_and_logged(self) -> None:
         self.registry.register(Broken())
         status, _, body = await self.asked("GET", "/metrics")

@@ -7,13 +7,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from edge import __version__
 from edge.admin.gauges import Gauges
-from edge.admin.metrics import Collector, registry_of
+from edge.admin.metrics import AT_ONCE, Collector, pieces, registry_of
 from edge.admin.tally import Tally
 from edge.domains import domain
 from edge.gateway.counters import COALESCED, DELIVERED, FAILED, IN, OUT, UNCHANGED, Counters, Counts
 from edge.partners import Admit, System
 
 OURS = System("capulet", True, "xmpp", (domain("capulet.example"),))
+PROCESS = re.compile("^process_")  # which change meanwhile
 THEIRS = System("contoso", False, "sip", (domain("contoso.example"),))
 
 
@@ -92,6 +93,24 @@ def test_two_gateways_have_nothing_in_common() -> None:
 def test_collector_describes_what_it_collects() -> None:
     collector = Collector(Gateway().counts, Gauges, Tally(bool, float), bool)
     assert [each.name for each in collector.describe()] == [each.name for each in collector.collect()]
+
+
+def test_all_pieces_together_are_all_metrics_each_with_one_head() -> None:
+    gateway = Gateway()
+    for number in range(200):
+        system = System(f"partner{number}", False, "sip", (domain("x.example"),))
+        gateway.counters.message("sip", Admit(system, OURS), DELIVERED, 0.1)
+    registry = registry_of(gateway.counts)
+    parts = [part.decode() for part in pieces(registry)]
+    lines = "".join(parts).splitlines()
+    whole = dict.fromkeys(generate_latest(registry).decode().splitlines())  # where parts of one have a head each
+    assert [line for line in lines if not PROCESS.search(line)] == [line for line in whole if not PROCESS.search(line)]
+    assert len(lines) > 3000 and max(part.count("\n") for part in parts) < 2 * AT_ONCE
+    assert gateway.asked == 2
+
+
+def test_few_metrics_are_one_piece() -> None:
+    assert len(list(pieces(registry_of(Gateway().counts)))) == 1
 
 
 def test_duration_is_a_histogram() -> None:
