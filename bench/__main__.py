@@ -2,6 +2,7 @@
 
     python -m bench [messages] [sessions] [subscriptions] [presence] [standing] [s2s] [partners] [links] [profile]
     python -m bench compare [REVISION [REVISION]] [ROW...]
+    python -m bench instructions [REVISION [REVISION]] [ROW...]
 """
 
 import sys
@@ -9,6 +10,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from bench.compare import run_compare
+from bench.counted import run_counted
 from bench.growth import Grown, run_links, run_partners, run_s2s, run_subscribed
 from bench.messages import LINKS, OUTSTANDING, Figures, ToSip, ToXmpp, run
 from bench.million import Begun, run_million
@@ -45,6 +47,9 @@ ROWS = [
 def main(what: list[str]) -> None:
     if what[:1] == ["compare"]:
         compare(what[1:])
+        return
+    if what[:1] == ["instructions"]:
+        instructions(what[1:])
         return
     if not what or "messages" in what:
         messages()
@@ -137,6 +142,19 @@ def compare(said: list[str]) -> None:
             print(
                 f"{result.row:20}{result.old * 1e6:7.1f} us before,{result.new * 1e6:7.1f} now:"
                 f" {result.ratio:.3f} ({low:.3f} to {high:.3f} in half of {len(result.ratios)} pairs)",
+                flush=True,
+            )
+
+
+def instructions(said: list[str]) -> None:
+    """Two revisions, one after the other."""
+    for result in run_counted(said):
+        if isinstance(result, str):
+            print(result)
+        else:
+            print(
+                f"{result.row:20}{result.old:9.0f} instructions before,{result.new:9.0f} now:"
+                f" {result.new / result.old:.3f}",
                 flush=True,
             )
 

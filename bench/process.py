@@ -27,6 +27,7 @@ class Measured:
         samples: Path | None = None,
     ) -> None:
         self._log = log.open("w")
+        self.folder = log.parent
         self._samples = samples
         self.found: Counter[tuple[str, str]] = Counter()  # by the last `end`, if it is sampled (`bench.launched`)
         self._began = 0.0

@@ -5,7 +5,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -45,6 +45,9 @@ class Setting:
     `bench.profile`; ``tree`` is where the gateway's code is, if not here. With one ``loop`` for several, none of their
     gateways is left without answers while another one is measured.
     """
+
+    kind = Measured
+    environment: Mapping[str, str] = {}
 
     def __init__(
         self, floor: bool = False, partners: int = 1, im_mode: str = "page", sampled: bool = False,
@@ -153,7 +156,8 @@ burst = 1000000
 
     def start(self, linked: bool = True) -> Measured:
         """Start what is measured and, if ``linked``, wait until the XMPP side is linked with it."""
-        measured = Measured(self.command, self._log, {"PYTHONPATH": str(self._tree)}, self._tree, self._samples)
+        environment = {"PYTHONPATH": str(self._tree), **self.environment}
+        measured = self.kind(self.command, self._log, environment, self._tree, self._samples)
         if not linked:
             return measured
         try:
