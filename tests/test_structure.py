@@ -24,7 +24,6 @@ LAYERS = {
     "edge.timers": 0,
     "edge.domains": 0,
     "edge.identifiers": 0,
-    "edge.values": 0,
     "edge.sip": 1,
     "edge.xmpp": 1,
     "edge.bodies": 1,

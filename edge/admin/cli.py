@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from platform import python_version
 from pyexpat import EXPAT_VERSION
@@ -28,7 +29,6 @@ from edge.admin.partner_commands import allow_command, block_command, partners_c
 from edge.admin.probe_commands import test_command
 from edge.admin.sub_commands import explain_command, sub_command, subs_command
 from edge.admin.trace_commands import trace_command
-from edge.values import dataclass
 
 DEFAULT_FILE = Path("/etc/edge/edge.toml")
 

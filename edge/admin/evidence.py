@@ -4,13 +4,12 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import HostPort, System
-from edge.values import dataclass
 
 STAGES = ("tcp", "tls", "cert", "stream", "auth", "options", "ping", "done")
 """How far one attempt can come, in this order."""

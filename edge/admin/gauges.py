@@ -5,7 +5,7 @@ Used by `edge.admin.metrics` and `edge.admin.readiness`, by way of `edge.service
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from edge.admin.running import Running
@@ -16,7 +16,6 @@ from edge.net.links import Route
 from edge.net.sip_link import SipLink
 from edge.net.xmpp_link import XmppLink
 from edge.partners import Directory
-from edge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

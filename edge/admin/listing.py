@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -20,7 +21,6 @@ from edge.admin.reloading import Outcome
 from edge.admin.running import Running
 from edge.config.addresses import listed_name
 from edge.domains import Domain, unicode
-from edge.values import dataclass
 
 LONGEST = 500  # characters of a reason or of what else somebody writes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # as `edge.config.schema.SystemName`

@@ -5,6 +5,7 @@ itself: it carries no traffic, and never asks for XEP-0288 or stream management,
 meant for a real one. `edge.admin.probing` makes them; `Probe.done` fires with the `Reach` however it ends.
 """
 
+from dataclasses import dataclass
 from typing import cast
 
 from cryptography import x509
@@ -29,7 +30,6 @@ from edge.net.sip_owner import Transport
 from edge.net.tcp import Reactor
 from edge.net.xmpp_pings import Pings
 from edge.partners import Directory, System
-from edge.values import dataclass
 from edge.xmpp.dialback import Keys
 
 CONNECT = 5.0  # seconds for TCP, as the pools have it

@@ -6,7 +6,7 @@ changes nothing and says why.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -16,7 +16,6 @@ from edge.codes import Code
 from edge.config import Config, Fault, Reading, read
 from edge.config.difference import Difference, difference
 from edge.config.loading import expired
-from edge.values import dataclass
 
 NO_FILE = (
     "the folder of partners has no *.toml file any more: put the files back (is it mounted?); if there are to be no "

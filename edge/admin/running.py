@@ -1,6 +1,7 @@
 """The parts of a running gateway, as far as an administrator may look at them. `edge.service` makes it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
@@ -19,7 +20,6 @@ from edge.net.sip_pool import SipPool
 from edge.net.tcp import Reactor
 from edge.net.xmpp_pool import XmppPool
 from edge.partners import Directory
-from edge.values import dataclass
 from edge.xmpp.dialback import Keys
 
 

@@ -6,12 +6,11 @@ say of themselves or show in a certificate that nobody has vouched for: they are
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from edge.admin.shown import printable
 from edge.codes import Code
 from edge.gateway.effects import Report
-from edge.values import dataclass
 
 MOST = 1000  # strangers; who was seen longest ago goes first
 SHOWN = 253  # characters of a domain, and of whatever else a peer says

@@ -1,13 +1,12 @@
 """One line of the report of `edge test`, and what to do about it. Used by `edge.admin.examining` and its other half."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from edge.admin.evidence import Facts, Fault, Reach
 from edge.admin.remedies import remedy
 from edge.codes import Code
 from edge.domains import unicode
 from edge.net.locate import FEDERATION
-from edge.values import dataclass
 
 OK, NOTE, WARN, FAIL, SKIP = "ok", "note", "warn", "FAIL", "skip"
 

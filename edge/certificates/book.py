@@ -8,6 +8,7 @@ push partners out.
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,7 +18,6 @@ from edge.certificates.expiry import Ending
 from edge.certificates.peers import presented
 from edge.certificates.trust import fingerprint_of, pin_of
 from edge.codes import Code
-from edge.values import dataclass
 
 MAX_OF_ONE = 16  # certificates of one partner; the largest have that many servers
 MAX_ACCEPTED = 20_000  # of all partners; half a kilobyte each

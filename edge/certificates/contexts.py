@@ -9,6 +9,7 @@ session cache are off, and a handshake in which the callback did not run proves 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +26,6 @@ from edge.codes import Code
 from edge.domains import Domain, domain
 from edge.errors import RemoteProtocolError
 from edge.partners import Directory, HostPort, Peer, System
-from edge.values import dataclass
 
 __all__ = ["Accepting", "Contexts", "Dialling", "Handshake", "Recorded"]
 

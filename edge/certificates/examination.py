@@ -5,6 +5,7 @@ was renewed, `edge cert list` for people.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -17,7 +18,6 @@ from edge.certificates.trust import pin_of
 from edge.codes import Code
 from edge.domains import Domain, unicode
 from edge.partners import Directory, System
-from edge.values import dataclass
 
 EXPIRES_SOON = timedelta(days=30)
 LISTED = 5  # domains that one finding names

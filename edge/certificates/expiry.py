@@ -5,11 +5,11 @@ forgotten by a restart, and then told once more.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from edge.certificates.identity import Identities
 from edge.certificates.trust import fingerprint_of
-from edge.values import dataclass
 
 THRESHOLDS = (30, 14, 7, 1, 0)  # days before the end at which it is told; 0 is the end itself
 LOOK_SECONDS = 3600.0  # how often it is worth looking

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -13,7 +14,6 @@ from twisted.internet.defer import Deferred
 from edge.certificates.identity import Identity
 from edge.certificates.peers import judge
 from edge.codes import Code
-from edge.values import dataclass
 
 MAX_STAPLE = 1 << 16  # bytes of a stapled OCSP response; the public ones have 500
 

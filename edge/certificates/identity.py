@@ -6,7 +6,7 @@ it reads a configuration, `edge.certificates.contexts` builds TLS contexts from 
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from edge.certificates.peers import PURPOSES, presented, purposes, sip_names, xmpp_matches
 from edge.codes import Code
 from edge.domains import Domain
-from edge.values import dataclass
 
 MAX_CHAIN = 10  # certificates; public issuers need two or three, and each is sent in every handshake
 MIN_RSA_BITS = 2048  # OpenSSL refuses shorter ones at its default security level

@@ -6,11 +6,10 @@
 import binascii
 import json
 from base64 import b64decode
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
-
-from edge.values import dataclass
 
 MAX_DOCUMENT = 1 << 16  # bytes; a fingerprint has 200
 MAX_FINGERPRINTS = 100  # certificates; the same file may serve all hosts of a provider

@@ -6,6 +6,7 @@ A pair counts when both files have stood still for two looks, so that none is re
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -14,7 +15,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from edge.certificates.examination import Finding, compare
 from edge.certificates.identity import MAX_PEM, Files, Identities, Identity, IdentityError, parse
 from edge.codes import Code
-from edge.values import dataclass
 
 LOOK_SECONDS = 5.0  # between two looks, each two `stat` calls for a certificate: a renewal is shown within ten seconds
 RETIRE_SECONDS = 600.0  # in which the links that still show the old one are closed, one by one

@@ -7,6 +7,7 @@ of `edge.certificates.trust.Trust`: "soft" lets pass what cannot be found out, "
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -30,7 +31,6 @@ from edge.certificates.statements import (
 )
 from edge.certificates.trust import pin_of
 from edge.codes import Code
-from edge.values import dataclass
 
 MAX_STATEMENTS = 5000  # about single certificates, of which each partner has a few; 300 bytes each
 MAX_LISTS = 64  # lists of issuers

@@ -5,6 +5,7 @@ signed them and they are of now. Called by `edge.certificates.revocation`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -14,8 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
-
-from edge.values import dataclass
 
 SKEW = timedelta(minutes=5)  # by which an issuer's clock may be ahead of ours
 WITHOUT_END = timedelta(days=1)  # how long we believe a statement that does not say how long it holds

@@ -4,14 +4,13 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
-
-from edge.values import dataclass
 
 TLSA = 52  # the type of the record (RFC 6698 §7.1)
 PKIX_TA, PKIX_EE, DANE_TA, DANE_EE = range(4)  # RFC 6698 §2.1.1

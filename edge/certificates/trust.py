@@ -7,13 +7,12 @@ pin is the SHA-256 of a public key as it stands in a certificate (RFC 7469 §2.4
 
 import binascii
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from edge.values import dataclass
 
 EKU = ("server", "strict", "any")
 NAMES = ("san", "san-or-cn")

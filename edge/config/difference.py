@@ -4,13 +4,13 @@
 need one is refused whole. Used by `edge.admin.reloading`.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.config.discovery import changes_of
 from edge.config.loading import Config
 from edge.domains import unicode
 from edge.partners import Block, System
-from edge.values import dataclass
 
 FIXED = {  # of `Config`: what is built into the process when it starts -> what the administrator calls it
     "name": "[edge] name",

@@ -4,10 +4,10 @@ Reading goes on after a fault, so that everything is reported at once (`edge che
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.codes import Code
-from edge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ that cannot be used.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +27,6 @@ from edge.config.tables import Document, fill, quoted
 from edge.domains import Domain
 from edge.gateway.settings import PresenceSettings
 from edge.partners import Directory, HostPort, System
-from edge.values import dataclass
 
 MAX_FILES = 5000  # partner files in a folder
 

@@ -1,11 +1,10 @@
 """How the gateway logs: `[log]` of edge.toml. Called by `edge.config.loading`, used by `edge.service`."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from edge.codes import Code
 from edge.config.schema import Log
 from edge.config.tables import Document, quoted
-from edge.values import dataclass
 
 MAX_KEY = 1024  # bytes of a key file
 SHORTEST_KEY = 16  # characters; a shorter one can be guessed, and with it who is meant by a hash

@@ -7,10 +7,9 @@ by the name of their `System`, of which there are only as many as are configured
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from edge.partners import Admit
-from edge.values import dataclass
 
 UNCHANGED, COALESCED = "unchanged", "coalesced"  # why a notification was not sent: no news; told with the next one
 IN, OUT = "in", "out"  # what the partner's users say and show, what they are told

@@ -4,14 +4,13 @@
 than frozen, because every message makes two of them (docs/decisions/0002-effects-are-not-frozen.md).
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, final
 
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Peer, System
 from edge.sip.layer import Send
-from edge.values import dataclass
 
 
 class SipLink(Protocol):

@@ -1,6 +1,6 @@
 """What every part of the gateway knows about the node it runs on, and the few things all parts say."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from traceback import walk_tb
 from typing import Protocol, cast
 
@@ -21,7 +21,6 @@ from edge.sip.session import IDLE
 from edge.sip.subscription import UserAgent
 from edge.sip.transaction import ServerTransaction
 from edge.timers import Wheel
-from edge.values import dataclass
 from edge.xmpp.stanzas import Stanza, error_bytes
 
 METHODS = frozenset(  # what a UAS behind this edge understands

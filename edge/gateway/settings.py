@@ -3,7 +3,7 @@
 Made by `edge.config.loading`, used by the subscribers and notifiers of `edge.gateway`.
 """
 
-from edge.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ They are published in docs/mapping.md. Called by the gateway whenever one side r
 """
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from edge.codes import Code
 from edge.errors import RemoteProtocolError
 from edge.mapping.addresses import jid_of, jid_of_xmpp_uri, uri_of, xmpp_uri_of
 from edge.sip.message import Response
 from edge.sip.uri import SipUri
-from edge.values import dataclass
 from edge.xmpp.conditions import STANZA_CONDITIONS
 from edge.xmpp.jid import JID
 from edge.xmpp.stanzas import StanzaError

@@ -5,12 +5,12 @@ may know and what a state is called. What it does is published in docs/mapping.m
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from edge.bodies.pidf import ACTIVITIES
 from edge.mapping.activities import ACTIVITIES_OF_SHOW, SHOW_OF_ACTIVITY, SHOWS, show_of, words
-from edge.values import dataclass
 
 OUTBOUND = ("full", "basic", "none")  # all that is known, online or offline only, nothing
 SHOWN = ("available", *SHOWS, "unavailable")  # what a SIP activity can be shown as

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import lru_cache
 
 from edge.bodies import cpim, iscomposing, keyboard, text
@@ -15,7 +16,6 @@ from edge.mapping.dates import DATE_LENGTH, date_of, time_of_date
 from edge.mapping.said import Content, Receipt, Said
 from edge.sip.message import Request
 from edge.sip.values import media_type_of
-from edge.values import dataclass
 from edge.xmpp.jid import JID
 
 MAX_CALL_ID = 255  # characters of a thread that is used as a Call-ID; peers store Call-IDs in columns of this size

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
@@ -21,7 +22,6 @@ from edge.errors import RemoteProtocolError
 from edge.net.addresses import is_public
 from edge.net.names import SRV
 from edge.partners import HostPort
-from edge.values import dataclass
 
 if TYPE_CHECKING:
     from twisted.names import dns

@@ -6,6 +6,7 @@ at fault (its event 1009) tells only its own users.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -17,7 +18,6 @@ from edge.net.addresses import is_global
 from edge.net.locate import FEDERATION
 from edge.net.names import LocateError
 from edge.partners import HostPort
-from edge.values import dataclass
 
 XMPP = ("_xmpps-server._tcp.", "_xmpp-server._tcp.")
 TTL = 3600  # seconds, in the records we propose

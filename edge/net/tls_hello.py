@@ -5,10 +5,10 @@ bytes while a handshake goes on, `edge.net.links.cause_of` asks if it fails.
 """
 
 import ssl
+from dataclasses import dataclass
 from functools import cache
 
 from edge.codes import Code
-from edge.values import dataclass
 
 LONGEST = 4096  # bytes that are kept of one handshake; browsers with keys of the future send 1,800
 SHOWN = 3  # cipher suites that are named

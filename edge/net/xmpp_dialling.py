@@ -4,7 +4,7 @@ Used by `edge.net.xmpp_pool`.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IConnector, IReactorTCP
@@ -17,7 +17,6 @@ from edge.net.locate import Candidate
 from edge.net.xmpp_link import XmppLink
 from edge.net.xmpp_route import StreamRoute
 from edge.partners import Directory, System
-from edge.values import dataclass
 from edge.xmpp.initiating import Initiating
 
 CONNECT = 5.0  # seconds for one TCP connection: three tries of the kernel, and time left for the next address

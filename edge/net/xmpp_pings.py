@@ -13,7 +13,7 @@ behind it has come on another. So such an answer is believed a little later; sin
 """
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +21,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from edge.net.sink import Sink
 from edge.partners import Peer
-from edge.values import dataclass
 from edge.xmpp.negotiation import Negotiation
 from edge.xmpp.stanzas import Iq, Stanza
 

@@ -4,7 +4,7 @@
 links, read it. `Certificates` remembers the last certificate that each domain has shown, so that a change is noticed.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,7 +14,6 @@ from edge.certificates.peers import presented
 from edge.certificates.trust import serial_of
 from edge.codes import Code
 from edge.domains import Domain
-from edge.values import dataclass
 
 NAMES = 10  # of one certificate that are told
 REMEMBERED = 10_000  # domains; only listed ones get this far, and each costs some hundred bytes

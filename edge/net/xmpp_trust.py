@@ -6,7 +6,7 @@ RFC 7712), and without any of these there is dialback.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -16,7 +16,6 @@ from edge.certificates.contexts import Contexts, Handshake
 from edge.codes import Code
 from edge.domains import Domain
 from edge.partners import Directory, Peer, System
-from edge.values import dataclass
 from edge.xmpp.negotiation import Allowed, Proved
 from edge.xmpp.receiving import Receiving
 

@@ -5,7 +5,7 @@ every request and stanza. A refusal is a value that carries one reason code, nev
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.codes import Code
@@ -13,7 +13,6 @@ from edge.domains import Domain
 from edge.partners.discovery import OTHER, Discovered
 from edge.partners.names import Names
 from edge.partners.system import PROOF, Block, System
-from edge.values import dataclass
 
 DECISIONS = 16384  # remembered decisions; only pairs of listed domains are remembered, so that strangers cannot fill it
 

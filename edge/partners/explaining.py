@@ -3,11 +3,12 @@
 For `edge explain`. Nothing is decided here: the last word of an explanation is asked of the directory itself.
 """
 
+from dataclasses import dataclass
+
 from edge.codes import Code
 from edge.domains import Domain, unicode
 from edge.partners.directory import Admit, Directory, Peer
 from edge.partners.system import System
-from edge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,13 @@ A value, built by `edge.config`; whatever concerns a partner is read from here, 
 """
 
 import ipaddress
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
 from edge.certificates.trust import Trust
 from edge.domains import Domain
 from edge.mapping.profile import DEFAULT, Profile
-from edge.values import dataclass
 
 PROOF = frozenset(("domains", "wildcards", "peer_names", "ca", "min_version", "trust"))
 """The fields of a `System` by which it is decided who may speak for it."""

@@ -12,6 +12,7 @@ Live Communications Server 2003, which called it `x-ms-message`.
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from edge.codes import Code
@@ -19,7 +20,6 @@ from edge.errors import RemoteProtocolError
 from edge.sip import parts
 from edge.sip.message import Request
 from edge.sip.values import MediaType
-from edge.values import dataclass
 
 SDP: Final = "application/sdp"
 

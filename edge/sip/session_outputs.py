@@ -11,12 +11,12 @@ Outputs, to be performed in order:
   nothing is sent any more but answers to what it is still fed.
 """
 
+from dataclasses import dataclass
 from enum import Enum
 
 from edge.sip.message import Message, Response
 from edge.sip.subscription import Rearm, SendRequest
 from edge.sip.transaction import ServerTransaction
-from edge.values import dataclass
 
 
 @dataclass(slots=True)

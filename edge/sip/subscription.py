@@ -14,12 +14,12 @@ dictionary under `usage_key`, feeds it messages, answers and timers, and perform
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from edge.identifiers import Identifiers
 from edge.sip.message import Request
 from edge.timers import TICK
-from edge.values import dataclass
 
 PRESENCE = "presence"  # the one event package of this gateway (RFC 3856 §6.1)
 PIDF = "application/pidf+xml"

@@ -5,7 +5,7 @@ address is translated. Called for Request-URIs, From, To and Contact.
 """
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Final
@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote_to_bytes
 from edge.domains import Domain, domain
 from edge.errors import RemoteProtocolError
 from edge.sip.grammar import Parameters, parameters_text, value_of
-from edge.values import dataclass
 
 SCHEMES: Final = frozenset({"sip", "sips", "im", "pres"})
 

@@ -7,6 +7,7 @@ XEP-0185 §2 has it, so that no server has to remember the ones it gave out.
 `edge.xmpp.initiating`, `edge.xmpp.receiving` and `edge.xmpp.verifying` speak this, behind TLS only.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 from hmac import compare_digest, new
@@ -14,7 +15,6 @@ from hmac import compare_digest, new
 from edge.domains import Domain, domain, unicode
 from edge.errors import RemoteProtocolError
 from edge.machine import Table
-from edge.values import dataclass
 from edge.xmpp.conditions import NS_STANZA_ERRORS
 from edge.xmpp.document import NS_DIALBACK
 from edge.xmpp.element import Element, escape, escape_attribute, legal

@@ -10,11 +10,11 @@ with direct TLS (XEP-0368) not even that.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from edge.codes import Code
 from edge.domains import Domain, domain, unicode
 from edge.errors import LocalProtocolError, RemoteProtocolError
-from edge.values import dataclass
 from edge.xmpp.conditions import stream_error_bytes
 from edge.xmpp.dialback import Dialback
 from edge.xmpp.document import NS_DIALBACK

@@ -5,8 +5,9 @@ stream belongs to all users behind it: an impossible address that one of them wr
 anything. Called by `edge.net.xmpp_link` for every stanza.
 """
 
+from dataclasses import dataclass
+
 from edge.domains import Domain
-from edge.values import dataclass
 from edge.xmpp.conditions import NS_STANZA_ERRORS, StreamError
 from edge.xmpp.element import LANG, Element
 from edge.xmpp.negotiation import CONDITIONS, Negotiation, stream_domain
