@@ -39,8 +39,6 @@ REFUSALS = 5  # requests such a link gets answers to
 UNPROVED_BYTES = 1 << 16  # bytes it may send: a few large requests, and no memory worth an attack
 WAITING_BYTES = 8 << 20  # bytes held for a peer that does not read, then it is disconnected; 7,000 NOTIFYs
 STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
-KEEP_ALIVE = 30.0  # seconds; a silent link is asked for a sign of life within two of them, and given up after three.
-# So long, twice at most, may a message take that has begun: a peer whose Content-Length lies is out of step for good.
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
@@ -62,7 +60,6 @@ class SipLink(Protocol):
         sink: Sink,
         turn: Turn,
         ready: "Deferred[SipLink] | None" = None,
-        keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self.peer = NOBODY
         self.address, self.port = "", 0
@@ -85,9 +82,7 @@ class SipLink(Protocol):
         self._cause: Cause | None = None  # why we closed it
         self._deadline: IDelayedCall | None = None  # of the handshake, then of a peer that proves nothing
         self._stall: IDelayedCall | None = None
-        self._keep_alive: IDelayedCall | None = None
         self._refusals, self._unproved_bytes = REFUSALS, UNPROVED_BYTES
-        self._period = keep_alive
         self._heard = self._pinged = self._answers = False
         self._learnt = False  # whether it was asked once, to learn whether it answers
         self._unanswered = 0  # requests that were given up since the peer has said something
@@ -163,6 +158,26 @@ class SipLink(Protocol):
     def abort(self) -> None:
         """Drop the connection as it is."""
         self._abort(Cause(Code.N03, "closed by us"))
+
+    def probe(self) -> None:
+        """Give up on a message that does not come to its end; ask a silent peer for a sign of life (RFC 5626 §4.4.1).
+
+        Who never answers such a ping may still be alive. If his machine is gone the kernel finds out (`tune`), because
+        the ping itself has to be acknowledged; if he alone stands still, requests of ours stay without an answer.
+        """
+        if self._framer.buffered and self.progress == self._stuck_at:
+            self._abort(Cause(Code.S01, "a message was begun and not finished"))
+            return
+        self._stuck_at = self.progress if self._framer.buffered else -1
+        self._unanswered += self.pending.forget()
+        heard, self._heard = self._heard, False
+        if not self.outbound and not self.lent:
+            return
+        if not heard and self._pinged and (self._answers or self._unanswered):
+            self._abort(Cause(Code.N03, "the peer gives no sign of life"))
+        elif not heard or not self._learnt:
+            self._pinged = self._learnt = True
+            self.write(PING)
 
     @property
     def handshake(self) -> Handshake | None:
@@ -240,9 +255,9 @@ class SipLink(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._disarm()
-        for call in filter(None, (self._stall, self._keep_alive)):
-            call.cancel()
-        self._stall = self._keep_alive = None
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
         self._out.clear()
         young = not self.worked and self._clock.seconds() - self.since < SOON
         cause = self._cause or cause_of(reason, self._wire if young else None)
@@ -315,7 +330,7 @@ class SipLink(Protocol):
     def _up(self) -> None:
         self._announced = "up"
         self._sink.link_event("link.up", **self.facts())
-        self._keep_alive = self._clock.callLater(self._period, self._probe)
+        self._owner.link_up(self)
         if self._ready is not None:
             ready, self._ready = self._ready, None
             ready.callback(self)
@@ -341,28 +356,6 @@ class SipLink(Protocol):
         if message.answer is not None:
             self.write(message.answer)
         return Cause(message.code, message.text) if message.close else None
-
-    def _probe(self) -> None:
-        """Give up on a message that does not come to its end; ask a silent peer for a sign of life (RFC 5626 §4.4.1).
-
-        Who never answers such a ping may still be alive. If his machine is gone the kernel finds out (`tune`), because
-        the ping itself has to be acknowledged; if he alone stands still, requests of ours stay without an answer.
-        """
-        self._keep_alive = None
-        if self._framer.buffered and self.progress == self._stuck_at:
-            self._abort(Cause(Code.S01, "a message was begun and not finished"))
-            return
-        self._keep_alive = self._clock.callLater(self._period, self._probe)
-        self._stuck_at = self.progress if self._framer.buffered else -1
-        self._unanswered += self.pending.forget()
-        heard, self._heard = self._heard, False
-        if not self.outbound and not self.lent:
-            return
-        if not heard and self._pinged and (self._answers or self._unanswered):
-            self._abort(Cause(Code.N03, "the peer gives no sign of life"))
-        elif not heard or not self._learnt:
-            self._pinged = self._learnt = True
-            self.write(PING)
 
     def _too_slow(self) -> None:
         self._abort(Cause(Code.L04 if not self.outbound else Code.N02, "the TLS handshake took too long"))

@@ -43,6 +43,9 @@ class Owner(Protocol):
     def framer(self, link: "SipLink") -> Framer:
         """A framer with the limits of this peer."""
 
+    def link_up(self, link: "SipLink") -> None:
+        """The peer is proved: from now on the link is to be probed, until it is lost."""
+
     def link_asked(self, link: "SipLink", request: Request) -> None:
         """The first request on a link that a proved peer has opened."""
 

@@ -28,7 +28,8 @@ from edge.net.relisting import Relisting
 from edge.net.retiring import Retiring
 from edge.net.sink import Sink
 from edge.net.sip_dialling import Accepting, Dialler, Use
-from edge.net.sip_link import KEEP_ALIVE, SipLink
+from edge.net.sip_link import SipLink
+from edge.net.sip_rounds import KEEP_ALIVE, Rounds
 from edge.net.tcp import Reactor, listen, stopped
 from edge.net.tls import ChunkwiseTLSFactory
 from edge.net.turn import Turn
@@ -64,16 +65,15 @@ class SipPool:
         keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self._reactor = reactor
-        self._sink = sink
-        self._turn = turn
+        self._sink, self._turn = sink, turn
         self._directory = directory
         self._contexts = contexts
         self._name = name
         self._rng = rng
-        self._keep_alive = keep_alive
         self._ports: list[IListeningPort] = []
         self._places: dict[str, dict[Domain | None, Lanes]] = {}  # by system, and where DNS says where he is by domain
         self._links: set[SipLink] = set()
+        self._rounds = Rounds(reactor, turn, keep_alive)
         self._retiring = Retiring(reactor, ANSWERED)
         lookups, opened, retire = Lookups(reactor, locator), self._links.add, self._retiring.retire
         self._dialler = Dialler(reactor, sink, contexts, lookups, self._new, opened, retire)
@@ -181,6 +181,7 @@ class SipPool:
         self._stopped = True
         self._entrance.stop()
         self._retiring.stop()
+        self._rounds.stop()
         for path in self._paths.values():
             path.stop()
         for _, _, lanes in self._all():
@@ -231,6 +232,10 @@ class SipPool:
             return Framer(name=self._name)
         return Framer(max_body=max(system.stanza_bytes for system in systems), name=self._name)
 
+    def link_up(self, link: SipLink) -> None:
+        """`edge.net.sip_owner.Owner`: the link is in use."""
+        self._rounds.add(link)
+
     def link_leaves(self, link: SipLink, cause: Cause) -> None:
         """`edge.net.sip_owner.Owner`: the link takes nothing more, so what comes next waits for another."""
         use = link.key
@@ -261,6 +266,7 @@ class SipPool:
     def link_lost(self, link: SipLink) -> None:
         """`edge.net.sip_owner.Owner`: the connection is gone."""
         self._links.discard(link)
+        self._rounds.discard(link)
         self._entrance.leave(link)
         if not link.outbound:
             self._accepted.subtract(link.peer.systems)
@@ -387,7 +393,7 @@ class SipPool:
         return link
 
     def _new(self, ready: "Deferred[SipLink] | None" = None) -> SipLink:
-        return SipLink(self._reactor, self, self._sink, self._turn, ready, self._keep_alive)
+        return SipLink(self._reactor, self, self._sink, self._turn, ready)
 
     def _abort_all(self) -> None:
         for link in list(self._links):

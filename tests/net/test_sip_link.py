@@ -13,6 +13,7 @@ from edge.domains import Domain
 from edge.net import pending, sip_link
 from edge.net.links import Cause, DialError
 from edge.net.sip_link import NOBODY, SipLink
+from edge.net.sip_rounds import Rounds
 from edge.net.turn import Turn
 from edge.partners import Peer
 from edge.sip.framing import Framer
@@ -79,6 +80,7 @@ class Bench:
         if outbound:
             ready = Deferred()
             ready.addBoth(self.outcome.append)
+        self.rounds = Rounds(self.clock, self.turn)
         self.link = SipLink(self.clock, self, self.sink, self.turn, ready)
         self.link.makeConnection(self.transport)
 
@@ -91,6 +93,9 @@ class Bench:
     def link_leaves(self, link: SipLink, cause: Cause) -> None:
         self.left.append(cause)
 
+    def link_up(self, link: SipLink) -> None:
+        self.rounds.add(link)
+
     def link_asked(self, link: SipLink, request: Request) -> None:
         self.asked.append(request.call_id)
 
@@ -99,6 +104,7 @@ class Bench:
 
     def link_lost(self, link: SipLink) -> None:
         self.lost.append(link)
+        self.rounds.discard(link)
 
     def up(self) -> "Bench":
         self.link.handshakeCompleted()

@@ -6,9 +6,9 @@ from twisted.internet.task import deferLater
 
 from edge.codes import Code
 from edge.domains import Domain
-from edge.net import links
+from edge.net import links, sip_rounds
 from edge.net.locate import Candidate
-from edge.net.sip_link import SipLink
+from edge.net.sip_link import PING, SipLink
 from tests.net.loopback import (
     LYNC,
     PUBLIC,
@@ -66,6 +66,17 @@ class Reaching(Base):
         await setting.sink.until(lambda: setting.sink.paths)
         self.reach(setting)
         assert (setting.sink.paths, len(setting.pool.links), setting.sink.sent) == ([UP], 1, [])
+
+    async def test_link_is_asked_for_a_sign_of_life_as_long_as_it_is_there(self) -> None:
+        server = self.served()
+        setting = self.setting(partner(server.port))
+        self.patch(sip_rounds, "TICK", 0.002)  # now that it is settled how many there are
+        self.reach(setting)
+        far = await server.met()
+        await far.until(lambda: far.data == PING)
+        await far.until(lambda: far.data == 2 * PING)
+        await far.close()
+        await setting.sink.until(lambda: setting.sink.event("link.down"))  # nobody waits for a next one
 
     async def test_path_is_dialled_until_somebody_is_there(self) -> None:
         self.patch(links, "FIRST_PAUSE", 0.02)
