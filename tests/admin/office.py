@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.testing import FakeDatagramTransport, MemoryReactorClock
 from twisted.python.failure import Failure
 
 from edge.admin.local import Answer, Verbs
@@ -56,6 +57,12 @@ class Clock(MemoryReactorClock):
         super().__init__()
         self.advance(1000.0)
 
+    def listenUDP(self, port: int, protocol: DatagramProtocol, interface: str = "", size: int = 8192) -> "Silence":
+        """Name servers are asked here, and say nothing."""
+        silence = Silence()
+        protocol.makeConnection(silence)
+        return silence
+
     def getThreadPool(self) -> "Clock":
         """Whatever is to be done in a thread is done at once."""
         return self
@@ -65,6 +72,13 @@ class Clock(MemoryReactorClock):
 
     def callFromThread(self, do: Callable[..., Any], *said: Any) -> None:
         do(*said)
+
+
+class Silence(FakeDatagramTransport):
+    """A network that brings nothing back."""
+
+    def stopListening(self) -> None:
+        pass
 
 
 class Office:
