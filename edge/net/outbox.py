@@ -20,6 +20,7 @@ from edge.xmpp.management import REQUEST, Sent
 
 WAITING_BYTES = 1 << 20  # bytes held for a peer that does not read; then it is disconnected
 STALLED = 30.0  # seconds such a peer may take to read what the kernel and we hold for it
+KEEP_ALIVE = 60.0  # seconds of our silence; less than what firewalls commonly remember a connection
 
 
 class Wire(Protocol):
@@ -46,6 +47,7 @@ class Outbox:
         self.is_open = False
         self.written = 0  # stanzas so far, and questions
         self.used = self.wrote = clock.seconds()
+        self.calm_until = 0.0  # nobody need look before: nothing is `overdue`, `stalled` or to be said
         self._clock = clock
         self._turn = turn
         self._pinged = pinged
@@ -85,6 +87,7 @@ class Outbox:
         now = self._clock.seconds()
         out = self._out
         if not self._asked and self._tokens.waiting and self._trusting is None:
+            self.calm_until = 0.0
             question = self._question(now)
             if question:
                 self._asked = True
@@ -147,6 +150,13 @@ class Outbox:
         self.send(ping_bytes(*self._ends, ping), None)
         return ping
 
+    def rest(self, now: float, until: float) -> None:
+        """Somebody has looked, and found nothing amiss; ``until`` then he has no reason of his own to look again."""
+        if now - self.wrote >= KEEP_ALIVE:
+            self.keep_alive(now)
+        owed = self._asked or self._tokens.waiting or self._paused_since is not None
+        self.calm_until = 0.0 if owed else min(until, self.wrote + KEEP_ALIVE)
+
     def keep_alive(self, now: float) -> None:
         """A space, for whoever forgets silent connections (RFC 6120 §4.6.1)."""
         if self._paused_since is None:
@@ -156,6 +166,7 @@ class Outbox:
     def pause(self) -> None:
         """The peer reads more slowly than we write."""
         self._paused_since = self._clock.seconds()
+        self.calm_until = 0.0
 
     def resume(self) -> None:
         """The peer has read again."""

@@ -53,7 +53,6 @@ NEGOTIATION = 30.0  # seconds until a stream must be authenticated: TLS and four
 DIALLED = 10.0  # the same for one that we dial: messages wait for it, and there may be another address
 UNPROVED_BYTES = 10_000  # bytes of XML before that; a whole negotiation has 1,500
 CLOSING = 5.0  # seconds the far end has to close its side
-KEEP_ALIVE = 60.0  # seconds of our silence; less than what firewalls commonly remember a connection
 
 CLOSED = Cause(Code.N03, "closed by us")
 
@@ -141,7 +140,8 @@ class XmppLink(Protocol):
     def tick(self, now: float) -> None:
         """Time has come: called every second or so by the pool."""
         if self.alive:
-            self._tick_alive(now)
+            if self.outbox is None or now >= self.outbox.calm_until:
+                self._tick_alive(now)
         elif now >= self._deadline:
             if self._cause is not None:
                 self._wire.abortConnection()
@@ -396,5 +396,5 @@ class XmppLink(Protocol):
             self.fail(Code.M02)
         elif now - max(self.inbox.heard, outbox.used) >= self.idle_seconds:
             self.close()
-        elif now - outbox.wrote >= KEEP_ALIVE:
-            outbox.keep_alive(now)
+        else:
+            outbox.rest(now, max(self.inbox.heard, outbox.used) + self.idle_seconds)

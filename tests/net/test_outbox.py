@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from edge.domains import Domain
 from edge.identifiers import Identifiers
-from edge.net.outbox import STALLED, WAITING_BYTES, Outbox
+from edge.net.outbox import KEEP_ALIVE, STALLED, WAITING_BYTES, Outbox
 from edge.net.turn import Turn
 from edge.xmpp.acknowledgement import LIMIT, MIN_INTERVAL
 from edge.xmpp.management import REPEAT
@@ -124,6 +124,43 @@ def test_outbox_knows_stanzas_from_signs_of_life(setting: Setting) -> None:
     setting.outbox.keep_alive(setting.clock.seconds())
     assert setting.writes == [b" "]
     assert (setting.outbox.used, setting.outbox.wrote) == (before, before + 60)
+
+
+def test_outbox_at_rest_is_let_alone_until_something_is_to_be_said_or_its_stream_is_no_longer_wanted(
+    setting: Setting,
+) -> None:
+    now = setting.clock.seconds()
+    setting.outbox.rest(now, now + 600)
+    assert setting.outbox.calm_until == now + KEEP_ALIVE and setting.writes == []
+    setting.clock.advance(KEEP_ALIVE)
+    setting.outbox.rest(now + KEEP_ALIVE, now + 100)
+    assert setting.outbox.calm_until == now + 100 and setting.writes == [b" "]
+
+
+def test_outbox_is_looked_at_all_the_time_while_an_answer_is_owed(setting: Setting) -> None:
+    now = setting.clock.seconds()
+    setting.outbox.rest(now, now + 600)
+    setting.send(1)
+    assert setting.outbox.calm_until <= now, "as soon as something is asked"
+    setting.outbox.rest(now, now + 600)
+    assert setting.outbox.calm_until <= now
+    assert setting.outbox.answered(setting.pings[0]) == [1]
+    setting.send(2)  # about which nothing may be asked yet
+    setting.outbox.rest(now, now + 600)
+    assert setting.outbox.calm_until <= now
+    setting.clock.advance(1)
+    assert setting.outbox.answered(setting.pings[1]) == [2]
+    setting.outbox.rest(now + 1, now + 600)
+    assert setting.outbox.calm_until == setting.outbox.wrote + KEEP_ALIVE
+
+
+def test_outbox_is_looked_at_all_the_time_while_nobody_reads(setting: Setting) -> None:
+    now = setting.clock.seconds()
+    setting.outbox.rest(now, now + 600)
+    setting.outbox.pause()
+    assert setting.outbox.calm_until <= now
+    setting.outbox.rest(now, now + 600)
+    assert setting.outbox.calm_until <= now
 
 
 def test_outbox_writes_nothing_once_it_is_closed(setting: Setting) -> None:

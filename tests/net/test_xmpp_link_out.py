@@ -7,7 +7,7 @@ from OpenSSL import SSL
 
 from demo.authority import Issued
 from edge.codes import Code
-from edge.net import xmpp_link
+from edge.net import outbox, xmpp_link
 from tests.net.cable import (
     BAD,
     GOOD,
@@ -163,6 +163,18 @@ def test_link_is_closed_when_an_acknowledgement_is_overdue(world: World) -> None
     assert [(token, code) for token, code, _ in world.sink.back] == [("one", Code.M02)], "before the sender gives up"
 
 
+def test_acknowledgement_is_overdue_as_soon_on_a_stream_that_was_silent(world: World) -> None:
+    world.pool.start()
+    world.send(None)
+    far = world.go_out()
+    world.wait(7, far.cable)
+    world.send("one")
+    world.wait(24, far.cable)
+    assert world.sink.back == []
+    world.wait(2, far.cable)
+    assert [(token, code) for token, code, _ in world.sink.back] == [("one", Code.M02)]
+
+
 def test_link_takes_the_last_answers_while_it_is_closing(world: World) -> None:
     world.send("one")
     far = world.go_out()
@@ -181,9 +193,9 @@ def test_link_keeps_firewalls_awake(world: World) -> None:
     world.send(None)
     far = world.go_out()
     far.hears()
-    world.wait(xmpp_link.KEEP_ALIVE + 1, far.cable)
+    world.wait(outbox.KEEP_ALIVE + 1, far.cable)
     assert far.hears() == b" "
-    world.wait(xmpp_link.KEEP_ALIVE + 1, far.cable)
+    world.wait(outbox.KEEP_ALIVE + 1, far.cable)
     assert far.hears() == b" "
 
 
