@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from edge.domains import Domain, unicode
 from edge.identifiers import Identifiers
 from edge.net.turn import Turn
-from edge.xmpp.acknowledgement import Acknowledgement, ping_bytes
+from edge.xmpp.acknowledgement import MIN_INTERVAL, Acknowledgement, ping_bytes
 from edge.xmpp.jid import JID
 from edge.xmpp.management import REQUEST, Sent
 
@@ -211,7 +211,7 @@ class Outbox:
             self._turn.add(self)  # for the next one
 
     def _ask_later(self, now: float) -> None:
-        pause = max(self._pings.pause(now), 0.0) if self._sent is None else self._sent.pause
+        pause = MIN_INTERVAL if self._sent is None else self._sent.pause
         if self._later is not None and self._later.getTime() > now + pause:
             self._later.cancel()
             self._later = None

@@ -11,8 +11,6 @@ from edge.xmpp.jid import JID
 
 NS_PING = "urn:xmpp:ping"
 MIN_INTERVAL = 0.005  # seconds between two pings: a ping costs both sides as much as a message
-CALM_INTERVAL = 0.015  # the same while fewer than `MANY` wait: no person notices, and at 500 a second it serves seven
-MANY = 8  # stanzas: who has sent so many may be waiting for their answers before he sends more
 LIMIT = 25.0  # seconds for the answer; below the 32 s after which a SIP client gives up (RFC 3261 §17.1.2.2)
 
 
@@ -35,20 +33,15 @@ class Acknowledgement:
     def due(self, now: float) -> str | None:
         """The id of a ping to be written now, or None: nothing to ask for, or a ping is out, or was just now.
 
-        The caller asks again when the ping is answered, when more is written, and `pause` later.
+        The caller asks again when the ping is answered, and `MIN_INTERVAL` later.
         """
-        if not self._behind or self._outstanding or self.pause(now) > 0:
+        if not self._behind or self._outstanding or now - self._asked_at < MIN_INTERVAL:
             return None
         # Unpredictable: a user behind the peer who could guess it could answer in the peer's place.
         self._outstanding = f"{self._identifiers.tag()}-ping"
         self._asked_at = now
         self._before, self._behind = self._behind, []
         return self._outstanding
-
-    def pause(self, now: float) -> float:
-        """Seconds until a ping may be written, 0 or less if it may now."""
-        interval = MIN_INTERVAL if len(self._behind) >= MANY else CALM_INTERVAL
-        return self._asked_at + interval - now
 
     def answered(self, id: str) -> list[object]:
         """An IQ result *or error* with ``id`` has come: the tokens that are proven to be processed, in order."""

@@ -9,7 +9,7 @@ from edge.domains import Domain
 from edge.identifiers import Identifiers
 from edge.net.outbox import KEEP_ALIVE, STALLED, WAITING_BYTES, Outbox
 from edge.net.turn import Turn
-from edge.xmpp.acknowledgement import CALM_INTERVAL, LIMIT, MANY, MIN_INTERVAL
+from edge.xmpp.acknowledgement import LIMIT, MIN_INTERVAL
 from edge.xmpp.management import REPEAT
 
 
@@ -76,22 +76,10 @@ def test_outbox_asks_a_little_later_when_the_answer_was_quick(setting: Setting) 
     assert setting.outbox.answered(setting.pings[0]) == [1]
     setting.send(2)
     assert len(setting.pings) == 1
-    setting.clock.advance(CALM_INTERVAL * 1.01)
+    setting.clock.advance(MIN_INTERVAL * 1.01)
     assert len(setting.pings) == 2
     assert setting.outbox.answered(setting.pings[1]) == [2]
     assert not setting.clock.getDelayedCalls()
-
-
-def test_outbox_asks_sooner_when_many_wait(setting: Setting) -> None:
-    setting.send(0)
-    assert setting.outbox.answered(setting.pings[0]) == [0]
-    for token in range(1, MANY):
-        setting.send(token)
-    setting.clock.advance(MIN_INTERVAL * 1.01)
-    assert len(setting.pings) == 1
-    setting.send(MANY)
-    assert len(setting.pings) == 2
-    assert setting.outbox.answered(setting.pings[1]) == list(range(1, MANY + 1))
 
 
 def test_outbox_takes_no_foreign_answer(setting: Setting) -> None:
