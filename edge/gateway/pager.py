@@ -202,7 +202,7 @@ class Pager:
             form = self._submissions.formed(submission, self._readers.forms(stanza.to.bare()))
         facts: Submission | MessageFacts = submission if form is None else form
         headers = facts.headers
-        more = _same_lines(headers) if type(headers) is tuple else _lines(headers)
+        more = _same_lines(headers) if type(headers) is tuple and submission.kept is None else _lines(headers)
         head = (
             f"MESSAGE {target} SIP/2.0\r\nVia: {node.agent.via(branch)}\r\nMax-Forwards: 70\r\n"
             f"From: <{uri_of(stanza.from_)}>;tag={submission.tag or branch[7:]}\r\nTo: <{target}>\r\n"
@@ -237,7 +237,8 @@ class Pager:
 
 @lru_cache(CACHE)
 def _same_lines(headers: Sequence[tuple[str, str]]) -> str:
-    """What nearly all messages have: the type of plain text, and the language."""
+    """What nearly all messages have: the type of plain text, and the language. Not for what an earlier life has kept,
+    whose headers may hold a subject of any length."""
     return _lines(headers)
 
 
